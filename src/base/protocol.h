@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the daemon and its clients agree on. One JSON object a line over a Unix stream socket:
+ *
+ *   request   {"command": "ls"}   {"command": "why", "name": "web"}   {"command": "tail", "count": 10}
+ *   reply     {"ok": true, "data": ...}            data as each command below says
+ *             {"ok": false, "exit": 1, "error": "a sentence"}
+ *   stream    after the reply to `tail`, one obituary object a line until either side closes
+ *
+ * Who may do what is decided by SO_PEERCRED alone: root acts, root and the group `obit` read. */
+#ifndef OBIT_BASE_PROTOCOL_H
+#define OBIT_BASE_PROTOCOL_H
+
+#define OBIT_VERSION	     "0.1.0"
+#define OBIT_DEFAULT_SOCKET  "/run/obit/obit.sock"
+#define OBIT_DEFAULT_CONFIG  "/etc/obit/obit.conf"
+#define OBIT_DEFAULT_PIN_DIR "/sys/fs/bpf/obit"
+#define OBIT_READERS_GROUP   "obit"
+#define OBIT_MAX_REQUEST     4096 /* bytes of one request line */
+
+/* Exit statuses of obit(1); the reply's "exit" uses the same numbers. `obit status` speaks LSB:
+ * 0 running, 3 not running, 4 unknown. */
+enum obit_exit_status {
+	OBIT_EXIT_OK = 0,
+	OBIT_EXIT_FAILED = 1,
+	OBIT_EXIT_USAGE = 2,
+	OBIT_EXIT_NOT_RUNNING = 3,
+	OBIT_EXIT_UNKNOWN = 4,
+	OBIT_EXIT_NO_DAEMON = 5,
+};
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Small helpers for strings, above all for strings that somebody else controls. */
+#ifndef OBIT_BASE_TEXT_H
+#define OBIT_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Copies `len` bytes of foreign text to dst (always terminated, cut at `size` between characters).
+ * UTF-8 passes; control characters (C0, DEL, C1), line separators, direction marks and bytes that are
+ * no UTF-8 are written as \xNN, each byte. Returns the bytes written without the terminator. */
+size_t text_printable(char *dst, size_t size, const char *src, size_t len);
+
+/* Number of single-character edits between two words (Levenshtein), for "did you mean". */
+size_t text_distance(const char *a, const char *b);
+
+/* The word of the NULL-terminated list that is nearest to `word`, or NULL when none is near. */
+const char *text_nearest(const char *word, const char *const *words);
+
+#endif
