@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The one header that kernel side and user space share. Fixed widths, explicit padding, numbers never
+ * reused; the asserts below hold under both compilers. Times are CLOCK_BOOTTIME in nanoseconds.
+ * A change of layout needs a new OBIT_ABI_VERSION, since pinned maps outlive the daemon. */
+#ifndef OBIT_ABI_H
+#define OBIT_ABI_H
+
+#ifndef __VMLINUX_H__
+#include <linux/types.h>
+#endif
+
+#define OBIT_ABI_VERSION 1
+
+#define OBIT_COMM_SIZE	 16
+#define OBIT_PATH_MAX	 4096 /* bytes of a path, as PATH_MAX */
+#define OBIT_TEXT_CHUNK	 4096 /* bytes of text in one record */
+#define OBIT_TEXT_CHUNKS 64   /* chunks of argv, and of env: 256 KiB each */
+#define OBIT_PREFIX_SIZE 256  /* bytes of a path that the prefix filter sees: the trie's maximum */
+#define OBIT_GROUPS_MAX	 64   /* supplementary groups in a recipe */
+#define OBIT_RLIMITS	 16
+#define OBIT_CPUS_BYTES	 128 /* affinity mask: 1024 CPUs */
+
+/* A pid alone is never an identity. start_boottime is the thread-group leader's and survives exec,
+ * also by another thread (fs/exec.c de_thread() copies it). */
+struct obit_key {
+	__u32 tgid;
+	__u32 pad;
+	__u64 start_boottime;
+};
+
+enum obit_letter_flags {
+	OBIT_LETTER_CANDIDATE = 1 << 0, /* its last exec or its cgroup passed the coarse filter */
+	OBIT_LETTER_SCANNED = 1 << 1,	/* was running before obit: entered by the task iterator */
+	OBIT_LETTER_SPAWNED = 1 << 2,	/* started by the daemon, tracked from its birth */
+	OBIT_LETTER_HOST = 1 << 4,  /* see OBIT_EXEC_HOST_MNT_OWNER: /proc cannot tell all of it */
+	OBIT_LETTER_MOVED = 1 << 3, /* entered when it migrated into a watched cgroup */
+};
+
+enum obit_exit_flags {
+	OBIT_EXIT_OOM = 1 << 0,	    /* signal->oom_mm set and killed by SIGKILL */
+	OBIT_EXIT_HAD_TTY = 1 << 1, /* had a controlling terminal */
+	OBIT_EXIT_ORPHAN = 1 << 2,  /* its parent was init or a subreaper */
+	OBIT_EXIT_SESSION_LEADER = 1 << 3,
+};
+
+struct obit_exit {
+	__u64 sequence; /* 0: it lives */
+	__u64 time;
+	__u32 wait_status; /* bit for bit what waitpid(2) gives the parent */
+	__u32 flags;
+	__u32 ppid; /* tgid of the parent at death */
+	__u32 uid;
+	__u32 gid;
+	__u32 pad;
+	__u64 cpu_ns;
+	__u64 max_rss_pages;
+	__u64 minor_faults;
+	__u64 major_faults;
+	char comm[OBIT_COMM_SIZE];
+};
+
+/* The letter that a tracked process leaves: made at its birth, written by the kernel side alone,
+ * deleted by the daemon alone. `sequence` numbers order births, execs and deaths across CPUs. */
+struct obit_letter {
+	struct obit_key
+		parent; /* who forked it; of a scanned process its parent then; zero: unknown */
+	__u64 birth_sequence;
+	__u64 birth_time;
+	__u64 exec_sequence; /* of its last exec; 0: none since it is tracked */
+	__u64 exec_time;
+	__u32 flags;
+	__u32 uid;    /* effective, at its last exec or birth */
+	__u32 prefix; /* what the filter says of the path it matched last: see obit_prefix; 0: none */
+	__u32 pad;
+	struct obit_exit exit;
+};
+
+enum obit_record_type {
+	OBIT_RECORD_FORK = 1, /* struct obit_letter_record */
+	OBIT_RECORD_EXIT = 2, /* struct obit_letter_record */
+	OBIT_RECORD_TEXT = 3, /* struct obit_text_record; precedes its OBIT_RECORD_EXEC */
+	OBIT_RECORD_EXEC = 4, /* struct obit_exec_record */
+	OBIT_RECORD_MOVE = 5, /* struct obit_letter_record: migrated into a watched cgroup */
+};
+
+struct obit_record {
+	__u16 type;
+	__u16 pad;
+	__u32 size; /* of the whole record */
+	struct obit_key key;
+};
+
+struct obit_letter_record {
+	struct obit_record header;
+	struct obit_letter letter;
+};
+
+enum obit_text_kind {
+	OBIT_TEXT_EXE = 1,
+	OBIT_TEXT_SCRIPT = 2, /* what the caller named, where an interpreter runs it */
+	OBIT_TEXT_CWD = 3,
+	OBIT_TEXT_ROOT = 4,
+	OBIT_TEXT_STDIN = 5,
+	OBIT_TEXT_STDOUT = 6,
+	OBIT_TEXT_STDERR = 7,
+	OBIT_TEXT_CGROUP = 8,
+	OBIT_TEXT_ARGV = 9, /* strings, each ended by NUL */
+	OBIT_TEXT_ENV = 10,
+	OBIT_TEXT_KINDS = 11
+};
+
+struct obit_text_record {
+	struct obit_record header;
+	__u64 exec_sequence; /* which exec it belongs to */
+	__u32 kind;
+	__u32 offset; /* of data[0] in the text */
+	__u32 length; /* bytes in data */
+	__u32 pad;
+	char data[OBIT_TEXT_CHUNK]; /* cut to length in the ring */
+};
+
+enum obit_exec_flags {
+	OBIT_EXEC_SECURE = 1 << 0,     /* AT_SECURE: setuid, setgid or file capabilities */
+	OBIT_EXEC_HOST_PIDNS = 1 << 1, /* runs in the initial pid namespace */
+	OBIT_EXEC_HOST_MNT_OWNER =
+		1 << 2,		     /* its mount namespace belongs to the initial user namespace */
+	OBIT_EXEC_PATH_CUT = 1 << 3, /* a path was longer or deeper than the walk */
+	OBIT_EXEC_EXE_DELETED = 1 << 4, /* the executable had no name any more */
+	OBIT_EXEC_ARGS_CUT = 1 << 5,	/* argv longer than the chunks, or unreadable */
+	OBIT_EXEC_ENV_CUT = 1 << 6,
+	OBIT_EXEC_GROUPS_CUT = 1 << 7,
+	OBIT_EXEC_NO_NEW_PRIVS = 1 << 8,
+	OBIT_EXEC_SECCOMP = 1 << 9, /* runs under a seccomp filter */
+	OBIT_EXEC_HAS_TTY = 1 << 10,
+	OBIT_EXEC_CWD_DELETED = 1 << 11,
+	OBIT_EXEC_TEXT_LOST = 1 << 12, /* the ring was full: some text is missing */
+	OBIT_EXEC_CHROOT = 1 << 13,    /* its root directory is not its mount namespace's */
+};
+
+struct obit_stdio {
+	__u32 flags; /* O_* of the open file */
+	__u32 mode;  /* st_mode of the inode; 0: not open */
+};
+
+#define OBIT_RLIMIT_UNKNOWN (~0ULL - 1) /* it could not be read: not to be set */
+struct obit_rlimit {
+	__u64 current;
+	__u64 maximum;
+};
+
+/* Everything of a recipe that is not text, as it was at exec. */
+struct obit_exec_record {
+	struct obit_record header;
+	struct obit_letter letter;
+	__u32 flags; /* enum obit_exec_flags */
+	__u32 umask;
+	__u32 uid, euid, suid;
+	__u32 gid, egid, sgid;
+	__u32 securebits;
+	__u32 exe_uid; /* owner of the executable */
+	__u32 exe_mode;
+	__s32 nice;
+	__u32 policy; /* SCHED_* */
+	__u32 rt_priority;
+	__s32 oom_score_adj;
+	__u32 group_count;
+	__u64 cap_inheritable, cap_permitted, cap_effective, cap_bounding, cap_ambient;
+	__u64 argv_bytes; /* whole length, also of what was cut */
+	__u64 env_bytes;
+	__u64 cgroup_id;	/* of the cgroup whose path is sent */
+	__u32 cgroup_hierarchy; /* 0: cgroup v2, else the v1 hierarchy's number in /proc/cgroups */
+	char comm[OBIT_COMM_SIZE];
+	__u32 pad;
+	struct obit_stdio stdio[3];
+	struct obit_rlimit rlimits[OBIT_RLIMITS];
+	__u8 cpus[OBIT_CPUS_BYTES];
+	__u32 groups[OBIT_GROUPS_MAX];
+};
+
+/* Keys of the two prefix tries: `bits` of text. An exact path includes its NUL. The value is a number that
+ * is made of the key, so that it means the same to every daemon: it tells what a letter belongs to
+ * when nothing else is known of its process. */
+struct obit_prefix {
+	__u32 bits;
+	char text[OBIT_PREFIX_SIZE];
+};
+
+/* Key of the set of watched cgroups. Ids are unique within one hierarchy only. */
+struct obit_cgroup {
+	__u64 id;
+	__u32 hierarchy;
+	__u32 pad;
+};
+
+/* How many letters there are of the tgids that share a slot. Almost every process is unwatched, and
+ * neighbours in time are neighbours here, so that their hooks end at a cache line that is hot, where the
+ * hash of letters would miss. The kernel side counts up before it makes a letter, whoever deletes one
+ * counts down after. */
+#define OBIT_SLOTS 32768
+struct obit_slots {
+	__u32 letters[OBIT_SLOTS];
+};
+
+/* Counters, losses first. bpftool shows them by name. */
+struct obit_stats {
+	__u64 untracked;   /* births that found the map of processes full */
+	__u64 ring_lost;   /* records that found the ring full; healed by reading the letters */
+	__u64 path_cut;	   /* paths longer or deeper than the walk */
+	__u64 cgroup_lost; /* watched cgroups that found their set full */
+	__u64 tracked;	   /* letters made */
+	__u64 deaths;	   /* letters written */
+	__u64 execs;	   /* execs of tracked or matching processes */
+	__u64 scanned;	   /* letters made by the task iterator */
+};
+
+#define OBIT_ASSERT_SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), #type)
+OBIT_ASSERT_SIZE(struct obit_key, 16);
+OBIT_ASSERT_SIZE(struct obit_exit, 88);
+OBIT_ASSERT_SIZE(struct obit_letter, 152);
+OBIT_ASSERT_SIZE(struct obit_record, 24);
+OBIT_ASSERT_SIZE(struct obit_text_record, 48 + OBIT_TEXT_CHUNK);
+OBIT_ASSERT_SIZE(struct obit_exec_record, 992);
+OBIT_ASSERT_SIZE(struct obit_prefix, 4 + OBIT_PREFIX_SIZE);
+OBIT_ASSERT_SIZE(struct obit_cgroup, 16);
+
+#endif

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Everything needed to start a process again, taken at its exec: by its death /proc is empty, and by the
+ * first look from user space a daemon may have overwritten its argv and dropped its uid. */
+#ifndef OBIT_EXEC_BPF_H
+#define OBIT_EXEC_BPF_H
+
+#define PFA_NO_NEW_PRIVS   1 /* bit 0 of task->atomic_flags */
+#define SECCOMP_FILTER	   2
+#define NICE_0_STATIC_PRIO 120
+
+static __always_inline void send_text(struct scratch *s, __u32 offset, __u32 length)
+{
+	s->text.offset = offset;
+	s->text.length = length;
+	s->text.header.size = __builtin_offsetof(struct obit_text_record, data) + length;
+	if (length > OBIT_TEXT_CHUNK)
+		return;
+	if (bpf_ringbuf_output(&events, &s->text,
+			       __builtin_offsetof(struct obit_text_record, data) + length,
+			       BPF_RB_NO_WAKEUP)) {
+		COUNT(ring_lost);
+		s->exec.flags |= OBIT_EXEC_TEXT_LOST;
+	}
+}
+
+static __always_inline void begin_text(struct scratch *s, __u32 kind)
+{
+	init_record(&s->text.header, OBIT_RECORD_TEXT, 0, &s->exec.header.key);
+	s->text.exec_sequence = s->exec.letter.exec_sequence;
+	s->text.kind = kind;
+	s->text.pad = 0;
+}
+
+static __noinline void send_walked(struct scratch *s, __u32 kind)
+{
+	__u32 start = s->start;
+	__u32 length = OBIT_PATH_MAX - start;
+
+	if (s->walk_flags & WALK_CUT) {
+		s->exec.flags |= OBIT_EXEC_PATH_CUT;
+		COUNT(path_cut);
+	}
+	if (length > OBIT_PATH_MAX)
+		return;
+	begin_text(s, kind);
+	bpf_probe_read_kernel(s->text.data, length, &s->path[start & (OBIT_PATH_MAX - 1)]);
+	send_text(s, 0, length);
+}
+
+static __always_inline void send_path(struct scratch *s, __u32 kind, struct vfsmount *mnt,
+				      struct dentry *dentry)
+{
+	walk_path(s, mnt, dentry);
+	send_walked(s, kind);
+}
+
+/* argv or env: [from, to) of the new program's memory, which exec has just written and faulted in. */
+static __noinline void send_user_strings(struct scratch *s, __u32 kind, unsigned long from,
+					 unsigned long to)
+{
+	__u32 cut = kind == OBIT_TEXT_ARGV ? OBIT_EXEC_ARGS_CUT : OBIT_EXEC_ENV_CUT;
+
+	begin_text(s, kind);
+	for (__u32 i = 0; i < OBIT_TEXT_CHUNKS; i++) {
+		unsigned long left = to - from;
+		__u32 length = left > OBIT_TEXT_CHUNK ? OBIT_TEXT_CHUNK : left;
+
+		if (from >= to)
+			return;
+		if (length > OBIT_TEXT_CHUNK ||
+		    bpf_probe_read_user(s->text.data, length, (void *)from))
+			break;
+		send_text(s, i * OBIT_TEXT_CHUNK, length);
+		from += length;
+	}
+	if (from < to)
+		s->exec.flags |= cut;
+}
+
+static __always_inline void fill_stdio(struct scratch *s, struct task_struct *task)
+{
+	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+	struct file **files = BPF_CORE_READ(table, fd);
+	__u32 max = BPF_CORE_READ(table, max_fds);
+
+	for (__u32 i = 0; i < 3; i++) {
+		struct file *file = NULL;
+
+		s->exec.stdio[i].flags = 0;
+		s->exec.stdio[i].mode = 0;
+		if (i < max)
+			bpf_probe_read_kernel(&file, sizeof(file), files + i);
+		if (!file)
+			continue;
+		s->exec.stdio[i].flags = BPF_CORE_READ(file, f_flags);
+		s->exec.stdio[i].mode = BPF_CORE_READ(file, f_inode, i_mode);
+		send_path(s, OBIT_TEXT_STDIN + i, BPF_CORE_READ(file, f_path.mnt),
+			  BPF_CORE_READ(file, f_path.dentry));
+	}
+}
+
+static __always_inline void fill_groups(struct obit_exec_record *exec, const struct cred *cred)
+{
+	struct group_info *info = cred->group_info;
+	__u32 count = BPF_CORE_READ(info, ngroups);
+
+	if (count > OBIT_GROUPS_MAX) {
+		count = OBIT_GROUPS_MAX;
+		exec->flags |= OBIT_EXEC_GROUPS_CUT;
+	}
+	exec->group_count = count;
+	bpf_probe_read_kernel(exec->groups, count * sizeof(__u32),
+			      (void *)info + bpf_core_field_offset(info->gid));
+}
+
+#define READ_CAP(cred, field)                                                                      \
+	({                                                                                         \
+		__u64 cap_ = 0;                                                                    \
+		bpf_core_read(&cap_, sizeof(cap_), &(cred)->field);                                \
+		cap_;                                                                              \
+	})
+
+static __always_inline void fill_creds(struct obit_exec_record *exec, struct task_struct *task)
+{
+	const struct cred *cred = task->cred;
+
+	exec->uid = cred->uid.val;
+	exec->euid = cred->euid.val;
+	exec->suid = cred->suid.val;
+	exec->gid = cred->gid.val;
+	exec->egid = cred->egid.val;
+	exec->sgid = cred->sgid.val;
+	exec->securebits = cred->securebits;
+	exec->cap_inheritable = READ_CAP(cred, cap_inheritable);
+	exec->cap_permitted = READ_CAP(cred, cap_permitted);
+	exec->cap_effective = READ_CAP(cred, cap_effective);
+	exec->cap_bounding = READ_CAP(cred, cap_bset);
+	exec->cap_ambient = READ_CAP(cred, cap_ambient);
+	fill_groups(exec, cred);
+}
+
+static __always_inline void fill_limits(struct obit_exec_record *exec, struct task_struct *task)
+{
+	__u32 cpus = bpf_core_field_size(task->cpus_mask);
+
+	exec->nice = task->static_prio - NICE_0_STATIC_PRIO;
+	exec->policy = task->policy;
+	exec->rt_priority = task->rt_priority;
+	exec->oom_score_adj = task->signal->oom_score_adj;
+	exec->umask = task->fs->umask;
+	for (int i = 0; i < OBIT_RLIMITS; i++) {
+		exec->rlimits[i].current = task->signal->rlim[i].rlim_cur;
+		exec->rlimits[i].maximum = task->signal->rlim[i].rlim_max;
+	}
+	if (cpus > OBIT_CPUS_BYTES)
+		cpus = OBIT_CPUS_BYTES;
+	__builtin_memset(exec->cpus, 0, sizeof(exec->cpus));
+	bpf_core_read(exec->cpus, cpus, &task->cpus_mask);
+}
+
+static __always_inline __u32 exec_flags_of(struct task_struct *task, struct linux_binprm *bprm)
+{
+	__u32 flags = 0;
+
+	if (BPF_CORE_READ_BITFIELD_PROBED(bprm, secureexec))
+		flags |= OBIT_EXEC_SECURE;
+	if (BPF_CORE_READ(task, thread_pid, level) == 0)
+		flags |= OBIT_EXEC_HOST_PIDNS;
+	if (is_hosts(task, BPF_CORE_READ(bprm, file, f_path.mnt)))
+		flags |= OBIT_EXEC_HOST_MNT_OWNER;
+	if (task->atomic_flags & PFA_NO_NEW_PRIVS)
+		flags |= OBIT_EXEC_NO_NEW_PRIVS;
+	if (bpf_core_field_exists(task->seccomp.mode) &&
+	    BPF_CORE_READ(task, seccomp.mode) == SECCOMP_FILTER)
+		flags |= OBIT_EXEC_SECCOMP;
+	if (task->signal->tty)
+		flags |= OBIT_EXEC_HAS_TTY;
+	return flags;
+}
+
+static __always_inline void fill_cgroup(struct scratch *s, struct task_struct *task)
+{
+	struct cgroup *cgroup = cgroup_of(task);
+	struct obit_cgroup key;
+
+	cgroup_key(cgroup, &key);
+	s->exec.cgroup_id = key.id;
+	s->exec.cgroup_hierarchy = key.hierarchy;
+	walk_cgroup(s, BPF_CORE_READ(cgroup, kn));
+	send_walked(s, OBIT_TEXT_CGROUP);
+}
+
+static __always_inline void send_script(struct scratch *s, struct linux_binprm *bprm)
+{
+	long size;
+
+	begin_text(s, OBIT_TEXT_SCRIPT);
+	size = bpf_probe_read_kernel_str(s->text.data, OBIT_TEXT_CHUNK,
+					 BPF_CORE_READ(bprm, filename));
+	if (size > 1 && size <= OBIT_TEXT_CHUNK)
+		send_text(s, 0, size - 1);
+}
+
+static __always_inline bool is_script(struct linux_binprm *bprm)
+{
+	return BPF_CORE_READ(bprm, filename) != BPF_CORE_READ(bprm, interp);
+}
+
+/* Sends all of it. `exe` is where the executable's path stands in scratch->path already. */
+static __always_inline void send_exec(struct scratch *s, const struct obit_key *key,
+				      struct obit_letter *letter, struct task_struct *task,
+				      struct linux_binprm *bprm, __u64 wakeup)
+{
+	struct obit_exec_record *exec = &s->exec;
+	struct mm_struct *mm = task->mm;
+	struct fs_struct *fs = task->fs;
+
+	init_record(&exec->header, OBIT_RECORD_EXEC, sizeof(*exec), key);
+	bpf_probe_read_kernel(&exec->letter, sizeof(exec->letter), letter);
+	exec->flags = exec_flags_of(task, bprm);
+	if (s->walk_flags & WALK_DELETED)
+		exec->flags |= OBIT_EXEC_EXE_DELETED;
+	exec->exe_uid = BPF_CORE_READ(bprm, file, f_inode, i_uid.val);
+	exec->exe_mode = BPF_CORE_READ(bprm, file, f_inode, i_mode);
+	exec->pad = 0;
+	bpf_probe_read_kernel(exec->comm, sizeof(exec->comm), task->comm);
+	fill_creds(exec, task);
+	fill_limits(exec, task);
+	send_walked(s, OBIT_TEXT_EXE);
+	if (is_script(bprm))
+		send_script(s, bprm);
+	send_path(s, OBIT_TEXT_CWD, BPF_CORE_READ(fs, pwd.mnt), BPF_CORE_READ(fs, pwd.dentry));
+	if (s->walk_flags & WALK_DELETED)
+		exec->flags |= OBIT_EXEC_CWD_DELETED;
+	send_path(s, OBIT_TEXT_ROOT, BPF_CORE_READ(fs, root.mnt), BPF_CORE_READ(fs, root.dentry));
+	fill_stdio(s, task);
+	fill_cgroup(s, task);
+	exec->argv_bytes = mm->arg_end - mm->arg_start;
+	exec->env_bytes = mm->env_end - mm->env_start;
+	send_user_strings(s, OBIT_TEXT_ARGV, mm->arg_start, mm->arg_end);
+	send_user_strings(s, OBIT_TEXT_ENV, mm->env_start, mm->env_end);
+	if (bpf_ringbuf_output(&events, exec, sizeof(*exec), wakeup))
+		COUNT(ring_lost);
+}
+
+#endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Births and deaths of tracked processes. */
+#ifndef OBIT_LETTER_BPF_H
+#define OBIT_LETTER_BPF_H
+
+#define SIGNAL_GROUP_EXIT 0x4 /* include/linux/sched/signal.h, unchanged since 5.10 at least */
+#define SIGKILL		  9
+
+static __always_inline void key_of(struct task_struct *task, struct obit_key *ret)
+{
+	ret->tgid = task->tgid;
+	ret->pad = 0;
+	ret->start_boottime = task->group_leader->start_boottime;
+}
+
+static __always_inline __u32 *slot_of(const struct obit_key *key)
+{
+	__u32 zero = 0;
+	struct obit_slots *all = bpf_map_lookup_elem(&slots, &zero);
+
+	return all ? &all->letters[key->tgid & (OBIT_SLOTS - 1)] : NULL;
+}
+
+static __always_inline struct obit_letter *find_letter(const struct obit_key *key)
+{
+	__u32 *slot = slot_of(key);
+
+	if (slot && !*slot)
+		return NULL;
+	return bpf_map_lookup_elem(&processes, key);
+}
+
+static __always_inline void delete_letter(const struct obit_key *key)
+{
+	__u32 *slot = slot_of(key);
+
+	if (bpf_map_delete_elem(&processes, key) == 0 && slot)
+		__sync_fetch_and_add(slot, -1);
+}
+
+/* Makes the letter of a process that is born for obit now; a process that has one keeps it. Returns
+ * it, or NULL where the map is full (counted). */
+static __always_inline struct obit_letter *make_letter(struct task_struct *task,
+						       const struct obit_key *key,
+						       const struct obit_key *parent, __u32 flags)
+{
+	struct obit_letter letter = {};
+	__u32 *slot = slot_of(key);
+
+	if (!slot)
+		return NULL;
+	letter.parent = *parent;
+	letter.birth_sequence = next_sequence();
+	letter.birth_time = bpf_ktime_get_boot_ns();
+	letter.flags = flags;
+	letter.uid = task->cred->euid.val;
+	__sync_fetch_and_add(slot, 1);
+	if (bpf_map_update_elem(&processes, key, &letter, BPF_NOEXIST))
+		__sync_fetch_and_add(slot, -1);
+	else
+		COUNT(tracked);
+	return bpf_map_lookup_elem(&processes, key);
+}
+
+static __always_inline void mark_exec(struct obit_letter *letter, struct task_struct *task,
+				      struct linux_binprm *bprm, bool candidate, __u32 prefix)
+{
+	letter->flags = candidate ? letter->flags | OBIT_LETTER_CANDIDATE
+				  : letter->flags & ~OBIT_LETTER_CANDIDATE;
+	if (is_hosts(task, BPF_CORE_READ(bprm, file, f_path.mnt)))
+		letter->flags |= OBIT_LETTER_HOST;
+	else
+		letter->flags &= ~OBIT_LETTER_HOST;
+	if (prefix)
+		letter->prefix = prefix;
+	letter->uid = task->cred->euid.val;
+	letter->exec_time = bpf_ktime_get_boot_ns();
+	letter->exec_sequence = next_sequence();
+	COUNT(execs);
+}
+
+static __always_inline void ring_letter(__u16 type, const struct obit_key *key,
+					const struct obit_letter *letter, __u64 wakeup)
+{
+	struct obit_letter_record *record;
+
+	record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+	if (!record) {
+		COUNT(ring_lost);
+		return;
+	}
+	init_record(&record->header, type, sizeof(*record), key);
+	bpf_probe_read_kernel(&record->letter, sizeof(record->letter), letter);
+	bpf_ringbuf_submit(record, wakeup);
+}
+
+/* A record that nobody is in a hurry for wakes the daemon only when the ring fills. */
+static __always_inline __u64 lazy_wakeup(void)
+{
+	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > lazy_limit)
+		return BPF_RB_FORCE_WAKEUP;
+	return BPF_RB_NO_WAKEUP;
+}
+
+/* The wait status as wait_task_zombie() computes it (kernel/exit.c), for a thread group that is dead.
+ * Since 6.0 the flag is always set by then; before, a process that simply exits has it in the
+ * leader's exit_code. The core flag lives in group_exit_code alone. */
+static __always_inline __u32 wait_status_of(struct task_struct *task)
+{
+	struct signal_struct *signal = task->signal;
+
+	if (signal->flags & SIGNAL_GROUP_EXIT)
+		return signal->group_exit_code;
+	return task->group_leader->exit_code;
+}
+
+static __always_inline __u32 exit_flags_of(struct task_struct *task, __u32 wait_status)
+{
+	struct signal_struct *signal = task->signal;
+	struct task_struct *parent = task->group_leader->real_parent;
+	struct signal_struct *parents = parent->signal;
+	__u32 flags = 0;
+
+	if (signal->oom_mm && (wait_status & 0x7f) == SIGKILL)
+		flags |= OBIT_EXIT_OOM;
+	if (signal->tty)
+		flags |= OBIT_EXIT_HAD_TTY;
+	if (signal->leader)
+		flags |= OBIT_EXIT_SESSION_LEADER;
+	if (parent->tgid == 1 || BPF_CORE_READ_BITFIELD_PROBED(parents, is_child_subreaper))
+		flags |= OBIT_EXIT_ORPHAN;
+	return flags;
+}
+
+/* Writes the letter. signal_struct holds the sums of the threads that are gone; this thread and a
+ * leader that waits as a zombie are added. */
+static __always_inline void write_letter(struct task_struct *task, struct obit_letter *letter)
+{
+	struct signal_struct *signal = task->signal;
+	struct task_struct *leader = task->group_leader;
+	struct obit_exit *exit = &letter->exit;
+
+	exit->time = bpf_ktime_get_boot_ns();
+	exit->wait_status = wait_status_of(task);
+	exit->flags = exit_flags_of(task, exit->wait_status);
+	exit->ppid = leader->real_parent->tgid;
+	exit->uid = task->cred->uid.val;
+	exit->gid = task->cred->gid.val;
+	exit->cpu_ns = signal->sum_sched_runtime + task->se.sum_exec_runtime;
+	exit->minor_faults = signal->min_flt + task->min_flt;
+	exit->major_faults = signal->maj_flt + task->maj_flt;
+	if (leader != task) {
+		exit->cpu_ns += leader->se.sum_exec_runtime;
+		exit->minor_faults += leader->min_flt;
+		exit->major_faults += leader->maj_flt;
+	}
+	exit->max_rss_pages = signal->maxrss;
+	bpf_probe_read_kernel(exit->comm, sizeof(exit->comm), leader->comm);
+	/* Last: a letter with a number is complete. */
+	exit->sequence = next_sequence();
+	COUNT(deaths);
+}
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The coarse filter: may this be something that a watch matches? It lets false candidates through
+ * and never loses a true one; user space decides exactly. */
+#ifndef OBIT_MATCH_BPF_H
+#define OBIT_MATCH_BPF_H
+
+/* The cgroup that stands for a task: its v2 cgroup, or where that is the root (hybrid and v1 layouts:
+ * there every process can have the same one) the first v1 cgroup that is not. */
+static __always_inline struct cgroup *cgroup_of(struct task_struct *task)
+{
+	struct css_set *set = task->cgroups;
+	struct cgroup *cgroup = set->dfl_cgrp;
+
+	if (cgroup->level > 0)
+		return cgroup;
+	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id)) {
+		int id = bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id);
+		struct cgroup *v1 = BPF_CORE_READ(set, subsys[id & 15], cgroup);
+
+		if (BPF_CORE_READ(v1, level) > 0)
+			return v1;
+	}
+	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id)) {
+		int id = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id);
+		struct cgroup *v1 = BPF_CORE_READ(set, subsys[id & 15], cgroup);
+
+		if (BPF_CORE_READ(v1, level) > 0)
+			return v1;
+	}
+	return cgroup;
+}
+
+static __always_inline void cgroup_key(struct cgroup *cgroup, struct obit_cgroup *ret)
+{
+	ret->id = BPF_CORE_READ(cgroup, kn, id);
+	ret->hierarchy = BPF_CORE_READ(cgroup, root, hierarchy_id);
+	ret->pad = 0;
+}
+
+/* True if the cgroup or one above it is watched. */
+static __noinline bool is_watched_cgroup(struct cgroup *cgroup)
+{
+	for (int i = 0; i < CGROUP_STEPS; i++) {
+		struct obit_cgroup key;
+
+		cgroup_key(cgroup, &key);
+		if (bpf_map_lookup_elem(&cgroups, &key))
+			return true;
+		cgroup = BPF_CORE_READ(cgroup, self.parent, cgroup);
+		if (!cgroup)
+			break;
+	}
+	return false;
+}
+
+static __always_inline bool is_in_watched_cgroup(struct task_struct *task)
+{
+	return watches_cgroups && is_watched_cgroup(cgroup_of(task));
+}
+
+/* The value of the longest prefix in the trie, or 0. */
+static __always_inline __u32 look_up_prefix(void *trie, struct scratch *s)
+{
+	__u32 *value = bpf_map_lookup_elem(trie, &s->prefix);
+
+	return value ? *value : 0;
+}
+
+static __always_inline __u32 walked_prefix(void *trie, struct scratch *s)
+{
+	s->prefix.bits = OBIT_PREFIX_SIZE * 8;
+	bpf_probe_read_kernel(s->prefix.text, OBIT_PREFIX_SIZE,
+			      &s->path[s->start & (OBIT_PATH_MAX - 1)]);
+	return look_up_prefix(trie, s);
+}
+
+static __always_inline __u32 string_prefix(void *trie, struct scratch *s, const char *string)
+{
+	s->prefix.bits = OBIT_PREFIX_SIZE * 8;
+	__builtin_memset(s->prefix.text, 0, OBIT_PREFIX_SIZE);
+	bpf_probe_read_kernel_str(s->prefix.text, OBIT_PREFIX_SIZE, string);
+	return look_up_prefix(trie, s);
+}
+
+#endif

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The hooks: each says where it looks; what it does is in the headers. All are tp_btf, since kprobes
+ * and fentry are absent on some kernels that obit must run on. */
+#include "vmlinux.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "abi.h"
+
+/* Bytes of unread records in the ring that end the daemon's sleep. Set by the daemon. */
+const volatile __u64 lazy_limit = 256 * 1024;
+
+#include "maps.bpf.h"
+#include "path.bpf.h"
+#include "match.bpf.h"
+#include "letter.bpf.h"
+#include "exec.bpf.h"
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(obit_fork, struct task_struct *parent, struct task_struct *child)
+{
+	struct obit_key parent_key, key;
+	struct obit_letter *letter;
+	__u32 flags = OBIT_LETTER_SPAWNED;
+
+	if (child->tgid == parent->tgid)
+		return 0; /* a thread */
+	key_of(parent, &parent_key);
+	if (parent_key.tgid != spawner_tgid) {
+		letter = find_letter(&parent_key);
+		if (!letter || bpf_map_lookup_elem(&offspring, &parent_key))
+			return 0;
+		flags = letter->flags & OBIT_LETTER_HOST;
+	}
+	key_of(child, &key);
+	letter = make_letter(child, &key, &parent_key, flags);
+	if (letter)
+		ring_letter(OBIT_RECORD_FORK, &key, letter, lazy_wakeup());
+	else
+		COUNT(untracked);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(obit_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
+{
+	struct scratch *s = get_scratch(SCRATCH_EXEC);
+	struct obit_key key, nobody = {};
+	struct obit_letter *letter;
+	bool candidate, tracked;
+	__u32 prefix;
+
+	if (!s)
+		return 0;
+	key_of(task, &key);
+	letter = find_letter(&key);
+	tracked = letter != NULL;
+	walk_path(s, BPF_CORE_READ(bprm, file, f_path.mnt),
+		  BPF_CORE_READ(bprm, file, f_path.dentry));
+	prefix = walked_prefix(&path_prefixes, s);
+	if (!prefix && is_script(bprm))
+		prefix = string_prefix(&path_prefixes, s, BPF_CORE_READ(bprm, filename));
+	candidate = prefix || is_in_watched_cgroup(task);
+	if (!tracked && !candidate)
+		return 0;
+	if (!letter)
+		letter = make_letter(task, &key, &nobody, 0);
+	if (!letter) {
+		COUNT(untracked);
+		return 0;
+	}
+	mark_exec(letter, task, bprm, candidate, prefix);
+	/* What may begin an instance is told at once; other execs of members can wait. */
+	send_exec(s, &key, letter, task, bprm, candidate ? BPF_RB_FORCE_WAKEUP : lazy_wakeup());
+	/* The daemon may have deleted the letter meanwhile, for what the process was before this exec. */
+	if (!bpf_map_lookup_elem(&processes, &key)) {
+		letter = make_letter(task, &key, &nobody, 0);
+		if (letter)
+			mark_exec(letter, task, bprm, candidate, prefix);
+	}
+	return 0;
+}
+
+static __always_inline int on_death(struct task_struct *task)
+{
+	struct obit_letter *letter;
+	struct obit_key key;
+
+	key_of(task, &key);
+	letter = find_letter(&key);
+	if (!letter)
+		return 0;
+	write_letter(task, letter);
+	ring_letter(OBIT_RECORD_EXIT, &key, letter, BPF_RB_FORCE_WAKEUP);
+	return 0;
+}
+
+/* Kernels since 6.16 say which thread was the last one. */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(obit_exit, struct task_struct *task, bool group_dead)
+{
+	return group_dead ? on_death(task) : 0;
+}
+
+/* Before 6.16 two threads that end together can both see nobody left: the letter is then written twice
+ * with the same words, and user space takes one death for each key. */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(obit_exit_before_6_16, struct task_struct *task)
+{
+	return task->signal->live.counter == 0 ? on_death(task) : 0;
+}
+
+SEC("tp_btf/cgroup_mkdir")
+int BPF_PROG(obit_cgroup_mkdir, struct cgroup *cgroup, const char *path)
+{
+	struct scratch *s = get_scratch(SCRATCH_CGROUP);
+	struct obit_cgroup key;
+	__u32 one = 1;
+
+	if (!s || !watches_cgroups || !string_prefix(&cgroup_prefixes, s, path))
+		return 0;
+	cgroup_key(cgroup, &key);
+	if (bpf_map_update_elem(&cgroups, &key, &one, BPF_ANY))
+		COUNT(cgroup_lost);
+	return 0;
+}
+
+SEC("tp_btf/cgroup_rmdir")
+int BPF_PROG(obit_cgroup_rmdir, struct cgroup *cgroup, const char *path)
+{
+	struct obit_cgroup key;
+
+	if (!watches_cgroups)
+		return 0;
+	cgroup_key(cgroup, &key);
+	bpf_map_delete_elem(&cgroups, &key);
+	return 0;
+}
+
+/* A process that migrates into a watched cgroup is born for obit there. */
+SEC("tp_btf/cgroup_attach_task")
+int BPF_PROG(obit_cgroup_attach, struct cgroup *cgroup, const char *path, struct task_struct *task,
+	     bool threadgroup)
+{
+	struct obit_key key, nobody = {};
+	struct obit_letter *letter;
+	__u32 flags = OBIT_LETTER_CANDIDATE | OBIT_LETTER_MOVED;
+
+	if (!watches_cgroups || !is_watched_cgroup(cgroup))
+		return 0;
+	key_of(task, &key);
+	if (find_letter(&key))
+		return 0;
+	if (task->mm && is_hosts(task, BPF_CORE_READ(task, mm, exe_file, f_path.mnt)))
+		flags |= OBIT_LETTER_HOST;
+	letter = make_letter(task, &key, &nobody, flags);
+	if (letter)
+		ring_letter(OBIT_RECORD_MOVE, &key, letter, BPF_RB_FORCE_WAKEUP);
+	else
+		COUNT(untracked);
+	return 0;
+}
+
+/* Read by the daemon until a pass adds nothing: what ran before the hooks were there. */
+SEC("iter/task")
+int obit_scan(struct bpf_iter__task *ctx)
+{
+	struct scratch *s = get_scratch(SCRATCH_SCAN);
+	struct task_struct *task = ctx->task;
+	struct obit_key key, parent_key;
+	struct obit_letter *letter;
+	struct file *file;
+	__u32 prefix;
+
+	if (!task || !task->mm || !s)
+		return 0; /* a kernel thread or a zombie */
+	file = task->mm->exe_file;
+	if (!file)
+		return 0;
+	key_of(task, &key);
+	if (find_letter(&key))
+		return 0;
+	walk_path(s, BPF_CORE_READ(file, f_path.mnt), BPF_CORE_READ(file, f_path.dentry));
+	prefix = walked_prefix(&path_prefixes, s);
+	if (!prefix && !is_in_watched_cgroup(task))
+		return 0;
+	key_of(task->group_leader->real_parent, &parent_key);
+	letter = make_letter(task, &key, &parent_key, OBIT_LETTER_CANDIDATE | OBIT_LETTER_SCANNED);
+	if (!letter) {
+		COUNT(untracked);
+		return 0;
+	}
+	letter->prefix = prefix;
+	if (is_hosts(task, BPF_CORE_READ(file, f_path.mnt)))
+		letter->flags |= OBIT_LETTER_HOST;
+	COUNT(scanned);
+	/* The exit hook looks for the letter after the last thread was counted out: who is not counted
+	 * out yet will write it. Who is may not have seen it, and must not leave one for ever. */
+	if (task->signal->live.counter == 0)
+		delete_letter(&key);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The names of files and cgroups, read in the kernel. A name is written backwards, so that it ends at
+ * scratch->path[OBIT_PATH_MAX] wherever it starts. */
+#ifndef OBIT_PATH_BPF_H
+#define OBIT_PATH_BPF_H
+
+#define WALK_STEPS   96 /* path components and mount points together */
+#define CGROUP_STEPS 32
+#define NAME_MASK    255 /* NAME_MAX */
+
+enum walk_flags {
+	WALK_CUT = 1 << 0,     /* longer or deeper than the walk: its front is missing */
+	WALK_DELETED = 1 << 1, /* the file has no name any more */
+};
+
+static __always_inline void prepend_slash(struct scratch *s)
+{
+	__u32 start = s->start - 1;
+
+	s->path[start & (OBIT_PATH_MAX - 1)] = '/';
+	s->start = start;
+}
+
+/* Puts "/name" in front of what is there. False if it does not fit. */
+static __always_inline bool prepend_name(struct scratch *s, const void *name, __u32 length)
+{
+	__u32 start = s->start;
+
+	length &= NAME_MASK;
+	if (start <= length)
+		return false;
+	start -= length;
+	bpf_probe_read_kernel(&s->path[start & (OBIT_PATH_MAX - 1)], length, name);
+	s->start = start;
+	prepend_slash(s);
+	return true;
+}
+
+static __always_inline void begin_walk(struct scratch *s)
+{
+	s->start = OBIT_PATH_MAX;
+	s->walk_flags = WALK_CUT;
+}
+
+static __always_inline void finish_walk(struct scratch *s)
+{
+	if (s->start == OBIT_PATH_MAX)
+		prepend_slash(s);
+}
+
+static __always_inline bool is_unlinked(struct dentry *dentry)
+{
+	return !BPF_CORE_READ(dentry, d_hash.pprev) && BPF_CORE_READ(dentry, d_parent) != dentry;
+}
+
+static __always_inline struct mount *real_mount(struct vfsmount *vfsmount)
+{
+	return (void *)vfsmount - bpf_core_field_offset(struct mount, mnt);
+}
+
+/* What runs from this mount with these credentials is the host's: nobody can make such a task or such a mount
+ * in a namespace of their own, where any path can be made to mean anything. */
+static __always_inline bool is_hosts(struct task_struct *task, struct vfsmount *vfsmount)
+{
+	struct mnt_namespace *mounts = BPF_CORE_READ(task, nsproxy, mnt_ns);
+
+	return BPF_CORE_READ(mounts, user_ns, level) == 0 &&
+	       BPF_CORE_READ(task, cred, user_ns, level) == 0 &&
+	       BPF_CORE_READ(real_mount(vfsmount), mnt_ns) == mounts;
+}
+
+/* The path of `dentry`, up to the root of its mount namespace and never to a process's own root:
+ * a chroot must not pose as something that it is not. */
+static __noinline void walk_path(struct scratch *s, struct vfsmount *vfsmount,
+				 struct dentry *dentry)
+{
+	struct mount *mount = real_mount(vfsmount);
+
+	begin_walk(s);
+	if (is_unlinked(dentry))
+		s->walk_flags |= WALK_DELETED;
+	for (int i = 0; i < WALK_STEPS; i++) {
+		struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
+		struct mount *below = BPF_CORE_READ(mount, mnt_parent);
+
+		if (dentry == BPF_CORE_READ(mount, mnt.mnt_root)) {
+			if (below == mount) {
+				s->walk_flags &= ~WALK_CUT;
+				break;
+			}
+			dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+			mount = below;
+			continue;
+		}
+		if (parent == dentry) { /* below no mount point: a pipe, a memfd */
+			s->walk_flags &= ~WALK_CUT;
+			break;
+		}
+		if (!prepend_name(s, BPF_CORE_READ(dentry, d_name.name),
+				  BPF_CORE_READ(dentry, d_name.len)))
+			break;
+		dentry = parent;
+	}
+	finish_walk(s);
+}
+
+static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *node)
+{
+	struct kernfs_node___parent *older = (void *)node;
+
+	if (bpf_core_field_exists(node->__parent))
+		return BPF_CORE_READ(node, __parent);
+	return BPF_CORE_READ(older, parent);
+}
+
+/* The path of a cgroup within its hierarchy, as /proc/PID/cgroup has it. Uses scratch->text. */
+static __noinline void walk_cgroup(struct scratch *s, struct kernfs_node *node)
+{
+	begin_walk(s);
+	for (int i = 0; i < CGROUP_STEPS; i++) {
+		struct kernfs_node *parent = kernfs_parent(node);
+		long size;
+
+		if (!parent) {
+			s->walk_flags &= ~WALK_CUT;
+			break;
+		}
+		size = bpf_probe_read_kernel_str(s->text.data, NAME_MASK + 1,
+						 BPF_CORE_READ(node, name));
+		if (size < 1 || !prepend_name(s, s->text.data, size - 1))
+			break;
+		node = parent;
+	}
+	finish_walk(s);
+}
+
+#endif
