@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "core/config.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "core/config_internal.h"
+#include "core/glob.h"
+
+#define SHOWN_FILE_SIZE	   256
+#define MESSAGE_SIZE	   512
+#define DEFAULT_PROCESSES  131072
+#define PATTERN_FILE	   "command line"
+#define PATTERN_NAME	   "watch" /* of a pattern without a literal component */
+#define NAME_SUFFIX_LENGTH 8	   /* "-4096" and some */
+
+int config_fail(struct config_report *report, unsigned line, const char *fmt, ...)
+{
+	char raw[MESSAGE_SIZE], file[SHOWN_FILE_SIZE], number[16] = "";
+	char *text = report->error->text;
+	size_t used;
+	va_list ap;
+
+	if (report->failed)
+		return -EINVAL;
+	va_start(ap, fmt);
+	vsnprintf(raw, sizeof(raw), fmt, ap);
+	va_end(ap);
+	text_printable(file, sizeof(file), report->file, strlen(report->file));
+	if (line)
+		snprintf(number, sizeof(number), "%u:", line);
+	used = (size_t)snprintf(text, sizeof(report->error->text), "%s:%s ", file, number);
+	text_printable(text + used, sizeof(report->error->text) - used, raw, strlen(raw));
+	report->failed = true;
+	return -EINVAL;
+}
+
+const char *config_shown(const char *text, char buf[static CONFIG_SHOWN_SIZE])
+{
+	static const char cut[] = "...";
+	size_t length = strlen(text), room = CONFIG_SHOWN_SIZE - sizeof(cut) + 1;
+
+	/* An escape is four characters long: what may not fit is told as cut. */
+	if (text_printable(buf, CONFIG_SHOWN_SIZE, text, length) >= room || length >= room) {
+		size_t used = text_printable(buf, room, text, length);
+
+		memcpy(buf + used, cut, sizeof(cut));
+	}
+	return buf;
+}
+
+/* ---- structures ---- */
+
+void watch_config_init(struct watch_config *watch)
+{
+	*watch = (struct watch_config){
+		.uid = {.match = UID_SERVICE},
+		.container = CONTAINER_NO,
+		.restart = RESTART_ON_FAILURE,
+		.backoff_initial_ns = 200 * NS_PER_MS,
+		.backoff_factor = 2,
+		.backoff_max_ns = 30 * NS_PER_SEC,
+		.backoff_jitter = 0.2,
+		.backoff_reset_ns = 2 * NS_PER_MIN,
+		.start_limit_interval_ns = 10 * NS_PER_SEC,
+		.kill_signal = SIGTERM,
+		.kill_timeout_ns = 10 * NS_PER_SEC,
+		.kill_mode = KILL_MODE_INSTANCE,
+		.owner = OWNER_AUTO,
+		.settle_ns = 10 * NS_PER_SEC,
+		.start_timeout_ns = 30 * NS_PER_SEC,
+		.recover_within_ns = 5 * NS_PER_MIN,
+	};
+}
+
+void watch_config_free(struct watch_config *watch)
+{
+	free(watch->name);
+	free(watch->file);
+	config_list_free(&watch->path);
+	config_list_free(&watch->cgroup);
+	free(watch->argv0);
+	free(watch->args);
+	free(watch->uid.uids);
+	free(watch->container_glob);
+	free(watch->command);
+	config_list_free(&watch->env);
+	free(watch->user);
+	free(watch->directory);
+	*watch = (struct watch_config){0};
+}
+
+void config_init(struct config *config)
+{
+	*config = (struct config){
+		.watchdog = {.timeout_ns = 30 * NS_PER_SEC, .disarm_on_stop = true},
+		.log_level = LOG_INFO,
+		.max_processes = DEFAULT_PROCESSES,
+	};
+}
+
+void config_free(struct config *config)
+{
+	for (size_t i = 0; i < config->watch_count; i++)
+		watch_config_free(&config->watches[i]);
+	free(config->watches);
+	free(config->watchdog.device);
+	config_list_free(&config->include);
+	*config = (struct config){0};
+}
+
+const struct watch_config *config_find_watch(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->watch_count; i++)
+		if (strcmp(config->watches[i].name, name) == 0)
+			return &config->watches[i];
+	return NULL;
+}
+
+static int reserve_watches(struct config *config, size_t more)
+{
+	struct watch_config *watches = reallocarray(config->watches, config->watch_count + more,
+						    sizeof(*watches));
+
+	if (!watches)
+		return -ENOMEM;
+	config->watches = watches;
+	return 0;
+}
+
+int config_add_watch(struct config *config, const char *name, const char *file, unsigned line)
+{
+	_cleanup_free_ char *own_name = strndup(name, strlen(name));
+	_cleanup_free_ char *own_file = strndup(file, strlen(file));
+	struct watch_config *watch;
+
+	if (!own_name || !own_file || reserve_watches(config, 1) < 0)
+		return -ENOMEM;
+	watch = &config->watches[config->watch_count++];
+	watch_config_init(watch);
+	watch->name = TAKE_PTR(own_name);
+	watch->file = TAKE_PTR(own_file);
+	watch->line = line;
+	return 0;
+}
+
+/* ---- a file ---- */
+
+/* Moves what `next` has over to `config`, or nothing: memory is had before anything moves. */
+static int merge(struct config *config, struct config *next)
+{
+	struct string_list *include = &config->include;
+	size_t includes = include->count + next->include.count;
+	char **items;
+
+	if (next->watch_count && reserve_watches(config, next->watch_count) < 0)
+		return -ENOMEM;
+	if (next->include.count) {
+		items = reallocarray(include->items, includes, sizeof(*items));
+		if (!items)
+			return -ENOMEM;
+		memcpy(items + include->count, next->include.items,
+		       next->include.count * sizeof(*items));
+		include->items = items;
+		include->count = includes;
+		next->include.count = 0;
+	}
+	if (next->watch_count)
+		memcpy(config->watches + config->watch_count, next->watches,
+		       next->watch_count * sizeof(*next->watches));
+	config->watch_count += next->watch_count;
+	next->watch_count = 0;
+	config->log_level = next->log_level;
+	config->max_processes = next->max_processes;
+	config->watchdog.timeout_ns = next->watchdog.timeout_ns;
+	config->watchdog.disarm_on_stop = next->watchdog.disarm_on_stop;
+	if (next->watchdog.device) {
+		free(config->watchdog.device);
+		config->watchdog.device = TAKE_PTR(next->watchdog.device);
+	}
+	return 0;
+}
+
+/* An empty configuration with the global settings of `config`, for the next file to change. */
+static struct config inherit(const struct config *config)
+{
+	struct config next = *config;
+
+	next.watches = NULL;
+	next.watch_count = 0;
+	next.watchdog.device = NULL;
+	next.include = (struct string_list){0};
+	return next;
+}
+
+static int fail_memory(struct config_report *report)
+{
+	report->failed = false;
+	config_fail(report, 0, "out of memory; expected less to configure");
+	return -ENOMEM;
+}
+
+int config_parse(struct config *config, const char *file, const char *text, size_t length,
+		 struct config_error *ret_error)
+{
+	struct config_report report = {.file = file, .error = ret_error};
+	_cleanup_(config_scanned_free) struct config_scanned scanned = {0};
+	_cleanup_(config_free) struct config next = inherit(config);
+	int r = config_scan(&report, length ? text : "", length, &scanned);
+
+	if (r >= 0)
+		r = config_read(&report, config, &next, &scanned);
+	if (r >= 0)
+		r = merge(config, &next);
+	return r == -ENOMEM ? fail_memory(&report) : r;
+}
+
+/* ---- a pattern of the command line ---- */
+
+static bool is_name_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_' || c == '.' || c == '-';
+}
+
+/* The last component without a special character, with '_' for what a name may not hold. */
+static void name_of_pattern(const char *pattern, char name[static CONFIG_NAME_MAX + 1])
+{
+	const char *end = pattern + strlen(pattern), *start = end;
+	size_t used = 0;
+
+	for (; end > pattern; end = start - 1) {
+		start = memrchr(pattern, '/', (size_t)(end - pattern));
+		start++;
+		if (start < end && start + glob_literal_prefix(start) >= end)
+			break;
+	}
+	for (; start < end && used < CONFIG_NAME_MAX - NAME_SUFFIX_LENGTH; start++)
+		name[used++] = is_name_char(*start) ? *start : '_';
+	name[used] = '\0';
+	if (!used)
+		memcpy(name, PATTERN_NAME, sizeof(PATTERN_NAME));
+}
+
+static void make_unique(const struct config *config, char name[static CONFIG_NAME_MAX + 1])
+{
+	size_t length = strlen(name);
+
+	for (unsigned n = 2; config_find_watch(config, name); n++)
+		snprintf(name + length, CONFIG_NAME_MAX + 1 - length, "-%u", n);
+}
+
+int config_add_pattern(struct config *config, const char *pattern, struct config_error *ret_error)
+{
+	struct config_report report = {.file = PATTERN_FILE, .error = ret_error};
+	struct config_value value = {.report = &report, .key = "path", .text = pattern};
+	_cleanup_(config_list_free) struct string_list path = {0};
+	char name[CONFIG_NAME_MAX + 1];
+	int r;
+
+	if (config->watch_count >= CONFIG_WATCHES_MAX)
+		return config_fail(&report, 0, "too many watches; expected at most %d",
+				   CONFIG_WATCHES_MAX);
+	r = config_add_path(&value, NULL, &path);
+	if (r >= 0) {
+		name_of_pattern(pattern, name);
+		make_unique(config, name);
+		r = config_add_watch(config, name, PATTERN_FILE, 0);
+	}
+	if (r < 0)
+		return r == -ENOMEM ? fail_memory(&report) : r;
+	config->watches[config->watch_count - 1].path = path;
+	path = (struct string_list){0};
+	return 0;
+}

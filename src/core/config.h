@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The configuration, from a buffer to a checked structure. Pure: reads no file, and the caller
+ * (io/files) has decided that the buffer may be trusted. */
+#ifndef OBIT_CORE_CONFIG_H
+#define OBIT_CORE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/wait_status.h"
+
+struct string_list {
+	char **items; /* owned, each non-NULL */
+	size_t count;
+};
+
+enum restart_when {
+	RESTART_NO,
+	RESTART_ON_SUCCESS,
+	RESTART_ON_FAILURE,
+	RESTART_ON_ABNORMAL,
+	RESTART_ON_ABORT,
+	RESTART_ON_WATCHDOG,
+	RESTART_ALWAYS,
+	_RESTART_WHEN_MAX
+};
+
+enum kill_mode { KILL_MODE_PROCESS, KILL_MODE_INSTANCE, KILL_MODE_CGROUP, _KILL_MODE_MAX };
+
+/* What to do about a process that another manager (systemd, a container engine) owns. `ask` comes
+ * with the owners' own restart commands. */
+enum owner_mode { OWNER_AUTO, OWNER_RESPECT, OWNER_IGNORE, _OWNER_MODE_MAX };
+
+/* Which exec-time uids a watch matches. */
+enum uid_match { UID_SERVICE, UID_ANY, UID_LIST };
+
+struct uid_rule {
+	enum uid_match match;
+	uint32_t *uids; /* for UID_LIST: owned */
+	size_t uid_count;
+};
+
+/* Which containers: the host only, all, or a glob on the container id. */
+enum container_match { CONTAINER_NO, CONTAINER_ANY, CONTAINER_GLOB };
+
+#define ACCOUNT_GROUPS_MAX 64
+
+/* An entry of the user database. */
+struct account {
+	bool known;
+	uint32_t uid, gid;
+	uint32_t groups[ACCOUNT_GROUPS_MAX]; /* supplementary ones */
+	uint32_t group_count;
+};
+
+struct watch_config {
+	char *name;
+	char *file; /* where it was written, for messages */
+	unsigned line;
+
+	struct string_list path;   /* absolute paths or globs; empty: any */
+	struct string_list cgroup; /* absolute cgroup paths or globs; empty: any */
+	char *argv0;		   /* NULL: any */
+	char *args;		   /* glob on argv[1..] joined by single spaces; NULL: any */
+	struct uid_rule uid;
+	enum container_match container;
+	char *container_glob; /* for CONTAINER_GLOB */
+
+	enum restart_when restart;
+	struct status_set success_exit_status;
+	struct status_set restart_prevent_exit_status;
+	struct status_set restart_force_exit_status;
+
+	uint64_t backoff_initial_ns;
+	double backoff_factor; /* >= 1 */
+	uint64_t backoff_max_ns;
+	double backoff_jitter; /* 0 to 1 */
+	uint64_t backoff_reset_ns;
+
+	unsigned start_limit_burst; /* 0: never */
+	uint64_t start_limit_interval_ns;
+	uint64_t min_uptime_ns; /* 0: none */
+	unsigned max_restarts;	/* 0: none */
+
+	int kill_signal;
+	uint64_t kill_timeout_ns;
+	enum kill_mode kill_mode;
+	bool members_restart; /* members = restart */
+
+	char *command; /* NULL: as captured */
+	struct string_list env;
+	char *user;	 /* NULL: as captured */
+	char *directory; /* NULL: as captured */
+
+	struct account account; /* who `user` is, looked up by the caller of config_parse() */
+
+	enum owner_mode owner;
+	uint64_t settle_ns;
+	uint64_t start_timeout_ns;
+
+	bool critical;
+	uint64_t recover_within_ns;
+};
+
+struct watchdog_config {
+	char *device; /* NULL: no watchdog */
+	uint64_t timeout_ns;
+	bool disarm_on_stop;
+};
+
+struct config {
+	struct watch_config *watches; /* owned, in the order of the files */
+	size_t watch_count;
+	struct watchdog_config watchdog;
+	int log_level; /* LOG_ERR ... LOG_DEBUG */
+	uint32_t max_processes;
+	struct string_list include; /* files and globs still to be read by the caller, in order */
+};
+
+/* One problem: where, and what was expected. */
+struct config_error {
+	char text[512]; /* "FILE:LINE: what is wrong; what was expected", no newline */
+};
+
+/* An empty configuration with every global default. */
+void config_init(struct config *config);
+void config_free(struct config *config);
+
+/* Parses `length` bytes of `text`, which were read from `file` (a name for messages), and adds them to
+ * `config`. On failure returns -EINVAL (or -ENOMEM), fills `ret_error` with the first problem, and
+ * leaves `config` exactly as it was. */
+int config_parse(struct config *config, const char *file, const char *text, size_t length,
+		 struct config_error *ret_error);
+
+/* Adds a watch with all defaults on one path or glob, named after its last literal component (the command
+ * line's PATTERN); "-2", "-3" make the name unique. Errors as config_parse(). */
+int config_add_pattern(struct config *config, const char *pattern, struct config_error *ret_error);
+
+/* Sets every default of a watch; strings NULL, lists empty. */
+void watch_config_init(struct watch_config *watch);
+void watch_config_free(struct watch_config *watch);
+
+const char *restart_when_name(enum restart_when when);
+const char *kill_mode_name(enum kill_mode mode);
+const char *owner_mode_name(enum owner_mode mode);
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the parts of the configuration share: config_scan and config_string (is it well-formed?),
+ * config_schema (which keys are there?), config_reader (libconfuse), config_value (is a value right?),
+ * config (the structure). Nobody else includes it. */
+#ifndef OBIT_CORE_CONFIG_INTERNAL_H
+#define OBIT_CORE_CONFIG_INTERNAL_H
+
+#include "core/config.h"
+
+#define CONFIG_BUFFER_MAX  ((size_t)1 << 20) /* bytes of one file */
+#define CONFIG_WATCHES_MAX 4096		     /* in all files together */
+#define CONFIG_PATH_MAX	   4095		     /* bytes of a path, as PATH_MAX with its NUL */
+#define CONFIG_NAME_MAX	   63		     /* bytes of a watch's name */
+#define CONFIG_KEYS_MAX	   64		     /* keys of one section */
+#define CONFIG_SHOWN_SIZE  96
+
+/* Where messages go: the file's name and the first problem. */
+struct config_report {
+	const char *file;
+	struct config_error *error;
+	bool failed; /* `error` is filled */
+};
+
+/* Fills the error with "FILE:LINE: ...", unless one came before; line 0 is left out. Control characters
+ * become \xNN. Returns -EINVAL. */
+int config_fail(struct config_report *report, unsigned line, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* A foreign word for a message: printable, and cut where it is long. Returns buf. */
+const char *config_shown(const char *text, char buf[static CONFIG_SHOWN_SIZE]);
+
+/* What the scan leaves behind. */
+struct config_scanned {
+	char *text;		 /* the file with its comments blanked out; owned */
+	unsigned *section_lines; /* where the word in front of each section's brace stands; owned */
+	size_t section_count;
+};
+
+/* Refuses what libconfuse takes in silence or reports at the wrong line. 0, -EINVAL or -ENOMEM. */
+int config_scan(struct config_report *report, const char *text, size_t length,
+		struct config_scanned *ret);
+void config_scanned_free(struct config_scanned *scanned);
+
+/* Moves *text, which stands at a quote, behind the string, and *line along with it. 0 or -EINVAL. */
+int config_scan_string(struct config_report *report, const char **text, unsigned *line);
+
+/* Not iscntrl(3), which asks the locale about UTF-8's bytes. */
+bool config_is_control(char c);
+
+/* One value of one key, as it was written. */
+struct config_value {
+	struct config_report *report;
+	unsigned line;
+	const char *key;
+	const char *text;
+	size_t position; /* in its list; 0 in front, and for what is no list */
+};
+
+/* What a setter of several keys must know of the one. */
+struct config_limits {
+	uint64_t min, max;	  /* of a number or a duration in ns */
+	const char *expected;	  /* these limits in words */
+	const char *const *words; /* NULL-terminated */
+};
+
+/* Checks the value and stores it in `field`, of which the type is the setter's own: 0, -EINVAL with
+ * the report filled, or -ENOMEM. A string that was there is released. */
+typedef int config_setter(const struct config_value *value, const struct config_limits *limits,
+			  void *field);
+
+config_setter config_set_word;	    /* an enum or int: min + the word's place in `words` */
+config_setter config_set_bool;	    /* bool: the word's place in `words` is odd */
+config_setter config_set_count;	    /* unsigned */
+config_setter config_set_duration;  /* uint64_t, ns */
+config_setter config_set_fraction;  /* double, 0 to 1 */
+config_setter config_set_factor;    /* double, 1 to 1000 */
+config_setter config_set_signal;    /* int */
+config_setter config_add_status;    /* struct status_set */
+config_setter config_set_string;    /* char *, not empty */
+config_setter config_set_args;	    /* char *, a glob, may be empty */
+config_setter config_set_path;	    /* char *, absolute and tidy, no glob */
+config_setter config_set_directory; /* char *, absolute */
+config_setter config_add_path;	    /* struct string_list of absolute paths and globs */
+config_setter config_add_env;	    /* struct string_list of NAME=VALUE */
+config_setter config_add_uid;	    /* struct uid_rule */
+config_setter config_set_container; /* struct watch_config: two fields of it */
+
+struct config_key {
+	const char *name;
+	config_setter *set;
+	size_t offset; /* of the field in the section's structure */
+	bool list;
+	struct config_limits limits;
+};
+
+struct config_section {
+	const char *name; /* "root" is what stands outside of sections: libconfuse's word */
+	const struct config_key *keys;
+	size_t count;
+	const char *where; /* in messages */
+};
+
+#define CONFIG_SECTIONS 3
+extern const struct config_section config_file_section;	    /* fields of struct config */
+extern const struct config_section config_watch_section;    /* of struct watch_config */
+extern const struct config_section config_watchdog_section; /* of struct watchdog_config */
+
+const struct config_section *config_find_section(const char *name); /* NULL: none */
+const struct config_key *config_find_key(const struct config_section *section, const char *name);
+
+/* The key of the section that is spelled most like `name`, or NULL. */
+const char *config_nearest_key(const struct config_section *section, const char *name);
+
+/* Where a key or section of that name may stand, in words; NULL: nowhere. */
+const char *config_key_place(const char *name);
+
+/* Appends a copy of `item`: 0 or -ENOMEM. */
+int config_list_add(struct string_list *list, const char *item);
+void config_list_free(struct string_list *list);
+
+/* Reads one file's text into `next`: its watches and include alone, and the global settings over those
+ * that are there. `base` holds the watches of the files before. */
+int config_read(struct config_report *report, const struct config *base, struct config *next,
+		const struct config_scanned *scanned);
+
+/* The watch of that name, or NULL. */
+const struct watch_config *config_find_watch(const struct config *config, const char *name);
+
+/* Appends an initialised watch of that name, which was written in `file` at `line`. 0 or -ENOMEM. */
+int config_add_watch(struct config *config, const char *name, const char *file, unsigned line);
+
+#endif

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* libconfuse's part. Every value is a string to it, since its own numbers would take 010 for 8 and "nan"
+ * for a factor; and its messages are told in our words, at the line that its scanner has reached. */
+#include "core/config_internal.h"
+
+#include <confuse.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+
+#define MESSAGE_SIZE 256
+
+/* What one config_read() knows while libconfuse calls back. */
+struct reader {
+	struct config_report *report;
+	const struct config *base;
+	struct config *next;
+	const struct config_scanned *scanned;
+	size_t section;	   /* index of the section that is read, or comes next */
+	const cfg_t *open; /* the watch section that `watch` belongs to */
+	struct watch_config *watch;
+	unsigned watchdog_line;			 /* of the section in this file; 0: none yet */
+	unsigned file_lines[CONFIG_KEYS_MAX];	 /* where each key was set; 0: not yet */
+	unsigned section_lines[CONFIG_KEYS_MAX]; /* the same for the section that is read */
+	int error;				 /* -ENOMEM, or 0 */
+};
+
+/* libconfuse hands no pointer of ours to its callbacks, and its scanner is global as well: there is one
+ * config_read() at a time, and this is its reader while it lasts. */
+static struct reader *current;
+
+/* The line of the word `watch` or `watchdog` that opens the section being read. */
+static unsigned section_line(const struct reader *reader)
+{
+	return reader->scanned->section_lines[reader->section];
+}
+
+/* ---- messages ---- */
+
+static void fail_unknown(struct reader *reader, const cfg_t *cfg, const char *name)
+{
+	const struct config_section *section = config_find_section(cfg->name);
+	const char *place = config_key_place(name), *nearest = config_nearest_key(section, name);
+	unsigned line = (unsigned)cfg->line;
+	char shown[CONFIG_SHOWN_SIZE];
+
+	config_shown(name, shown);
+	if (place)
+		config_fail(reader->report, line, "'%s' does not belong here; expected it %s",
+			    shown, place);
+	else if (nearest)
+		config_fail(reader->report, line, "unknown key '%s'; expected '%s'?", shown,
+			    nearest);
+	else
+		config_fail(reader->report, line, "unknown key '%s'; expected one that is valid %s",
+			    shown, section->where);
+}
+
+static void fail_duplicate_watch(struct reader *reader, const char *name)
+{
+	const struct watch_config *first = config_find_watch(reader->next, name);
+	char shown[CONFIG_SHOWN_SIZE], where[CONFIG_SHOWN_SIZE];
+
+	if (!first)
+		first = config_find_watch(reader->base, name);
+	config_shown(first->file, where);
+	config_fail(reader->report, section_line(reader),
+		    "watch '%s' is there already, from %s:%u; expected another name",
+		    config_shown(name, shown), where, first->line);
+}
+
+static void fail_token(struct reader *reader, const cfg_t *cfg, const char *token)
+{
+	char shown[CONFIG_SHOWN_SIZE];
+
+	config_fail(reader->report, (unsigned)cfg->line, "unexpected '%s'; expected %s",
+		    config_shown(token, shown),
+		    *token == '{' ? "a single value, since this key takes no list"
+				  : "KEY = VALUE, and commas between the values of a list");
+}
+
+/* How libconfuse's message starts, and how ours goes on after the word that it quotes. */
+static const struct {
+	const char *start, *ours;
+} messages[] = {
+	{"attempt to append", "takes a single value; expected '=' in place of '+='"},
+	{"missing equal sign", "has no value; expected '= VALUE' after it"},
+	{"missing opening brace", "has no '{'; expected 'watch NAME {' or 'watchdog {'"},
+	{"missing title", "has no name; expected 'watch NAME {'"},
+};
+
+static bool starts_with(const char *text, const char *start)
+{
+	return strncmp(text, start, strlen(start)) == 0;
+}
+
+static void fail_other(struct reader *reader, const cfg_t *cfg, const char *message,
+		       const char *word)
+{
+	const char *ours = NULL;
+	char shown[CONFIG_SHOWN_SIZE];
+
+	for (size_t i = 0; i < ARRAY_SIZE(messages); i++)
+		if (starts_with(message, messages[i].start))
+			ours = messages[i].ours;
+	if (ours)
+		config_fail(reader->report, (unsigned)cfg->line, "'%s' %s",
+			    config_shown(word, shown), ours);
+	else
+		config_fail(reader->report, (unsigned)cfg->line, "%s '%s'; expected KEY = VALUE",
+			    message, config_shown(word, shown));
+}
+
+/* Cuts the message before the word that it quotes, and returns the word. */
+static char *split_message(char *message)
+{
+	char *first = strchr(message, '\''), *last = strrchr(message, '\'');
+
+	if (!first)
+		return message + strlen(message);
+	if (last > first)
+		*last = '\0'; /* else the word was too long for the message */
+	*first = '\0';
+	return first + 1;
+}
+
+__attribute__((format(printf, 2, 0))) static void on_error(cfg_t *cfg, const char *format,
+							   va_list ap)
+{
+	char message[MESSAGE_SIZE];
+	const char *word;
+
+	vsnprintf(message, sizeof(message), format, ap);
+	word = split_message(message);
+	if (starts_with(message, "no such option"))
+		fail_unknown(current, cfg, word);
+	else if (starts_with(message, "found duplicate title"))
+		fail_duplicate_watch(current, word);
+	else if (starts_with(message, "unexpected token"))
+		fail_token(current, cfg, word);
+	else
+		fail_other(current, cfg, message, word);
+}
+
+/* ---- sections ---- */
+
+static bool is_watch_name(const char *name)
+{
+	size_t length = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				     "0123456789_.-");
+
+	return length >= 1 && length <= CONFIG_NAME_MAX && !name[length];
+}
+
+/* libconfuse tells of a section's end only, so a watch begins with the first key in it, or its end. */
+static int enter_watch(struct reader *reader, const cfg_t *cfg)
+{
+	unsigned line = section_line(reader);
+	char shown[CONFIG_SHOWN_SIZE];
+	int r;
+
+	if (reader->open == cfg)
+		return 0;
+	if (!is_watch_name(cfg->title))
+		return config_fail(reader->report, line,
+				   "'%s' is no name for a watch; expected 1 to %d of A-Z a-z 0-9 "
+				   "'_' '.' '-'",
+				   config_shown(cfg->title, shown), CONFIG_NAME_MAX);
+	if (config_find_watch(reader->base, cfg->title)) {
+		fail_duplicate_watch(reader, cfg->title);
+		return -EINVAL;
+	}
+	if (reader->base->watch_count + reader->next->watch_count >= CONFIG_WATCHES_MAX)
+		return config_fail(reader->report, line, "too many watches; expected at most %d",
+				   CONFIG_WATCHES_MAX);
+	r = config_add_watch(reader->next, cfg->title, reader->report->file, line);
+	if (r < 0)
+		return r;
+	reader->open = cfg;
+	reader->watch = &reader->next->watches[reader->next->watch_count - 1];
+	return 0;
+}
+
+static void leave_section(struct reader *reader)
+{
+	memset(reader->section_lines, 0, sizeof(reader->section_lines));
+	reader->section++;
+}
+
+static int on_watch_end(cfg_t *cfg, cfg_opt_t *opt)
+{
+	struct reader *reader = current;
+	int r = enter_watch(reader, cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1));
+
+	(void)cfg;
+	if (r == -ENOMEM)
+		reader->error = r;
+	if (r < 0)
+		return -1;
+	if (!reader->watch->path.count && !reader->watch->cgroup.count) {
+		config_fail(reader->report, section_line(reader),
+			    "watch '%s' has neither path nor cgroup; expected one of them",
+			    reader->watch->name);
+		return -1;
+	}
+	leave_section(reader);
+	return 0;
+}
+
+static int on_watchdog_end(cfg_t *cfg, cfg_opt_t *opt)
+{
+	struct reader *reader = current;
+	unsigned line = section_line(reader);
+
+	(void)cfg;
+	(void)opt;
+	if (reader->watchdog_line) {
+		config_fail(reader->report, line,
+			    "a second watchdog section, after line %u; expected one in a file",
+			    reader->watchdog_line);
+		return -1;
+	}
+	reader->watchdog_line = line;
+	leave_section(reader);
+	return 0;
+}
+
+/* ---- values ---- */
+
+/* Notes where the key is set; a list goes on with the values behind its first. */
+static int check_duplicate(struct reader *reader, const struct config_value *value, unsigned *set)
+{
+	if (*set && !value->position)
+		return config_fail(reader->report, value->line,
+				   "'%s' is set already, at line %u; expected it once", value->key,
+				   *set);
+	if (!*set)
+		*set = value->line;
+	return 0;
+}
+
+static int take_value(struct reader *reader, const cfg_t *cfg, const struct config_value *value)
+{
+	const struct config_section *section = config_find_section(cfg->name);
+	const struct config_key *key = config_find_key(section, value->key);
+	size_t index = (size_t)(key - section->keys);
+	char *target = (char *)reader->next;
+	unsigned *lines = reader->section_lines;
+	int r = 0;
+
+	if (section == &config_watch_section) {
+		r = enter_watch(reader, cfg);
+		target = (char *)reader->watch;
+	} else if (section == &config_watchdog_section) {
+		target = (char *)&reader->next->watchdog;
+	} else {
+		lines = reader->file_lines;
+	}
+	if (r >= 0)
+		r = check_duplicate(reader, value, &lines[index]);
+	return r < 0 ? r : key->set(value, &key->limits, target + key->offset);
+}
+
+static int on_value(cfg_t *cfg, cfg_opt_t *opt, const char *text, void *result)
+{
+	struct config_value value = {
+		.report = current->report,
+		.line = (unsigned)cfg->line,
+		.key = opt->name,
+		.text = text,
+		.position = opt->nvalues ? opt->nvalues - 1 : 0,
+	};
+	int r = take_value(current, cfg, &value);
+
+	if (r < 0) {
+		current->error = r == -ENOMEM ? r : 0;
+		return -1;
+	}
+	*(const char **)result = text;
+	return 0;
+}
+
+static void fill_options(cfg_opt_t *options, const struct config_section *section)
+{
+	for (size_t i = 0; i < section->count; i++) {
+		cfg_flag_t list = section->keys[i].list ? CFGF_LIST : CFGF_NONE;
+
+		options[i] = (cfg_opt_t)CFG_STR_CB(section->keys[i].name, NULL,
+						   CFGF_NODEFAULT | list, on_value);
+	}
+	options[section->count] = (cfg_opt_t)CFG_END();
+}
+
+static cfg_t *new_parser(void)
+{
+	cfg_opt_t watch[CONFIG_KEYS_MAX + 1], watchdog[CONFIG_KEYS_MAX + 1];
+	cfg_opt_t file[CONFIG_KEYS_MAX + CONFIG_SECTIONS];
+	size_t count = config_file_section.count;
+	cfg_t *cfg;
+
+	fill_options(watch, &config_watch_section);
+	fill_options(watchdog, &config_watchdog_section);
+	fill_options(file, &config_file_section);
+	file[count] = (cfg_opt_t)CFG_SEC("watch", watch,
+					 CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
+	file[count].validcb = on_watch_end;
+	file[count + 1] = (cfg_opt_t)CFG_SEC("watchdog", watchdog, CFGF_NODEFAULT);
+	file[count + 1].validcb = on_watchdog_end;
+	file[count + 2] = (cfg_opt_t)CFG_END();
+	cfg = cfg_init(file, CFGF_NONE);
+	if (cfg)
+		cfg_set_error_function(cfg, on_error);
+	return cfg;
+}
+
+int config_read(struct config_report *report, const struct config *base, struct config *next,
+		const struct config_scanned *scanned)
+{
+	struct reader reader = {.report = report, .base = base, .next = next, .scanned = scanned};
+	cfg_t *cfg = new_parser();
+	int r;
+
+	if (!cfg)
+		return -ENOMEM;
+	current = &reader;
+	r = cfg_parse_buf(cfg, scanned->text);
+	current = NULL;
+	cfg_free(cfg);
+	if (r == CFG_SUCCESS)
+		return 0;
+	/* libconfuse fails without a word only when it has no memory. */
+	return report->failed && !reader.error ? -EINVAL : -ENOMEM;
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The keys that there are, and the names of what they choose from. */
+#include "core/config_internal.h"
+
+#include <string.h>
+#include <syslog.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/text.h"
+
+#define MAX_PROCESSES (UINT64_C(1) << 24)
+#define DAY	      (NS_PER_MIN * 60 * 24)
+
+static const char *const restart_words[] = {
+	[RESTART_NO] = "no",
+	[RESTART_ON_SUCCESS] = "on-success",
+	[RESTART_ON_FAILURE] = "on-failure",
+	[RESTART_ON_ABNORMAL] = "on-abnormal",
+	[RESTART_ON_ABORT] = "on-abort",
+	[RESTART_ON_WATCHDOG] = "on-watchdog",
+	[RESTART_ALWAYS] = "always",
+	[_RESTART_WHEN_MAX] = NULL,
+};
+
+static const char *const kill_mode_words[] = {
+	[KILL_MODE_PROCESS] = "process",
+	[KILL_MODE_INSTANCE] = "instance",
+	[KILL_MODE_CGROUP] = "cgroup",
+	[_KILL_MODE_MAX] = NULL,
+};
+
+static const char *const owner_words[] = {
+	[OWNER_AUTO] = "auto",
+	[OWNER_RESPECT] = "respect",
+	[OWNER_IGNORE] = "ignore",
+	[_OWNER_MODE_MAX] = NULL,
+};
+
+static const char *const members_words[] = {"ignore", "restart", NULL};
+static const char *const bool_words[] = {"false", "true", "no", "yes", "off", "on", NULL};
+static const char *const log_words[] = {"error", "warning", "notice", "info", "debug", NULL};
+_Static_assert(LOG_DEBUG - LOG_ERR + 2 == ARRAY_SIZE(log_words), "a word for each log level");
+
+#define BOOL                                                                                       \
+	{                                                                                          \
+		.words = bool_words                                                                \
+	}
+#define ANY_DURATION                                                                               \
+	{                                                                                          \
+		.max = UINT64_MAX, .expected = "less than 290 years"                               \
+	}
+#define ANY_COUNT                                                                                  \
+	{                                                                                          \
+		.max = INT32_MAX, .expected = "a whole number, 0 for no limit"                     \
+	}
+
+#define W(field) offsetof(struct watch_config, field)
+static const struct config_key watch_keys[] = {
+	{"path", config_add_path, W(path), true, {0}},
+	{"argv0", config_set_string, W(argv0), false, {0}},
+	{"args", config_set_args, W(args), false, {0}},
+	{"cgroup", config_add_path, W(cgroup), true, {0}},
+	{"uid", config_add_uid, W(uid), true, {0}},
+	{"container", config_set_container, 0, false, {0}},
+	{"restart", config_set_word, W(restart), false, {.words = restart_words}},
+	{"success_exit_status", config_add_status, W(success_exit_status), true, {0}},
+	{"restart_prevent_exit_status",
+	 config_add_status,
+	 W(restart_prevent_exit_status),
+	 true,
+	 {0}},
+	{"restart_force_exit_status", config_add_status, W(restart_force_exit_status), true, {0}},
+	{"backoff_initial", config_set_duration, W(backoff_initial_ns), false, ANY_DURATION},
+	{"backoff_factor", config_set_factor, W(backoff_factor), false, {0}},
+	{"backoff_max", config_set_duration, W(backoff_max_ns), false, ANY_DURATION},
+	{"backoff_jitter", config_set_fraction, W(backoff_jitter), false, {0}},
+	{"backoff_reset", config_set_duration, W(backoff_reset_ns), false, ANY_DURATION},
+	{"start_limit_burst", config_set_count, W(start_limit_burst), false, ANY_COUNT},
+	{"start_limit_interval", config_set_duration, W(start_limit_interval_ns), false,
+	 ANY_DURATION},
+	{"min_uptime", config_set_duration, W(min_uptime_ns), false, ANY_DURATION},
+	{"max_restarts", config_set_count, W(max_restarts), false, ANY_COUNT},
+	{"kill_signal", config_set_signal, W(kill_signal), false, {0}},
+	{"kill_timeout", config_set_duration, W(kill_timeout_ns), false, ANY_DURATION},
+	{"kill_mode", config_set_word, W(kill_mode), false, {.words = kill_mode_words}},
+	{"members", config_set_bool, W(members_restart), false, {.words = members_words}},
+	{"command", config_set_string, W(command), false, {0}},
+	{"env", config_add_env, W(env), true, {0}},
+	{"user", config_set_string, W(user), false, {0}},
+	{"directory", config_set_directory, W(directory), false, {0}},
+	{"owner", config_set_word, W(owner), false, {.words = owner_words}},
+	{"settle", config_set_duration, W(settle_ns), false, ANY_DURATION},
+	{"start_timeout", config_set_duration, W(start_timeout_ns), false, ANY_DURATION},
+	{"critical", config_set_bool, W(critical), false, BOOL},
+	{"recover_within", config_set_duration, W(recover_within_ns), false, ANY_DURATION},
+};
+#undef W
+
+#define D(field) offsetof(struct watchdog_config, field)
+static const struct config_key watchdog_keys[] = {
+	{"device", config_set_path, D(device), false, {0}},
+	{"timeout",
+	 config_set_duration,
+	 D(timeout_ns),
+	 false,
+	 {.min = NS_PER_SEC, .max = DAY, .expected = "a timeout from 1s to 1d"}},
+	{"disarm_on_stop", config_set_bool, D(disarm_on_stop), false, BOOL},
+};
+#undef D
+
+#define C(field) offsetof(struct config, field)
+static const struct config_key file_keys[] = {
+	{"log_level", config_set_word, C(log_level), false, {.min = LOG_ERR, .words = log_words}},
+	{"max_processes",
+	 config_set_count,
+	 C(max_processes),
+	 false,
+	 {.min = 1, .max = MAX_PROCESSES, .expected = "a whole number from 1 to 16777216"}},
+	{"include", config_add_path, C(include), true, {0}},
+};
+#undef C
+
+const struct config_section config_file_section = {"root", file_keys, ARRAY_SIZE(file_keys),
+						   "outside of every section"};
+const struct config_section config_watch_section = {"watch", watch_keys, ARRAY_SIZE(watch_keys),
+						    "inside watch NAME { }"};
+const struct config_section config_watchdog_section = {
+	"watchdog", watchdog_keys, ARRAY_SIZE(watchdog_keys), "inside watchdog { }"};
+static const struct config_section *const sections[CONFIG_SECTIONS] = {
+	&config_file_section, &config_watch_section, &config_watchdog_section};
+
+_Static_assert(ARRAY_SIZE(watch_keys) <= CONFIG_KEYS_MAX, "room for the largest section");
+
+const char *restart_when_name(enum restart_when when)
+{
+	return restart_words[when];
+}
+
+const char *kill_mode_name(enum kill_mode mode)
+{
+	return kill_mode_words[mode];
+}
+
+const char *owner_mode_name(enum owner_mode mode)
+{
+	return owner_words[mode];
+}
+
+const struct config_section *config_find_section(const char *name)
+{
+	for (size_t i = 0; i < CONFIG_SECTIONS; i++)
+		if (strcmp(sections[i]->name, name) == 0)
+			return sections[i];
+	return NULL;
+}
+
+const struct config_key *config_find_key(const struct config_section *section, const char *name)
+{
+	for (size_t i = 0; i < section->count; i++)
+		if (strcmp(section->keys[i].name, name) == 0)
+			return &section->keys[i];
+	return NULL;
+}
+
+const char *config_nearest_key(const struct config_section *section, const char *name)
+{
+	const char *words[CONFIG_KEYS_MAX + CONFIG_SECTIONS] = {NULL};
+	size_t count = 0;
+
+	for (; count < section->count; count++)
+		words[count] = section->keys[count].name;
+	if (section == &config_file_section) {
+		words[count++] = config_watch_section.name;
+		words[count++] = config_watchdog_section.name;
+	}
+	return text_nearest(name, words);
+}
+
+const char *config_key_place(const char *name)
+{
+	for (size_t i = 0; i < CONFIG_SECTIONS; i++)
+		if (config_find_key(sections[i], name))
+			return sections[i]->where;
+	return config_find_section(name) ? config_file_section.where : NULL;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What is to be executed, and as what: made of a recipe and of what its watch overrides, and packed for the
+ * process that does it. Pure. */
+#ifndef OBIT_CORE_LAUNCH_H
+#define OBIT_CORE_LAUNCH_H
+
+#include "core/recipe.h"
+
+/* The strings and facts are borrowed: from recipe and watch, or from the packed bytes. */
+struct launch {
+	const struct obit_exec_record *facts;
+	const char *path;
+	const char **argv;			/* owned; NULL-terminated */
+	const char **envp;			/* owned; NULL-terminated */
+	const char *directory;			/* NULL: unknown */
+	const char *stdio[3];			/* NULL: unknown */
+	char *words;				/* owned: the words of `command` */
+	struct obit_exec_record *changed_facts; /* owned: facts, where `user` changes them */
+};
+
+/* Fills `ret`; launch_clear() it. From the captured environment goes what belongs to one life of a process
+ * only (NOTIFY_SOCKET, LISTEN_FDS, INVOCATION_ID, ...). A script is started by its own path. 0 or -ENOMEM;
+ * -EINVAL for a recipe without a path and without a command. */
+int launch_prepare(const struct recipe *recipe, const struct watch_config *watch,
+		   struct launch *ret);
+void launch_clear(struct launch *launch);
+
+/* One block of memory that holds all of it, owned by the caller. 0 or -ENOMEM. */
+int launch_pack(const struct launch *launch, char **ret_bytes, size_t *ret_size);
+
+/* The reverse: borrows from `bytes`, which are 8-byte aligned. 0, or -EBADMSG for bytes that
+ * launch_pack() did not make (or no memory). */
+int launch_unpack(const char *bytes, size_t size, struct launch *ret);
+
+#endif

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "core/lineage.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/cleanup.h"
+#include "core/glob.h"
+#include "core/match.h"
+
+static const char *const role_names[] = {
+	[ROLE_MAIN] = "main",
+	[ROLE_MEMBER] = "member",
+	[ROLE_OFFSPRING] = "offspring",
+};
+_Static_assert(ARRAY_SIZE(role_names) == _PROCESS_ROLE_MAX, "a name for each role");
+
+const char *process_role_name(enum process_role role)
+{
+	return role_names[role];
+}
+
+/* ---- images ---- */
+
+static bool copy_strings(struct strings *to, const struct strings *from)
+{
+	if (!from->size)
+		return true;
+	to->bytes = malloc(from->size);
+	if (!to->bytes)
+		return false;
+	memcpy(to->bytes, from->bytes, from->size);
+	to->size = from->size;
+	return true;
+}
+
+struct image *image_new(const struct recipe *recipe, uint64_t exec_time)
+{
+	struct image *image = calloc(1, sizeof(*image));
+
+	if (!image)
+		return NULL;
+	image->references = 1;
+	image->exec_time = exec_time;
+	image->uid = recipe->facts.euid;
+	image->exe = strdup(recipe->exe ? recipe->exe : "");
+	image->cgroup = recipe->cgroup ? strdup(recipe->cgroup) : NULL;
+	if (!image->exe || (recipe->cgroup && !image->cgroup) ||
+	    !copy_strings(&image->argv, &recipe->argv)) {
+		image_release(image);
+		return NULL;
+	}
+	return image;
+}
+
+struct image *image_share(struct image *image)
+{
+	if (image)
+		image->references++;
+	return image;
+}
+
+void image_release(struct image *image)
+{
+	if (!image || --image->references)
+		return;
+	free(image->exe);
+	free(image->cgroup);
+	free(image->argv.bytes);
+	free(image);
+}
+
+void lineage_set_image(struct process *process, struct image *image)
+{
+	image_share(image);
+	image_release(process->image);
+	process->image = image;
+}
+
+/* ---- processes ---- */
+
+struct process *lineage_find(const struct lineage *lineage, const struct obit_key *key)
+{
+	struct process *process;
+
+	HASH_FIND(hh, lineage->processes, key, sizeof(*key), process);
+	return process;
+}
+
+struct process *lineage_add(struct lineage *lineage, const struct obit_key *key,
+			    const struct obit_letter *letter, struct image *image)
+{
+	struct process *process;
+
+	if (lineage_find(lineage, key))
+		return NULL;
+	process = calloc(1, sizeof(*process));
+	if (!process)
+		return NULL;
+	process->key = *key;
+	process->parent = letter->parent;
+	process->birth_sequence = letter->birth_sequence;
+	process->role = ROLE_OFFSPRING;
+	HASH_ADD(hh, lineage->processes, key, sizeof(process->key), process);
+	if (!process->hh.tbl) { /* no memory for the table */
+		free(process);
+		return NULL;
+	}
+	process->image = image_share(image);
+	return process;
+}
+
+struct process *lineage_fork(struct lineage *lineage, const struct obit_key *key,
+			     const struct obit_letter *letter)
+{
+	struct process *parent = lineage_find(lineage, &letter->parent), *child;
+
+	if (!parent || !parent->instance || parent->role == ROLE_OFFSPRING)
+		return NULL;
+	child = lineage_add(lineage, key, letter, parent->image);
+	if (child)
+		lineage_join(parent->instance, child, ROLE_MEMBER);
+	return child;
+}
+
+enum exec_meaning lineage_exec_meaning(const struct process *process, ssize_t watch)
+{
+	bool belongs = process && process->instance && process->role != ROLE_OFFSPRING;
+
+	if (!belongs)
+		return watch == MATCH_NONE ? EXEC_FOREIGN : EXEC_BEGINS;
+	if (process->role == ROLE_MAIN || watch == (ssize_t)process->instance->watch)
+		return EXEC_STAYS;
+	return watch == MATCH_NONE ? EXEC_LEAVES : EXEC_BEGINS;
+}
+
+static void unlink_from_instance(struct process *process)
+{
+	struct instance *instance = process->instance;
+
+	if (!instance)
+		return;
+	if (process->role != ROLE_OFFSPRING) {
+		DL_DELETE(instance->processes, process);
+		if (process->dying)
+			instance->dying--;
+		else
+			instance->alive--;
+		if (instance->main == process)
+			instance->main = NULL;
+	}
+	process->instance = NULL;
+}
+
+void lineage_leave(struct process *process)
+{
+	unlink_from_instance(process);
+	process->role = ROLE_OFFSPRING;
+}
+
+void lineage_died(struct process *process)
+{
+	if (process->dying)
+		return;
+	process->dying = true;
+	if (process->instance && process->role != ROLE_OFFSPRING) {
+		process->instance->alive--;
+		process->instance->dying++;
+	}
+}
+
+void lineage_gone(struct lineage *lineage, struct process *process)
+{
+	unlink_from_instance(process);
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): whoever is here is in the table */
+	HASH_DELETE(hh, lineage->processes, process);
+	image_release(process->image);
+	free(process);
+}
+
+/* ---- instances ---- */
+
+struct instance *lineage_begin(struct lineage *lineage, size_t watch,
+			       const struct watch_config *config, uint64_t seed)
+{
+	struct instance *instance = calloc(1, sizeof(*instance));
+
+	if (!instance || policy_init(&instance->policy, config, seed) < 0) {
+		free(instance);
+		return NULL;
+	}
+	instance->id = ++lineage->next_id;
+	instance->watch = watch;
+	DL_APPEND(lineage->instances, instance);
+	return instance;
+}
+
+void lineage_join(struct instance *instance, struct process *process, enum process_role role)
+{
+	if (process->instance != instance || process->role == ROLE_OFFSPRING) {
+		unlink_from_instance(process);
+		process->instance = instance;
+		DL_APPEND(instance->processes, process);
+		if (process->dying)
+			instance->dying++;
+		else
+			instance->alive++;
+	}
+	if (role == ROLE_MAIN) {
+		if (instance->main)
+			instance->main->role = ROLE_MEMBER;
+		instance->main = process;
+	} else if (instance->main == process) {
+		instance->main = NULL;
+	}
+	process->role = role;
+}
+
+void lineage_end(struct lineage *lineage, struct instance *instance)
+{
+	struct process *process, *next;
+
+	DL_FOREACH_SAFE (instance->processes, process, next)
+		lineage_gone(lineage, process);
+	DL_DELETE(lineage->instances, instance);
+	policy_free(&instance->policy);
+	recipe_free(instance->recipe);
+	free(instance);
+}
+
+static bool is_better_heir(const struct process *candidate, const struct process *best)
+{
+	if (!best)
+		return true;
+	if (candidate->session_leader != best->session_leader)
+		return candidate->session_leader;
+	return candidate->birth_sequence < best->birth_sequence;
+}
+
+void lineage_heirs(const struct instance *instance, const struct process *main, struct heirs *ret)
+{
+	struct process *process;
+
+	*ret = (struct heirs){0};
+	DL_FOREACH (instance->processes, process) {
+		if (process == main || process->dying || !process->image || !main->image)
+			continue;
+		if (!strcmp(process->image->exe, main->image->exe) &&
+		    is_better_heir(process, ret->by_fork))
+			ret->by_fork = process;
+		if (process->execed && instance->recipe && instance->recipe->exe &&
+		    !strcmp(process->image->exe, instance->recipe->exe) &&
+		    strings_equal(&process->image->argv, &instance->recipe->argv) &&
+		    is_better_heir(process, ret->by_exec))
+			ret->by_exec = process;
+	}
+}
+
+static bool same_recipe(const struct recipe *a, const struct recipe *b)
+{
+	return a && b && a->exe && b->exe && !strcmp(a->exe, b->exe) &&
+	       a->facts.euid == b->facts.euid && strings_equal(&a->argv, &b->argv);
+}
+
+struct instance *lineage_vacant(const struct lineage *lineage, size_t watch,
+				const struct recipe *recipe)
+{
+	struct instance *instance;
+
+	DL_FOREACH (lineage->instances, instance) {
+		bool has_main = instance->main && !instance->main->dying;
+		bool vacant = !has_main && !instance->spawning &&
+			      instance->policy.state != POLICY_STOPPING &&
+			      instance->policy.state != POLICY_STARTING;
+
+		if (vacant && instance->watch == watch && same_recipe(instance->recipe, recipe))
+			return instance;
+	}
+	return NULL;
+}
+
+static bool watches_exact_path(const struct watch_config *watch, const struct instance *instance)
+{
+	const struct recipe *recipe = instance->recipe;
+
+	for (size_t i = 0; recipe && i < watch->path.count; i++) {
+		const char *path = watch->path.items[i];
+
+		if (!glob_is_pattern(path) && ((recipe->exe && !strcmp(path, recipe->exe)) ||
+					       (recipe->script && !strcmp(path, recipe->script))))
+			return true;
+	}
+	return false;
+}
+
+bool lineage_is_service(const struct instance *instance, const struct watch_config *watch,
+			const struct obit_letter *letter)
+{
+	bool settled = letter->exit.time - instance->began >= watch->settle_ns;
+
+	return watches_exact_path(watch, instance) || instance->spawned || instance->daemonized ||
+	       (letter->exit.flags & OBIT_EXIT_ORPHAN) ||
+	       (!(letter->exit.flags & OBIT_EXIT_HAD_TTY) && settled);
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Who belongs to whom: from births, execs and deaths to instances with a main process and members. Pure. */
+#ifndef OBIT_CORE_LINEAGE_H
+#define OBIT_CORE_LINEAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/abi.h"
+#include "core/policy.h"
+#include "core/recipe.h"
+
+#define HASH_NONFATAL_OOM 1
+/* Not the default hash: it falls through its switch, which clang refuses. */
+#define HASH_FUNCTION(key, length, hash) HASH_FNV(key, length, hash)
+#include <uthash.h>
+
+/* What a process runs: shared by all that forked from it without an exec of their own. */
+struct image {
+	unsigned references;
+	char *exe; /* owned; "" where unknown */
+	struct strings argv;
+	char *cgroup; /* NULL where unknown */
+	uint64_t exec_time;
+	__u32 uid;
+};
+
+/* Makes an image with one reference from what a recipe knows, or NULL without memory. */
+struct image *image_new(const struct recipe *recipe, uint64_t exec_time);
+struct image *image_share(struct image *image);
+void image_release(struct image *image); /* NULL is fine */
+
+enum process_role { ROLE_MAIN, ROLE_MEMBER, ROLE_OFFSPRING, _PROCESS_ROLE_MAX };
+
+/* "main", "member", "offspring": an obituary's "role". */
+const char *process_role_name(enum process_role role);
+
+struct process {
+	struct obit_key key;
+	struct obit_key parent;
+	uint64_t birth_sequence;
+	struct instance *instance; /* NULL for offspring whose instance is gone */
+	enum process_role role;
+	bool dying;		     /* its letter is written; not yet seen to be gone */
+	bool execed;		     /* since its fork */
+	bool session_leader;	     /* as last looked up: see lineage_heirs() */
+	struct image *image;	     /* a reference */
+	struct process *prev, *next; /* in its instance */
+	UT_hash_handle hh;
+};
+
+struct instance {
+	uint64_t id;
+	size_t watch; /* index in the configuration */
+	struct process *main;
+	struct process
+		*processes;    /* utlist DL: main and members, the dying ones too; no offspring */
+	unsigned alive, dying; /* counts over processes */
+	uint64_t began;	       /* exec time of the instance's program, this life */
+	bool adopted;	       /* was running before obit */
+	bool daemonized;       /* its main was handed over after a fork */
+	bool spawned;	       /* this life was started by obit */
+	__u32 spawning;	       /* tgid of the child whose exec is awaited; 0: none */
+	__u32 uid;	       /* at its exec */
+	struct recipe *recipe; /* owned */
+	struct policy policy;
+	void *attachment;	      /* the daemon's: timer, log file, ... */
+	struct instance *prev, *next; /* utlist DL */
+};
+
+struct lineage {
+	struct process *processes; /* by key */
+	struct instance *instances;
+	uint64_t next_id;
+};
+
+struct process *lineage_find(const struct lineage *lineage, const struct obit_key *key);
+
+/* A fork seen: the child of a main or member becomes a member and shares its image. Returns it, or NULL
+ * where its parent is unknown or offspring (then it is not to be tracked), or without memory. */
+struct process *lineage_fork(struct lineage *lineage, const struct obit_key *key,
+			     const struct obit_letter *letter);
+
+enum exec_meaning {
+	EXEC_FOREIGN, /* nothing that any watch wants: not to be tracked */
+	EXEC_BEGINS,  /* a process of no instance that a watch matches: lineage_begin() it */
+	EXEC_STAYS,   /* main or member as before */
+	EXEC_LEAVES,  /* a member that ran something else: offspring from now on */
+};
+
+/* What an exec by `process` (NULL: unknown so far) into something that `watch` matches (MATCH_NONE: none)
+ * means. Changes nothing. */
+enum exec_meaning lineage_exec_meaning(const struct process *process, ssize_t watch);
+
+/* Gives a process a new image (takes a reference of its own). */
+void lineage_set_image(struct process *process, struct image *image);
+
+/* Makes `process` offspring: out of its instance, still known. */
+void lineage_leave(struct process *process);
+
+/* A process that belongs to no instance yet. NULL without memory or if the key is known. */
+struct process *lineage_add(struct lineage *lineage, const struct obit_key *key,
+			    const struct obit_letter *letter, struct image *image);
+
+/* A new, empty instance; its policy is initialised. NULL without memory. */
+struct instance *lineage_begin(struct lineage *lineage, size_t watch,
+			       const struct watch_config *config, uint64_t seed);
+/* Takes `process` into the instance in that role; a former main becomes a member. */
+void lineage_join(struct instance *instance, struct process *process, enum process_role role);
+/* Forgets an instance; its processes are forgotten with it. */
+void lineage_end(struct lineage *lineage, struct instance *instance);
+
+/* Its letter is written: it no longer counts as alive. */
+void lineage_died(struct process *process);
+/* It is gone (a zombie at most): frees it. */
+void lineage_gone(struct lineage *lineage, struct process *process);
+
+struct heirs {
+	struct process *by_fork; /* runs the main's executable: a session leader, else the eldest */
+	struct process *by_exec; /* exec'd the recipe's own executable and argv */
+};
+
+/* Who of the living could become main after `main`, which is dead. The caller has looked up
+ * session_leader of the members. */
+void lineage_heirs(const struct instance *instance, const struct process *main, struct heirs *ret);
+
+/* An instance of `watch` without a living main that the same recipe describes: a process that somebody
+ * starts by hand continues it. NULL if there is none. */
+struct instance *lineage_vacant(const struct lineage *lineage, size_t watch,
+				const struct recipe *recipe);
+
+/* A service is what is respawned; a job is only reported. Exact paths are services; with globs and
+ * cgroups only what obit started, what daemonized, what was orphaned, or what has no terminal and lived for
+ * `settle`. */
+bool lineage_is_service(const struct instance *instance, const struct watch_config *watch,
+			const struct obit_letter *letter);
+
+#endif

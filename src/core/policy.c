@@ -1,0 +1,756 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "core/policy.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+
+#define POLICY_STATE_WORD(name, word) [POLICY_##name] = (word),
+static const char *const state_names[] = {POLICY_STATES(POLICY_STATE_WORD)};
+_Static_assert(ARRAY_SIZE(state_names) == _POLICY_STATE_MAX, "a word for each state");
+
+static const char *const verdict_names[] = {
+	[VERDICT_NONE] = "none",	   [VERDICT_RESPAWN] = "respawn",
+	[VERDICT_HAND_OVER] = "hand-over", [VERDICT_STOP_MEMBERS] = "stop-members",
+	[VERDICT_BURY] = "bury",	   [VERDICT_REPORT] = "report",
+};
+_Static_assert(ARRAY_SIZE(verdict_names) == _POLICY_VERDICT_MAX, "a word for each verdict");
+
+const char *policy_state_name(enum policy_state state)
+{
+	return state_names[state];
+}
+
+const char *policy_verdict_name(enum policy_verdict verdict)
+{
+	return verdict_names[verdict];
+}
+
+static int allocate_starts(const struct watch_config *config, uint64_t **ret)
+{
+	*ret = NULL;
+	if (!config->start_limit_burst)
+		return 0;
+	*ret = calloc(config->start_limit_burst, sizeof(**ret));
+	return *ret ? 0 : -ENOMEM;
+}
+
+int policy_init(struct policy *policy, const struct watch_config *config, uint64_t seed)
+{
+	uint64_t *starts;
+	int r = allocate_starts(config, &starts);
+
+	if (r < 0)
+		return r;
+	*policy = (struct policy){
+		.config = config,
+		.state = POLICY_DOWN,
+		.gone = true,
+		.random = seed | 1,
+		.starts = starts,
+		.start_capacity = config->start_limit_burst,
+	};
+	return 0;
+}
+
+void policy_free(struct policy *policy)
+{
+	free(policy->starts);
+	policy->starts = NULL;
+}
+
+/* Copies the newest starts, as many as there is room for. Returns how many. */
+static size_t keep_starts(const struct policy *policy, uint64_t *starts, size_t room)
+{
+	size_t count = policy->start_count < room ? policy->start_count : room;
+
+	for (size_t i = 0; i < count; i++)
+		starts[i] =
+			policy->starts[(policy->start_next + policy->start_capacity - count + i) %
+				       policy->start_capacity];
+	return count;
+}
+
+int policy_set_config(struct policy *policy, const struct watch_config *config)
+{
+	size_t room = config->start_limit_burst;
+	uint64_t *starts;
+	int r;
+
+	if (room != policy->start_capacity) {
+		r = allocate_starts(config, &starts);
+		if (r < 0)
+			return r;
+		policy->start_count = keep_starts(policy, starts, room);
+		policy->start_next = room ? policy->start_count % room : 0;
+		free(policy->starts);
+		policy->starts = starts;
+		policy->start_capacity = room;
+	}
+	policy->config = config;
+	return 0;
+}
+
+bool policy_is_success(const struct watch_config *config, uint32_t wait_status)
+{
+	return wait_status_is_clean(wait_status) ||
+	       status_set_has(&config->success_exit_status, wait_status);
+}
+
+/* systemd's table of Restart=, for deaths that are not a watchdog's. */
+static bool restart_wants(enum restart_when when, uint32_t wait_status, bool success)
+{
+	bool by_signal = wait_status_how(wait_status) != DEATH_EXITED;
+
+	switch (when) {
+	case RESTART_ALWAYS:
+		return true;
+	case RESTART_ON_SUCCESS:
+		return success;
+	case RESTART_ON_FAILURE:
+		return !success;
+	case RESTART_ON_ABNORMAL:
+	case RESTART_ON_ABORT:
+		return !success && by_signal;
+	case RESTART_ON_WATCHDOG:
+	case RESTART_NO:
+	case _RESTART_WHEN_MAX:
+		break;
+	}
+	return false;
+}
+
+bool policy_wants_respawn(const struct watch_config *config, uint32_t wait_status)
+{
+	if (status_set_has(&config->restart_prevent_exit_status, wait_status))
+		return false;
+	if (status_set_has(&config->restart_force_exit_status, wait_status))
+		return true;
+	return restart_wants(config->restart, wait_status, policy_is_success(config, wait_status));
+}
+
+/* ---- small helpers of the step ---- */
+
+static void add(struct policy_output *out, struct policy_action action)
+{
+	if (out->count < POLICY_MAX_ACTIONS)
+		out->actions[out->count++] = action;
+}
+
+__attribute__((format(printf, 2, 3))) static void say(struct policy_output *out, const char *fmt,
+						      ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(out->detail, sizeof(out->detail), fmt, ap);
+	va_end(ap);
+}
+
+static void say_and_note(struct policy *policy, struct policy_output *out, const char *text)
+{
+	snprintf(policy->note, sizeof(policy->note), "%s", text);
+	if (out->detail != text)
+		say(out, "%s", text);
+}
+
+static void arm(struct policy *policy, struct policy_output *out, uint64_t deadline_ns)
+{
+	if (policy->deadline_ns == deadline_ns)
+		return;
+	policy->deadline_ns = deadline_ns;
+	add(out, (struct policy_action){.kind = ACTION_TIMER, .deadline_ns = deadline_ns});
+}
+
+static void enter(struct policy *policy, enum policy_state state, uint64_t now)
+{
+	policy->state = state;
+	if (state == POLICY_UP)
+		policy->down_since_ns = 0;
+	else if (!policy->down_since_ns)
+		policy->down_since_ns = now;
+}
+
+/* xorshift64: good enough to spread respawns, and reproducible from the seed. */
+static uint64_t next_random(struct policy *policy)
+{
+	uint64_t x = policy->random;
+
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	return policy->random = x;
+}
+
+/* The first respawn is immediate; the n-th after it waits initial * factor^(n-1), at most max, give or
+ * take the jitter. */
+static uint64_t backoff(struct policy *policy)
+{
+	const struct watch_config *config = policy->config;
+	double delay = (double)config->backoff_initial_ns;
+	double unit, limit = (double)config->backoff_max_ns;
+	bool grows = delay > 0 && config->backoff_factor > 1;
+
+	if (policy->attempt == 0)
+		return 0;
+	for (unsigned i = 1; grows && i < policy->attempt && delay < limit; i++)
+		delay *= config->backoff_factor;
+	if (delay > limit)
+		delay = limit;
+	unit = (double)(next_random(policy) >> 11) / (double)(UINT64_C(1) << 53);
+	delay *= 1 + config->backoff_jitter * (2 * unit - 1);
+	return (uint64_t)delay;
+}
+
+static void record_start(struct policy *policy, uint64_t now)
+{
+	if (!policy->start_capacity)
+		return;
+	policy->starts[policy->start_next] = now;
+	policy->start_next = (policy->start_next + 1) % policy->start_capacity;
+	if (policy->start_count < policy->start_capacity)
+		policy->start_count++;
+}
+
+static void forget_start(struct policy *policy)
+{
+	if (!policy->start_count)
+		return;
+	policy->start_next = (policy->start_next + policy->start_capacity - 1) %
+			     policy->start_capacity;
+	policy->start_count--;
+}
+
+/* True if one more start at `when` would be more than start_limit_burst in start_limit_interval. */
+static bool start_limit_hit(const struct policy *policy, uint64_t when)
+{
+	uint64_t oldest;
+
+	if (!policy->start_capacity || policy->start_count < policy->start_capacity)
+		return false;
+	oldest = policy->starts[policy->start_next];
+	return when - oldest < policy->config->start_limit_interval_ns;
+}
+
+static void forget_past(struct policy *policy)
+{
+	policy->attempt = 0;
+	policy->start_count = policy->start_next = 0;
+	policy->note[0] = '\0';
+}
+
+/* ---- what a state does ---- */
+
+static void begin_stop(struct policy *policy, struct policy_output *out, enum policy_after after,
+		       uint64_t now)
+{
+	policy->after = after;
+	enter(policy, POLICY_STOPPING, now);
+	add(out,
+	    (struct policy_action){.kind = ACTION_KILL, .signal = policy->config->kill_signal});
+	arm(policy, out, now + policy->config->kill_timeout_ns);
+}
+
+/* Gives up. What still lives of the instance is stopped first: half a service is none. */
+static void bury(struct policy *policy, struct policy_output *out, uint64_t now, bool others,
+		 const char *why)
+{
+	char text[POLICY_NOTE_SIZE];
+
+	snprintf(text, sizeof(text), "buried: %s", why);
+	if (others) {
+		begin_stop(policy, out, AFTER_BURY, now);
+	} else {
+		arm(policy, out, 0);
+		enter(policy, POLICY_BURIED, now);
+	}
+	say_and_note(policy, out, text);
+	out->verdict = VERDICT_BURY;
+}
+
+static void spawn(struct policy *policy, struct policy_output *out, uint64_t now, bool automatic)
+{
+	arm(policy, out, 0);
+	policy->automatic = automatic;
+	policy->gone = false;
+	record_start(policy, now);
+	enter(policy, POLICY_STARTING, now);
+	add(out, (struct policy_action){.kind = ACTION_SPAWN});
+}
+
+/* Respawns as soon as the time has come and nothing of the old life is left. */
+static void respawn_when_ready(struct policy *policy, struct policy_output *out, uint64_t now)
+{
+	if (policy->gone && now >= policy->respawn_at_ns) {
+		spawn(policy, out, now, true);
+		return;
+	}
+	enter(policy, POLICY_WAITING, now);
+	arm(policy, out, now >= policy->respawn_at_ns ? 0 : policy->respawn_at_ns);
+}
+
+/* Sets respawn_at_ns, not before `at_least` from now, and says when; or buries. Returns false if it
+ * buried. */
+static bool plan_respawn(struct policy *policy, struct policy_output *out, uint64_t at_least,
+			 uint64_t now, bool others)
+{
+	const struct watch_config *config = policy->config;
+	char why[96], span[CLOCK_SPAN_SIZE];
+	uint64_t delay;
+
+	if (config->max_restarts && policy->restarts >= config->max_restarts) {
+		snprintf(why, sizeof(why), "respawned %u times already (max_restarts)",
+			 config->max_restarts);
+		bury(policy, out, now, others, why);
+		return false;
+	}
+	if (policy->state == POLICY_UP && now - policy->up_since_ns >= config->backoff_reset_ns)
+		policy->attempt = 0;
+	delay = backoff(policy);
+	if (delay < at_least)
+		delay = at_least;
+	if (start_limit_hit(policy, now + delay)) {
+		snprintf(why, sizeof(why), "more than %u starts in %s (start_limit_burst)",
+			 config->start_limit_burst,
+			 clock_span(config->start_limit_interval_ns, span));
+		bury(policy, out, now, others, why);
+		return false;
+	}
+	policy->attempt++;
+	policy->respawn_at_ns = now + delay;
+	if (delay)
+		say(out, "respawn in %s (attempt %u)", clock_span(delay, span), policy->attempt);
+	else
+		say(out, "respawned at once");
+	snprintf(policy->note, sizeof(policy->note), "%s", delay ? out->detail : "");
+	out->verdict = VERDICT_RESPAWN;
+	return true;
+}
+
+static void end(struct policy *policy, struct policy_output *out, uint64_t now)
+{
+	arm(policy, out, 0);
+	enter(policy, POLICY_ENDED, now);
+	policy->attempt = 0;
+}
+
+static void end_without_respawn(struct policy *policy, struct policy_output *out,
+				const struct policy_death *death, uint64_t now)
+{
+	const struct watch_config *config = policy->config;
+	char text[POLICY_NOTE_SIZE];
+
+	end(policy, out, now);
+	if (status_set_has(&config->restart_prevent_exit_status, death->wait_status))
+		snprintf(text, sizeof(text), "not respawned: restart_prevent_exit_status has it");
+	else if (config->restart != RESTART_NO && policy_is_success(config, death->wait_status))
+		snprintf(text, sizeof(text), "ended well: not respawned (restart = %s)",
+			 restart_when_name(config->restart));
+	else
+		snprintf(text, sizeof(text), "not respawned: restart = %s",
+			 restart_when_name(config->restart));
+	say_and_note(policy, out, text);
+}
+
+/* Failure or a success that is wanted back: the table of what a death means, once the heirs are ruled
+ * out. */
+static void answer_death(struct policy *policy, struct policy_output *out,
+			 const struct policy_death *death, uint64_t now)
+{
+	const struct watch_config *config = policy->config;
+	char why[96], span[CLOCK_SPAN_SIZE], limit[CLOCK_SPAN_SIZE];
+
+	if (!policy_wants_respawn(config, death->wait_status)) {
+		end_without_respawn(policy, out, death, now);
+		return;
+	}
+	if (death->refusal) {
+		end(policy, out, now);
+		say(out, "not respawned: %s", death->refusal);
+		say_and_note(policy, out, out->detail);
+		out->verdict = VERDICT_REPORT;
+		return;
+	}
+	if (config->min_uptime_ns && death->lived_ns < config->min_uptime_ns) {
+		snprintf(why, sizeof(why), "lived %s, less than %s (min_uptime)",
+			 clock_span(death->lived_ns, span),
+			 clock_span(config->min_uptime_ns, limit));
+		bury(policy, out, now, death->members, why);
+		return;
+	}
+	if (!plan_respawn(policy, out, 0, now, death->members))
+		return;
+	if (death->members) {
+		out->verdict = VERDICT_STOP_MEMBERS;
+		say(out, "%u of its processes live%s on: stopped, then respawned", death->members,
+		    death->members == 1 ? "s" : "");
+		begin_stop(policy, out, AFTER_RESPAWN, now);
+		return;
+	}
+	respawn_when_ready(policy, out, now);
+}
+
+static bool hand_over(struct policy *policy, struct policy_output *out,
+		      const struct policy_death *death)
+{
+	const struct watch_config *config = policy->config;
+	bool success = policy_is_success(config, death->wait_status);
+
+	if (!death->members)
+		return false;
+	if (death->wait_status == 0 && death->has_fork_heir &&
+	    death->lived_ns <= config->start_timeout_ns) {
+		add(out, (struct policy_action){.kind = ACTION_TAKE_HEIR});
+		say(out, "went into the background: its child is the main process now");
+	} else if (success && death->has_exec_heir) {
+		add(out, (struct policy_action){.kind = ACTION_TAKE_EXEC_HEIR});
+		say(out, "handed over to its successor");
+	} else {
+		return false;
+	}
+	out->verdict = VERDICT_HAND_OVER;
+	return true;
+}
+
+/* ---- inputs, one function each; all states are named in each ---- */
+
+static void on_started(struct policy *policy, struct policy_output *out, uint64_t now)
+{
+	policy->gone = false;
+	policy->up_since_ns = now;
+	policy->note[0] = '\0';
+	switch (policy->state) {
+	case POLICY_STARTING: /* its own child, seen before its exec was confirmed */
+	case POLICY_STOPPING: /* goes on stopping */
+		return;
+	case POLICY_UP:
+	case POLICY_WAITING:
+	case POLICY_ENDED:
+	case POLICY_BURIED:
+	case POLICY_DOWN:
+		/* Somebody started it, and was faster than the back-off or does not need it. */
+		record_start(policy, now);
+		arm(policy, out, 0);
+		enter(policy, POLICY_UP, now);
+		return;
+	case _POLICY_STATE_MAX:
+		return;
+	}
+}
+
+static const char *const stop_reasons[] = {
+	[AFTER_DOWN] = "stopped by the operator",
+	[AFTER_START] = "stopped by the operator to be restarted",
+	[AFTER_RESPAWN] = "stopped to be respawned",
+	[AFTER_BURY] = "stopped to be buried",
+};
+
+static void on_main_died(struct policy *policy, struct policy_output *out,
+			 const struct policy_death *death, uint64_t now)
+{
+	switch (policy->state) {
+	case POLICY_UP:
+	case POLICY_STARTING:
+		if (hand_over(policy, out, death))
+			return;
+		answer_death(policy, out, death, now);
+		return;
+	case POLICY_STOPPING:
+		say(out, "%s", stop_reasons[policy->after]);
+		return;
+	case POLICY_WAITING:
+	case POLICY_ENDED:
+	case POLICY_BURIED:
+	case POLICY_DOWN:
+	case _POLICY_STATE_MAX:
+		return; /* has no main */
+	}
+}
+
+static void on_member_died(struct policy *policy, struct policy_output *out,
+			   const struct policy_death *death, uint64_t now)
+{
+	if (policy->state != POLICY_UP || !policy->config->members_restart ||
+	    !policy_wants_respawn(policy->config, death->wait_status))
+		return;
+	if (death->refusal) {
+		say(out, "not respawned: %s", death->refusal);
+		out->verdict = VERDICT_REPORT;
+		return;
+	}
+	if (!plan_respawn(policy, out, 0, now, true))
+		return;
+	out->verdict = VERDICT_STOP_MEMBERS;
+	begin_stop(policy, out, AFTER_RESPAWN, now);
+}
+
+static void on_all_gone(struct policy *policy, struct policy_output *out, uint64_t now)
+{
+	policy->gone = true;
+	switch (policy->state) {
+	case POLICY_WAITING:
+		respawn_when_ready(policy, out, now);
+		return;
+	case POLICY_STOPPING:
+		if (policy->after == AFTER_DOWN) {
+			arm(policy, out, 0);
+			enter(policy, POLICY_DOWN, now);
+			say_and_note(policy, out, "stopped by the operator");
+		} else if (policy->after == AFTER_BURY) {
+			arm(policy, out, 0);
+			enter(policy, POLICY_BURIED, now);
+		} else if (policy->after == AFTER_START) {
+			spawn(policy, out, now, false);
+		} else {
+			respawn_when_ready(policy, out, now);
+		}
+		return;
+	case POLICY_UP:
+	case POLICY_STARTING:
+	case POLICY_ENDED:
+	case POLICY_BURIED:
+	case POLICY_DOWN:
+	case _POLICY_STATE_MAX:
+		return;
+	}
+}
+
+/* What SIGKILL does not end at once is in the kernel's hands: trying again is for the log. */
+#define KILL_RETRY_MIN_NS NS_PER_SEC
+
+static void on_timer(struct policy *policy, struct policy_output *out, uint64_t now)
+{
+	uint64_t again = policy->config->kill_timeout_ns;
+
+	if (!policy->deadline_ns || now < policy->deadline_ns)
+		return; /* an old one, cancelled meanwhile */
+	policy->deadline_ns = 0;
+	if (policy->state == POLICY_WAITING) {
+		respawn_when_ready(policy, out, now);
+	} else if (policy->state == POLICY_STOPPING) {
+		add(out, (struct policy_action){.kind = ACTION_KILL, .signal = SIGKILL});
+		arm(policy, out, now + (again > KILL_RETRY_MIN_NS ? again : KILL_RETRY_MIN_NS));
+		say(out, "kill_timeout has passed: SIGKILL");
+	}
+}
+
+static void on_spawned(struct policy *policy, struct policy_output *out, uint64_t now)
+{
+	/* Stopped before it was there to be signalled. */
+	if (policy->state == POLICY_STOPPING) {
+		policy->gone = false;
+		add(out, (struct policy_action){.kind = ACTION_KILL,
+						.signal = policy->config->kill_signal});
+	}
+	if (policy->state != POLICY_STARTING)
+		return;
+	policy->gone = false;
+	policy->up_since_ns = now;
+	policy->note[0] = '\0';
+	if (policy->automatic)
+		policy->restarts++;
+	enter(policy, POLICY_UP, now);
+}
+
+/* The caller may answer ACTION_SPAWN before policy_step() returns to its loop: a retry at once would be
+ * a recursion without end. */
+#define SPAWN_RETRY_MIN_NS (100 * NS_PER_MS)
+
+/* What is no fault of the program: a missing or busy binary is a package being upgraded, and a host may be short
+ * of memory, descriptors or processes for a moment. It waits, and does not count as a start. */
+static bool is_passing(int error)
+{
+	switch (error) {
+	case ENOENT:
+	case ETXTBSY:
+	case EAGAIN:
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+	case ECHILD: /* the spawner was killed */
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void retry_spawn(struct policy *policy, struct policy_output *out, int error, uint64_t now)
+{
+	char text[POLICY_NOTE_SIZE];
+	uint64_t delay;
+
+	policy->gone = true;
+	if (is_passing(error)) {
+		forget_start(policy);
+		policy->attempt++;
+		delay = backoff(policy);
+		policy->respawn_at_ns = now +
+					(delay > SPAWN_RETRY_MIN_NS ? delay : SPAWN_RETRY_MIN_NS);
+		snprintf(text, sizeof(text), "waits for %s: %s",
+			 error == ENOENT || error == ETXTBSY ? "its executable" : "resources",
+			 strerror(error));
+		say_and_note(policy, out, text);
+		respawn_when_ready(policy, out, now);
+		return;
+	}
+	if (!plan_respawn(policy, out, SPAWN_RETRY_MIN_NS, now, false))
+		return;
+	snprintf(text, sizeof(text), "could not be started: %s; %.200s", strerror(error),
+		 out->detail);
+	say_and_note(policy, out, text);
+	respawn_when_ready(policy, out, now);
+}
+
+static void on_spawn_failed(struct policy *policy, struct policy_output *out, int error,
+			    uint64_t now)
+{
+	if (policy->state == POLICY_STOPPING)
+		on_all_gone(policy, out, now); /* there is nothing that could be stopped */
+	else if (policy->state == POLICY_STARTING)
+		retry_spawn(policy, out, error, now);
+}
+
+static void refuse(struct policy_output *out, const char *why)
+{
+	out->refused = true;
+	say(out, "%s", why);
+}
+
+static void on_stop(struct policy *policy, struct policy_output *out, uint64_t now)
+{
+	switch (policy->state) {
+	case POLICY_UP:
+	case POLICY_STARTING:
+		begin_stop(policy, out, AFTER_DOWN, now);
+		say(out, "stopping");
+		return;
+	case POLICY_STOPPING:
+		policy->after = AFTER_DOWN;
+		say(out, "stopping");
+		return;
+	case POLICY_WAITING:
+	case POLICY_ENDED:
+	case POLICY_BURIED:
+		if (!policy->gone && policy->state != POLICY_WAITING) { /* members live on */
+			begin_stop(policy, out, AFTER_DOWN, now);
+			say(out, "stopping");
+			return;
+		}
+		arm(policy, out, 0);
+		enter(policy, POLICY_DOWN, now);
+		say_and_note(policy, out, "stopped by the operator");
+		return;
+	case POLICY_DOWN:
+		say(out, "is down already");
+		return;
+	case _POLICY_STATE_MAX:
+		return;
+	}
+}
+
+static void on_start(struct policy *policy, struct policy_output *out, uint64_t now)
+{
+	switch (policy->state) {
+	case POLICY_UP:
+	case POLICY_STARTING:
+		say(out, "is running already");
+		return;
+	case POLICY_STOPPING:
+		policy->after = AFTER_START;
+		say(out, "starts when the old processes are gone");
+		return;
+	case POLICY_WAITING:
+	case POLICY_ENDED:
+	case POLICY_BURIED:
+	case POLICY_DOWN:
+		forget_past(policy);
+		policy->respawn_at_ns = now;
+		say(out, "starting");
+		if (policy->gone) {
+			spawn(policy, out, now, false);
+		} else {
+			begin_stop(policy, out, AFTER_START, now);
+		}
+		return;
+	case _POLICY_STATE_MAX:
+		return;
+	}
+}
+
+static void on_restart(struct policy *policy, struct policy_output *out, uint64_t now)
+{
+	switch (policy->state) {
+	case POLICY_UP:
+	case POLICY_STARTING:
+		forget_past(policy);
+		begin_stop(policy, out, AFTER_START, now);
+		say(out, "restarting");
+		return;
+	case POLICY_STOPPING:
+	case POLICY_WAITING:
+	case POLICY_ENDED:
+	case POLICY_BURIED:
+	case POLICY_DOWN:
+		on_start(policy, out, now);
+		return;
+	case _POLICY_STATE_MAX:
+		return;
+	}
+}
+
+static void on_revive(struct policy *policy, struct policy_output *out, uint64_t now)
+{
+	if (policy->state == POLICY_BURIED)
+		on_start(policy, out, now);
+	else
+		refuse(out, "is not buried");
+}
+
+void policy_step(struct policy *policy, const struct policy_input *input, uint64_t now_ns,
+		 struct policy_output *out)
+{
+	*out = (struct policy_output){.verdict = VERDICT_NONE};
+	switch (input->kind) {
+	case INPUT_STARTED:
+		on_started(policy, out, now_ns);
+		return;
+	case INPUT_MAIN_DIED:
+		on_main_died(policy, out, &input->death, now_ns);
+		return;
+	case INPUT_MEMBER_DIED:
+		on_member_died(policy, out, &input->death, now_ns);
+		return;
+	case INPUT_ALL_GONE:
+		on_all_gone(policy, out, now_ns);
+		return;
+	case INPUT_TIMER:
+		on_timer(policy, out, now_ns);
+		return;
+	case INPUT_SPAWNED:
+		on_spawned(policy, out, now_ns);
+		return;
+	case INPUT_SPAWN_FAILED:
+		on_spawn_failed(policy, out, input->error, now_ns);
+		return;
+	case INPUT_STOP:
+		on_stop(policy, out, now_ns);
+		return;
+	case INPUT_START:
+		on_start(policy, out, now_ns);
+		return;
+	case INPUT_RESTART:
+		on_restart(policy, out, now_ns);
+		return;
+	case INPUT_REVIVE:
+		on_revive(policy, out, now_ns);
+		return;
+	case _POLICY_INPUT_MAX:
+		return;
+	}
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What to do about a death: a pure function of an instance's state, one input and the time. Timeouts,
+ * results of actions and operator commands are inputs like any other. It touches nothing: the daemon
+ * carries the actions out and feeds their results back. */
+#ifndef OBIT_CORE_POLICY_H
+#define OBIT_CORE_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/config.h"
+
+/* state, the user's word for it */
+#define POLICY_STATES(X)                                                                           \
+	X(UP, "up")                                                                                \
+	X(WAITING, "waiting")	/* for the back-off, or for the old processes to be gone */        \
+	X(STARTING, "waiting")	/* a child is made, its exec not confirmed */                      \
+	X(STOPPING, "stopping") /* signalled, not gone */                                          \
+	X(ENDED, "ended")	/* over, and not to be respawned */                                \
+	X(BURIED, "buried")	/* gave up: revive brings it back */                               \
+	X(DOWN, "down")		/* an operator stopped it */
+
+#define POLICY_INPUTS(X)                                                                           \
+	X(STARTED)	/* a process that obit did not start is main now */                        \
+	X(MAIN_DIED)	/* with .death */                                                          \
+	X(MEMBER_DIED)	/* with .death.wait_status */                                              \
+	X(ALL_GONE)	/* nothing of the instance is left, zombies at most */                     \
+	X(TIMER)	/* the deadline of the last ACTION_TIMER has passed */                     \
+	X(SPAWNED)	/* the exec of ACTION_SPAWN succeeded */                                   \
+	X(SPAWN_FAILED) /* it did not: .error */                                                   \
+	X(STOP)		/* the operator's commands */                                              \
+	X(START)                                                                                   \
+	X(RESTART)                                                                                 \
+	X(REVIVE)
+
+#define POLICY_ENUM_STATE(name, word) POLICY_##name,
+#define POLICY_ENUM_INPUT(name)	      INPUT_##name,
+enum policy_state { POLICY_STATES(POLICY_ENUM_STATE) _POLICY_STATE_MAX };
+enum policy_input_kind { POLICY_INPUTS(POLICY_ENUM_INPUT) _POLICY_INPUT_MAX };
+
+/* The word of design and JSON for a state. */
+const char *policy_state_name(enum policy_state state);
+
+struct policy_death {
+	uint32_t wait_status;
+	uint64_t lived_ns;  /* since the exec of the instance's program */
+	unsigned members;   /* others of the instance that live on */
+	bool has_fork_heir; /* one of them runs the same executable */
+	bool has_exec_heir; /* one of them exec'd the recipe's own executable and argv */
+	const char
+		*refusal; /* why it must not be respawned whatever the policy says; NULL: it may */
+};
+
+struct policy_input {
+	enum policy_input_kind kind;
+	struct policy_death death; /* MAIN_DIED, MEMBER_DIED */
+	int error;		   /* SPAWN_FAILED: errno, positive */
+};
+
+enum policy_action_kind {
+	ACTION_SPAWN,	  /* start it by its recipe; answer SPAWNED or SPAWN_FAILED */
+	ACTION_KILL,	  /* send .signal to what kill_mode says */
+	ACTION_TAKE_HEIR, /* the fork heir becomes main */
+	ACTION_TAKE_EXEC_HEIR,
+	ACTION_TIMER, /* answer TIMER at .deadline_ns; 0 cancels; replaces the last one */
+};
+
+struct policy_action {
+	enum policy_action_kind kind;
+	int signal;
+	uint64_t deadline_ns;
+};
+
+/* What was decided about a death, in the words of an obituary's "action". */
+enum policy_verdict {
+	VERDICT_NONE,
+	VERDICT_RESPAWN,
+	VERDICT_HAND_OVER,
+	VERDICT_STOP_MEMBERS, /* then respawn */
+	VERDICT_BURY,
+	VERDICT_REPORT, /* it would have been respawned, but something forbids it */
+	_POLICY_VERDICT_MAX
+};
+
+const char *policy_verdict_name(enum policy_verdict verdict);
+
+#define POLICY_MAX_ACTIONS 4
+#define POLICY_NOTE_SIZE   320
+
+struct policy_output {
+	struct policy_action actions[POLICY_MAX_ACTIONS];
+	size_t count;
+	enum policy_verdict verdict;   /* of a death */
+	char detail[POLICY_NOTE_SIZE]; /* the verdict, or the answer to a command, as a sentence */
+	bool refused;		       /* a command that does not fit the state */
+};
+
+/* What follows when everything that STOPPING signalled is gone. */
+enum policy_after { AFTER_DOWN, AFTER_START, AFTER_RESPAWN, AFTER_BURY };
+
+struct policy {
+	const struct watch_config *config; /* not owned */
+	enum policy_state state;
+	enum policy_after after;
+	bool gone;		/* nothing of the instance is left */
+	bool automatic;		/* the spawn under way is a respawn, not an operator's start */
+	uint64_t up_since_ns;	/* start of the life that is or was last */
+	uint64_t down_since_ns; /* 0 while up */
+	uint64_t deadline_ns;	/* of the timer, 0: none */
+	uint64_t respawn_at_ns; /* not before this */
+	unsigned attempt;	/* respawns since it was last healthy */
+	uint64_t restarts;	/* automatic respawns in all */
+	uint64_t random;	/* state of the jitter */
+	uint64_t *starts;	/* owned: times of the last start_limit_burst starts */
+	size_t start_count, start_next, start_capacity;
+	char note[POLICY_NOTE_SIZE]; /* why it is as it is; empty when there is nothing to say */
+};
+
+/* A new instance: down, gone, nothing counted. `seed` feeds the jitter. 0 or -ENOMEM. */
+int policy_init(struct policy *policy, const struct watch_config *config, uint64_t seed);
+void policy_free(struct policy *policy);
+
+/* Goes on under another configuration of the same watch (a reload): state and counters stay. On
+ * -ENOMEM nothing has changed. */
+int policy_set_config(struct policy *policy, const struct watch_config *config);
+
+/* The step. `out` is overwritten. Inputs that make no sense in a state change nothing. */
+void policy_step(struct policy *policy, const struct policy_input *input, uint64_t now_ns,
+		 struct policy_output *out);
+
+/* True if a death with this status is to be answered by a respawn under `config`. */
+bool policy_wants_respawn(const struct watch_config *config, uint32_t wait_status);
+
+/* True for a clean end: exit 0, a clean signal, or one of success_exit_status. */
+bool policy_is_success(const struct watch_config *config, uint32_t wait_status);
+
+#endif

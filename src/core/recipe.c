@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "core/recipe.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+
+struct recipe *recipe_new(enum recipe_source source)
+{
+	struct recipe *recipe = calloc(1, sizeof(*recipe));
+
+	if (recipe)
+		recipe->source = source;
+	return recipe;
+}
+
+void recipe_free(struct recipe *recipe)
+{
+	if (!recipe)
+		return;
+	free(recipe->exe);
+	free(recipe->script);
+	free(recipe->cwd);
+	free(recipe->root);
+	free(recipe->cgroup);
+	for (size_t i = 0; i < ARRAY_SIZE(recipe->stdio); i++)
+		free(recipe->stdio[i]);
+	free(recipe->argv.bytes);
+	free(recipe->env.bytes);
+	free(recipe);
+}
+
+/* ---- from the kernel's records ---- */
+
+static char **path_of_kind(struct recipe *recipe, __u32 kind)
+{
+	switch (kind) {
+	case OBIT_TEXT_EXE:
+		return &recipe->exe;
+	case OBIT_TEXT_SCRIPT:
+		return &recipe->script;
+	case OBIT_TEXT_CWD:
+		return &recipe->cwd;
+	case OBIT_TEXT_ROOT:
+		return &recipe->root;
+	case OBIT_TEXT_CGROUP:
+		return &recipe->cgroup;
+	case OBIT_TEXT_STDIN:
+	case OBIT_TEXT_STDOUT:
+	case OBIT_TEXT_STDERR:
+		return &recipe->stdio[kind - OBIT_TEXT_STDIN];
+	default:
+		return NULL;
+	}
+}
+
+static int append(struct strings *strings, const struct obit_text_record *text)
+{
+	char *bytes;
+
+	if (text->offset != strings->size)
+		return -EBADMSG;
+	bytes = realloc(strings->bytes, strings->size + text->length + 1);
+	if (!bytes)
+		return -ENOMEM;
+	memcpy(bytes + strings->size, text->data, text->length);
+	strings->bytes = bytes;
+	strings->size += text->length;
+	bytes[strings->size] = '\0';
+	return 0;
+}
+
+static int set_path(char **path, const struct obit_text_record *text)
+{
+	char *copy = strndup(text->data, text->length);
+
+	if (!copy)
+		return -ENOMEM;
+	free(*path);
+	*path = copy;
+	return 0;
+}
+
+int recipe_add_text(struct recipe *recipe, const struct obit_text_record *text)
+{
+	char **path;
+
+	if (text->kind == OBIT_TEXT_ARGV)
+		return append(&recipe->argv, text);
+	if (text->kind == OBIT_TEXT_ENV)
+		return append(&recipe->env, text);
+	path = path_of_kind(recipe, text->kind);
+	return path ? set_path(path, text) : -EBADMSG;
+}
+
+/* The kernel's argument area ends with NUL; what was cut does not. */
+static void terminate(struct strings *strings)
+{
+	if (strings->size && strings->bytes[strings->size - 1] != '\0')
+		strings->size++; /* append() has put one more NUL there */
+}
+
+int recipe_finish(struct recipe *recipe, const struct obit_exec_record *exec)
+{
+	recipe->facts = *exec;
+	if (recipe->root && strcmp(recipe->root, "/") != 0)
+		recipe->facts.flags |= OBIT_EXEC_CHROOT;
+	if (recipe->argv.size != exec->argv_bytes)
+		recipe->facts.flags |= OBIT_EXEC_ARGS_CUT;
+	if (recipe->env.size != exec->env_bytes)
+		recipe->facts.flags |= OBIT_EXEC_ENV_CUT;
+	terminate(&recipe->argv);
+	terminate(&recipe->env);
+	return 0;
+}
+
+/* ---- strings ---- */
+
+const char *strings_next(const struct strings *strings, size_t *position)
+{
+	const char *string;
+
+	if (*position >= strings->size)
+		return NULL;
+	string = strings->bytes + *position;
+	*position += strlen(string) + 1;
+	return string;
+}
+
+size_t strings_count(const struct strings *strings)
+{
+	size_t count = 0, position = 0;
+
+	while (strings_next(strings, &position))
+		count++;
+	return count;
+}
+
+bool strings_equal(const struct strings *a, const struct strings *b)
+{
+	return a->size == b->size && (!a->size || !memcmp(a->bytes, b->bytes, a->size));
+}
+
+const char *strings_find(const struct strings *env, const char *name)
+{
+	size_t position = 0, length = strlen(name);
+	const char *entry;
+
+	while ((entry = strings_next(env, &position)))
+		if (!strncmp(entry, name, length) && entry[length] == '=')
+			return entry;
+	return NULL;
+}
+
+/* ---- what stands in the way ---- */
+
+static const struct {
+	__u32 flag;
+	const char *phrase;
+} gaps[] = {
+	{OBIT_EXEC_ARGS_CUT, "the end of argv"},
+	{OBIT_EXEC_ENV_CUT, "the end of the environment"},
+	{OBIT_EXEC_PATH_CUT, "the front of a path"},
+	{OBIT_EXEC_GROUPS_CUT, "some supplementary groups"},
+	{OBIT_EXEC_TEXT_LOST, "some text (the ring was full)"},
+};
+
+const char *recipe_missing(const struct recipe *recipe, unsigned i)
+{
+	if (recipe->argv_overwritten && i-- == 0)
+		return "argv (the process has overwritten it)";
+	if (!recipe->exe && i-- == 0)
+		return "the executable's path";
+	if (!recipe->cwd && i-- == 0)
+		return "the working directory";
+	for (size_t g = 0; g < ARRAY_SIZE(gaps); g++)
+		if (recipe->facts.flags & gaps[g].flag && i-- == 0)
+			return gaps[g].phrase;
+	return NULL;
+}
+
+/* No `command` helps here: what was captured in another namespace (ids, capabilities) means something else on the
+ * host. */
+static const char *namespace_refusal(const struct recipe *recipe)
+{
+	const struct obit_exec_record *facts = &recipe->facts;
+
+	if (!(facts->flags & OBIT_EXEC_HOST_PIDNS))
+		return "it lives in another pid namespace, which obit never enters";
+	if (!(facts->flags & OBIT_EXEC_HOST_MNT_OWNER))
+		return "it lives in a user namespace or a user's mount namespace, which obit never "
+		       "enters";
+	return NULL;
+}
+
+static const char *privilege_refusal(const struct recipe *recipe)
+{
+	const struct obit_exec_record *facts = &recipe->facts;
+
+	if (facts->flags & OBIT_EXEC_SECURE)
+		return "it gained privileges at exec (setuid, setgid or file capabilities)";
+	if (facts->flags & OBIT_EXEC_SECCOMP)
+		return "it was started under a seccomp filter, which cannot be set again";
+	if (facts->flags & OBIT_EXEC_CHROOT)
+		return "it ran in a chroot";
+	if (strings_find(&recipe->env, "LISTEN_FDS"))
+		return "it was socket-activated (LISTEN_FDS), and the sockets cannot be had again";
+	return NULL;
+}
+
+const char *recipe_refusal(const struct recipe *recipe, const struct watch_config *watch,
+			   char buf[static RECIPE_SENTENCE_SIZE])
+{
+	const char *why = privilege_refusal(recipe);
+	const char *missing = recipe_missing(recipe, 0);
+	/* A long path must not push the end of the sentence out. */
+	const char *shown = recipe->exe && strlen(recipe->exe) <= 80 ? recipe->exe : "...";
+
+	if (namespace_refusal(recipe)) {
+		snprintf(buf, RECIPE_SENTENCE_SIZE, "%s", namespace_refusal(recipe));
+		return buf;
+	}
+	if (watch->command)
+		return NULL;
+	if (watch->account.known && watch->account.uid != recipe->facts.euid)
+		why = "another user than its own is to run it, to whom its argv is not handed";
+	if (why)
+		snprintf(buf, RECIPE_SENTENCE_SIZE,
+			 "%s; command = \"...\" in watch %s would start it", why, watch->name);
+	else if (missing)
+		snprintf(buf, RECIPE_SENTENCE_SIZE,
+			 "its recipe lacks %s; command = \"%s ...\" in watch %s would start it",
+			 missing, shown, watch->name);
+	else
+		return NULL;
+	return buf;
+}

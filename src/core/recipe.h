@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Everything needed to start a process again exactly as it was. Pure: filled from the kernel's records
+ * or by io/proc, read by io/spawn. */
+#ifndef OBIT_CORE_RECIPE_H
+#define OBIT_CORE_RECIPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/abi.h"
+#include "core/config.h"
+
+/* NUL-terminated strings one after the other, as in /proc/PID/cmdline. */
+struct strings {
+	char *bytes; /* owned; ends with NUL when size > 0 */
+	size_t size;
+};
+
+enum recipe_source {
+	RECIPE_EXEC, /* taken by the kernel side at exec */
+	RECIPE_PROC, /* taken from /proc later: the process was running already ("adopted") */
+};
+
+struct recipe {
+	enum recipe_source source;
+	/* Paths; NULL where unknown. All owned. */
+	char *exe;
+	char *script;
+	char *cwd;
+	char *root;
+	char *cgroup;
+	char *stdio[3];
+	struct strings argv;
+	struct strings env;
+	struct obit_exec_record facts; /* credentials, limits, ... and enum obit_exec_flags */
+	bool argv_overwritten;	       /* of RECIPE_PROC: what stands in argv is no command line */
+};
+
+struct recipe *recipe_new(enum recipe_source source);
+void recipe_free(struct recipe *recipe); /* NULL is fine */
+
+/* Takes one chunk of text. Chunks of a kind come in order. 0, -ENOMEM, or -EBADMSG for a gap (a record
+ * was lost): then the text is marked incomplete. */
+int recipe_add_text(struct recipe *recipe, const struct obit_text_record *text);
+
+/* Takes the record that ends an exec, and terminates the texts. 0 or -ENOMEM. */
+int recipe_finish(struct recipe *recipe, const struct obit_exec_record *exec);
+
+/* The number of strings, and the first of them that starts at or after *position (0 at first), or NULL. */
+size_t strings_count(const struct strings *strings);
+const char *strings_next(const struct strings *strings, size_t *position);
+bool strings_equal(const struct strings *a, const struct strings *b);
+/* "name=value" for `name`, or NULL. */
+const char *strings_find(const struct strings *env, const char *name);
+
+#define RECIPE_SENTENCE_SIZE 256
+/* Why nothing may be started by this recipe under this watch, as a sentence that names the way out; NULL if it
+ * may. Rules: never raise privilege, never enter a container, never guess. */
+const char *recipe_refusal(const struct recipe *recipe, const struct watch_config *watch,
+			   char buf[static RECIPE_SENTENCE_SIZE]);
+
+/* What is missing of it, one short phrase a call: `i` counts from 0; NULL at the end. */
+const char *recipe_missing(const struct recipe *recipe, unsigned i);
+
+#endif
