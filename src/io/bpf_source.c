@@ -1,0 +1,748 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "io/bpf_source.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <linux/magic.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wcast-qual"
+#pragma GCC diagnostic ignored "-Woverlength-strings"
+#include "obit.skel.h"
+#pragma GCC diagnostic pop
+
+#define RING_BYTES (1024 * 1024)
+#define KERNEL_BTF "/sys/kernel/btf/vmlinux"
+/* A service that forks faster than records are read must not keep the loop from its other work. */
+#define RECORDS_A_TURN 1000
+#define DRAINED_ENOUGH (-EAGAIN)
+#define SCHEMA_PIN     "schema"
+#define MAX_LINKS      8
+#define MAX_PIN_PATH   (PATH_MAX - 128)
+
+enum map_index {
+	MAP_PROCESSES,
+	MAP_SLOTS,
+	MAP_OFFSPRING,
+	MAP_PATH_PREFIXES,
+	MAP_CGROUP_PREFIXES,
+	MAP_CGROUPS,
+	MAP_EVENTS,
+	MAP_STATS,
+	MAP_SEQUENCE,
+	_MAP_MAX
+};
+
+static const char *const map_names[] = {
+	[MAP_PROCESSES] = "processes",
+	[MAP_SLOTS] = "slots",
+	[MAP_OFFSPRING] = "offspring",
+	[MAP_PATH_PREFIXES] = "path_prefixes",
+	[MAP_CGROUP_PREFIXES] = "cgroup_prefixes",
+	[MAP_CGROUPS] = "cgroups",
+	[MAP_EVENTS] = "events",
+	[MAP_STATS] = "stats",
+	[MAP_SEQUENCE] = "sequence",
+};
+_Static_assert(ARRAY_SIZE(map_names) == _MAP_MAX, "a name for each map");
+
+/* The skeleton is thrown away after attaching, for its memory: what is needed later is kept here. */
+struct bpf_source {
+	char *pin_dir;	/* owned */
+	int pin_dir_fd; /* holds the lock of the directory */
+	bool ephemeral;
+	bool took_over;
+	int maps[_MAP_MAX];
+	int links[MAX_LINKS];
+	size_t link_count;
+	int scan_link;
+	struct obit_bpf__bss *switches; /* mapped */
+	struct obit_slots *slots;	/* mapped */
+	struct ring_buffer *ring;
+	int budget; /* records left in this turn */
+	bpf_source_record_fn *on_record;
+	void *arg;
+};
+
+__attribute__((format(printf, 2, 0))) static int on_libbpf_message(enum libbpf_print_level level,
+								   const char *fmt, va_list ap)
+{
+	char line[1024];
+
+	if (level == LIBBPF_DEBUG || log_get_level() < LOG_DEBUG)
+		return 0;
+	vsnprintf(line, sizeof(line), fmt, ap);
+	line[strcspn(line, "\n")] = '\0';
+	log_debug("%s", line);
+	return 0;
+}
+
+__attribute__((format(printf, 3, 4))) static int fail(char error[static BPF_SOURCE_ERROR_SIZE],
+						      int r, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(error, BPF_SOURCE_ERROR_SIZE, fmt, ap);
+	va_end(ap);
+	return r;
+}
+
+/* ---- what the kernel has ---- */
+
+/* Number of arguments of a BTF tracepoint behind the context, or -ENOENT where there is no such hook. */
+static int hook_arguments(const struct btf *btf, const char *hook)
+{
+	char name[64];
+	const struct btf_type *type;
+	int id;
+
+	snprintf(name, sizeof(name), "btf_trace_%s", hook);
+	id = btf__find_by_name_kind(btf, name, BTF_KIND_TYPEDEF);
+	if (id < 0)
+		return -ENOENT;
+	type = btf__type_by_id(btf, btf__type_by_id(btf, (__u32)id)->type);
+	type = type ? btf__type_by_id(btf, type->type) : NULL;
+	if (!type || !btf_is_func_proto(type))
+		return -ENOENT;
+	return btf_vlen(type) - 1;
+}
+
+static int choose_programs(struct obit_bpf *skel, const struct btf *btf,
+			   char error[static BPF_SOURCE_ERROR_SIZE])
+{
+	static const char *const needed[] = {"sched_process_fork", "sched_process_exec",
+					     "sched_process_exit"};
+	bool says_dead = hook_arguments(btf, "sched_process_exit") >= 2;
+
+	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
+		if (hook_arguments(btf, needed[i]) < 0)
+			return fail(error, -EOPNOTSUPP,
+				    "this kernel has no hook %s; expected Linux 5.10 or newer with "
+				    "CONFIG_TRACEPOINTS and CONFIG_BPF_EVENTS",
+				    needed[i]);
+	bpf_program__set_autoload(skel->progs.obit_exit, says_dead);
+	bpf_program__set_autoload(skel->progs.obit_exit_before_6_16, !says_dead);
+	/* Without cgroups in the kernel there are none to watch. */
+	bpf_program__set_autoload(skel->progs.obit_cgroup_mkdir,
+				  hook_arguments(btf, "cgroup_mkdir") >= 0);
+	bpf_program__set_autoload(skel->progs.obit_cgroup_rmdir,
+				  hook_arguments(btf, "cgroup_rmdir") >= 0);
+	bpf_program__set_autoload(skel->progs.obit_cgroup_attach,
+				  hook_arguments(btf, "cgroup_attach_task") >= 0);
+	return 0;
+}
+
+static int probe_kernel(struct obit_bpf *skel, const char *path,
+			char error[static BPF_SOURCE_ERROR_SIZE])
+{
+	struct btf *btf;
+	int r;
+
+	if (access(path, R_OK) < 0)
+		return fail(
+			error, -errno,
+			"no kernel type information (BTF) at %s: %s; expected a kernel built with "
+			"CONFIG_DEBUG_INFO_BTF=y",
+			path, strerror(errno));
+	btf = btf__parse(path, NULL);
+	if (!btf)
+		return fail(error, -EBADMSG,
+			    "%s holds no BTF; expected a kernel's type information", path);
+	r = choose_programs(skel, btf, error);
+	btf__free(btf);
+	return r;
+}
+
+/* ---- pins ---- */
+
+static void pin_path(const struct bpf_source *source, const char *name, char buf[static PATH_MAX])
+{
+	snprintf(buf, PATH_MAX, "%.*s/%s", MAX_PIN_PATH, source->pin_dir, name);
+}
+
+static int mount_bpffs_if_missing(void)
+{
+	struct statfs fs;
+
+	if (statfs("/sys/fs/bpf", &fs) < 0)
+		return -errno;
+	if ((unsigned long)fs.f_type == BPF_FS_MAGIC)
+		return 0;
+	return mount("bpf", "/sys/fs/bpf", "bpf", 0, "mode=0700") < 0 ? -errno : 0;
+}
+
+static int lock_pin_dir(struct bpf_source *source, char error[static BPF_SOURCE_ERROR_SIZE])
+{
+	struct statfs fs;
+
+	if (!strncmp(source->pin_dir, "/sys/fs/bpf/", 12) && mount_bpffs_if_missing() < 0)
+		return fail(error, -errno, "/sys/fs/bpf: cannot mount the bpf file system: %s",
+			    strerror(errno));
+	if (mkdir(source->pin_dir, 0700) < 0 && errno != EEXIST)
+		return fail(error, -errno, "%s: cannot make the pin directory: %s", source->pin_dir,
+			    strerror(errno));
+	source->pin_dir_fd = open(source->pin_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (source->pin_dir_fd < 0 || fstatfs(source->pin_dir_fd, &fs) < 0)
+		return fail(error, -errno, "%s: cannot open the pin directory: %s", source->pin_dir,
+			    strerror(errno));
+	if ((unsigned long)fs.f_type != BPF_FS_MAGIC)
+		return fail(
+			error, -EINVAL,
+			"%s is not on a bpf file system; expected a directory below /sys/fs/bpf",
+			source->pin_dir);
+	if (flock(source->pin_dir_fd, LOCK_EX | LOCK_NB) < 0)
+		return fail(
+			error, -EBUSY,
+			"another obitd uses the pin directory %s; expected --pin-dir of its own",
+			source->pin_dir);
+	return 0;
+}
+
+/* Only what obit pinned there: its maps, its links, its schema number. */
+static void remove_pins(const struct bpf_source *source)
+{
+	_cleanup_dir_ DIR *dir = opendir(source->pin_dir);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			unlinkat(source->pin_dir_fd, entry->d_name, 0);
+}
+
+static bool map_fits(struct bpf_map *map, int fd)
+{
+	struct bpf_map_info info = {0};
+	__u32 length = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(fd, &info, &length) == 0 && info.type == bpf_map__type(map) &&
+	       info.key_size == bpf_map__key_size(map) &&
+	       info.value_size == bpf_map__value_size(map) &&
+	       info.max_entries == bpf_map__max_entries(map) &&
+	       info.map_flags == bpf_map__map_flags(map);
+}
+
+/* A map of one number: which layout the pinned maps have. */
+static int read_schema(const struct bpf_source *source)
+{
+	char path[PATH_MAX];
+	_cleanup_close_ int fd = -1;
+	__u32 zero = 0, version = 0;
+
+	pin_path(source, SCHEMA_PIN, path);
+	fd = bpf_obj_get(path);
+	if (fd < 0 || bpf_map_lookup_elem(fd, &zero, &version) < 0)
+		return -ENOENT;
+	return (int)version;
+}
+
+static int write_schema(const struct bpf_source *source)
+{
+	char path[PATH_MAX];
+	_cleanup_close_ int fd = -1;
+	__u32 zero = 0, version = OBIT_ABI_VERSION;
+
+	pin_path(source, SCHEMA_PIN, path);
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "obit_schema", sizeof(zero), sizeof(version), 1,
+			    NULL);
+	if (fd < 0 || bpf_map_update_elem(fd, &zero, &version, BPF_ANY) < 0)
+		return -errno;
+	unlink(path);
+	return bpf_obj_pin(fd, path) < 0 ? -errno : 0;
+}
+
+static bool pinned_maps_fit(const struct bpf_source *source, struct obit_bpf *skel)
+{
+	for (size_t i = 0; i < _MAP_MAX; i++) {
+		char path[PATH_MAX];
+		_cleanup_close_ int fd = -1;
+		struct bpf_map *map = bpf_object__find_map_by_name(skel->obj, map_names[i]);
+
+		pin_path(source, map_names[i], path);
+		fd = bpf_obj_get(path);
+		if (fd < 0 || !map_fits(map, fd))
+			return false;
+	}
+	return true;
+}
+
+/* Takes over the maps of an earlier daemon where they have the layout of this one, else clears the place. */
+static int prepare_pins(struct bpf_source *source, struct obit_bpf *skel)
+{
+	int schema = read_schema(source);
+
+	if (schema == OBIT_ABI_VERSION && pinned_maps_fit(source, skel)) {
+		source->took_over = true;
+	} else {
+		if (schema >= 0)
+			log_notice("%s: pins of another layout (schema %d, here %d) are replaced; "
+				   "running processes are scanned again",
+				   source->pin_dir, schema, OBIT_ABI_VERSION);
+		remove_pins(source);
+	}
+	for (size_t i = 0; i < _MAP_MAX; i++) {
+		char path[PATH_MAX];
+		int r;
+
+		pin_path(source, map_names[i], path);
+		r = bpf_map__set_pin_path(bpf_object__find_map_by_name(skel->obj, map_names[i]),
+					  path);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* ---- loading and attaching ---- */
+
+static void *map_memory(int map, size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, map, 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+static int keep_maps(struct bpf_source *source, struct obit_bpf *skel)
+{
+	for (size_t i = 0; i < _MAP_MAX; i++) {
+		struct bpf_map *map = bpf_object__find_map_by_name(skel->obj, map_names[i]);
+
+		source->maps[i] = fcntl(bpf_map__fd(map), F_DUPFD_CLOEXEC, 3);
+		if (source->maps[i] < 0)
+			return -errno;
+	}
+	source->switches = map_memory(bpf_map__fd(skel->maps.bss), sizeof(*source->switches));
+	source->slots = map_memory(source->maps[MAP_SLOTS], sizeof(*source->slots));
+	return source->switches && source->slots ? 0 : -errno;
+}
+
+/* The new link is there before the old one goes: no death falls between them. */
+static int pin_link(const struct bpf_source *source, int fd, const char *program)
+{
+	char path[PATH_MAX], name[96];
+
+	snprintf(name, sizeof(name), "link_%s", program);
+	pin_path(source, name, path);
+	unlink(path);
+	return bpf_obj_pin(fd, path) < 0 ? -errno : 0;
+}
+
+static int attach_program(struct bpf_source *source, struct bpf_program *program)
+{
+	const char *name = bpf_program__name(program);
+	struct bpf_link *link;
+	int fd, r = 0;
+
+	if (bpf_program__fd(program) < 0)
+		return 0; /* not for this kernel */
+	link = bpf_program__attach(program);
+	if (!link)
+		return -errno;
+	fd = fcntl(bpf_link__fd(link), F_DUPFD_CLOEXEC, 3);
+	bpf_link__destroy(link);
+	if (fd < 0)
+		return -errno;
+	if (bpf_program__type(program) == BPF_PROG_TYPE_TRACING &&
+	    bpf_program__expected_attach_type(program) == BPF_TRACE_ITER) {
+		source->scan_link = fd;
+		return 0;
+	}
+	source->links[source->link_count++] = fd;
+	r = pin_link(source, fd, name);
+	return r;
+}
+
+static int attach_all(struct bpf_source *source, struct obit_bpf *skel,
+		      char error[static BPF_SOURCE_ERROR_SIZE])
+{
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, skel->obj)
+	{
+		int r = attach_program(source, program);
+
+		if (r < 0)
+			return fail(error, r, "cannot attach %s: %s", bpf_program__name(program),
+				    strerror(-r));
+	}
+	return 0;
+}
+
+static const char *load_hint(int error)
+{
+	switch (error) {
+	case EPERM:
+	case EACCES:
+		return "; expected root with CAP_BPF and CAP_PERFMON, and a kernel that is not "
+		       "locked down";
+	case ENOMEM:
+		return "; expected more memory, or a smaller max_processes";
+	default:
+		return "; log_level = debug shows the verifier's words";
+	}
+}
+
+static int load(struct bpf_source *source, const struct bpf_source_options *options,
+		struct obit_bpf *skel, char error[static BPF_SOURCE_ERROR_SIZE])
+{
+	int r = probe_kernel(skel, options->btf ? options->btf : KERNEL_BTF, error);
+
+	if (r < 0)
+		return r;
+	bpf_map__set_max_entries(skel->maps.processes, options->max_processes);
+	bpf_map__set_max_entries(skel->maps.offspring, options->max_processes);
+	bpf_map__set_max_entries(skel->maps.events, RING_BYTES);
+	skel->rodata->lazy_limit = RING_BYTES / 4;
+	r = prepare_pins(source, skel);
+	if (r < 0)
+		return fail(error, r, "%s: cannot prepare the pins: %s", source->pin_dir,
+			    strerror(-r));
+	r = obit_bpf__load(skel);
+	if (r < 0)
+		return fail(error, r, "the kernel does not take the programs: %s%s", strerror(-r),
+			    load_hint(-r));
+	r = write_schema(source);
+	if (r < 0)
+		return fail(error, r, "%s: cannot pin: %s", source->pin_dir, strerror(-r));
+	r = keep_maps(source, skel);
+	if (r < 0)
+		return fail(error, r, "cannot keep the maps: %s", strerror(-r));
+	return attach_all(source, skel, error);
+}
+
+static int on_ring_record(void *arg, void *data, size_t size)
+{
+	struct bpf_source *source = arg;
+
+	source->on_record(source->arg, data, size);
+	return --source->budget > 0 ? 0 : DRAINED_ENOUGH;
+}
+
+static struct bpf_source *new_source(const struct bpf_source_options *options)
+{
+	struct bpf_source *source = calloc(1, sizeof(*source));
+
+	if (!source)
+		return NULL;
+	source->pin_dir = strdup(options->pin_dir);
+	source->pin_dir_fd = source->scan_link = -1;
+	source->ephemeral = options->ephemeral;
+	for (size_t i = 0; i < _MAP_MAX; i++)
+		source->maps[i] = -1;
+	if (source->pin_dir)
+		return source;
+	free(source);
+	return NULL;
+}
+
+static int open_skeleton(struct bpf_source *source, const struct bpf_source_options *options,
+			 char error[static BPF_SOURCE_ERROR_SIZE])
+{
+	struct bpf_object_open_opts opts = {.sz = sizeof(opts), .btf_custom_path = options->btf};
+	struct obit_bpf *skel = obit_bpf__open_opts(&opts);
+	int r;
+
+	if (!skel)
+		return fail(error, -errno, "cannot open the kernel side's programs: %s",
+			    strerror(errno));
+	r = load(source, options, skel, error);
+	obit_bpf__destroy(skel);
+	return r;
+}
+
+int bpf_source_open(const struct bpf_source_options *options, bpf_source_record_fn *on_record,
+		    void *arg, struct bpf_source **ret, char error[static BPF_SOURCE_ERROR_SIZE])
+{
+	struct bpf_source *source = new_source(options);
+	int r;
+
+	if (!source)
+		return fail(error, -ENOMEM, "out of memory");
+	libbpf_set_print(on_libbpf_message);
+	source->on_record = on_record;
+	source->arg = arg;
+	r = lock_pin_dir(source, error);
+	if (r == 0) {
+		r = open_skeleton(source, options, error);
+		if (r < 0 && !source->took_over)
+			source->ephemeral = true; /* nothing half-done is left */
+	} else {
+		source->ephemeral = false; /* the directory is somebody else's */
+	}
+	if (r == 0) {
+		source->ring = ring_buffer__new(source->maps[MAP_EVENTS], on_ring_record, source,
+						NULL);
+		if (!source->ring)
+			r = fail(error, -errno, "cannot map the ring: %s", strerror(errno));
+	}
+	if (r < 0) {
+		bpf_source_close(source);
+		return r;
+	}
+	*ret = source;
+	return 0;
+}
+
+void bpf_source_close(struct bpf_source *source)
+{
+	if (!source)
+		return;
+	ring_buffer__free(source->ring);
+	if (source->switches) /* the pinned programs live on, and the pid may be somebody else's */
+		bpf_source_set_spawner(source, 0);
+	if (source->switches)
+		munmap(source->switches, sizeof(*source->switches));
+	if (source->slots)
+		munmap(source->slots, sizeof(*source->slots));
+	if (source->ephemeral && source->pin_dir_fd >= 0) {
+		remove_pins(source);
+		rmdir(source->pin_dir);
+	}
+	for (size_t i = 0; i < source->link_count; i++)
+		close_fdp(&source->links[i]);
+	for (size_t i = 0; i < _MAP_MAX; i++)
+		close_fdp(&source->maps[i]);
+	close_fdp(&source->scan_link);
+	close_fdp(&source->pin_dir_fd);
+	free(source->pin_dir);
+	free(source);
+}
+
+/* A link that was detached by force (bpftool link detach) keeps its descriptor but has no program. */
+bool bpf_source_is_attached(const struct bpf_source *source)
+{
+	for (size_t i = 0; i < source->link_count; i++) {
+		struct bpf_link_info info = {0};
+		__u32 length = sizeof(info);
+
+		if (bpf_obj_get_info_by_fd(source->links[i], &info, &length) < 0 || !info.prog_id)
+			return false;
+	}
+	return source->link_count > 0;
+}
+
+bool bpf_source_took_over(const struct bpf_source *source)
+{
+	return source->took_over;
+}
+
+int bpf_source_fd(const struct bpf_source *source)
+{
+	return ring_buffer__epoll_fd(source->ring);
+}
+
+int bpf_source_drain(struct bpf_source *source)
+{
+	int r;
+
+	source->budget = RECORDS_A_TURN;
+	r = ring_buffer__consume(source->ring);
+	return r == DRAINED_ENOUGH ? RECORDS_A_TURN : r;
+}
+
+/* ---- what is looked for ---- */
+
+static void fill_prefix(const struct bpf_prefix *prefix, struct obit_prefix *ret)
+{
+	size_t bytes = prefix->length + (prefix->exact ? 1 : 0);
+	size_t copied = prefix->length;
+
+	if (bytes > OBIT_PREFIX_SIZE)
+		bytes = copied = OBIT_PREFIX_SIZE;
+	*ret = (struct obit_prefix){.bits = (__u32)bytes * 8};
+	memcpy(ret->text, prefix->text, copied);
+}
+
+static bool is_wanted(const struct obit_prefix *key, const struct bpf_prefix *prefixes,
+		      size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct obit_prefix wanted;
+
+		fill_prefix(&prefixes[i], &wanted);
+		if (wanted.bits == key->bits && !memcmp(wanted.text, key->text, key->bits / 8))
+			return true;
+	}
+	return false;
+}
+
+static void drop_unwanted(int map, const struct bpf_prefix *prefixes, size_t count)
+{
+	struct obit_prefix key, next;
+	bool more = bpf_map_get_next_key(map, NULL, &next) == 0;
+
+	while (more) {
+		key = next;
+		more = bpf_map_get_next_key(map, &key, &next) == 0;
+		if (!is_wanted(&key, prefixes, count))
+			bpf_map_delete_elem(map, &key);
+	}
+}
+
+__u32 bpf_source_prefix_number(const struct bpf_prefix *prefix)
+{
+	struct obit_prefix key;
+	__u32 hash = 2166136261U; /* FNV-1a over the key */
+
+	fill_prefix(prefix, &key);
+	for (__u32 i = 0; i < key.bits / 8; i++)
+		hash = (hash ^ (unsigned char)key.text[i]) * 16777619U;
+	return hash ? hash : 1;
+}
+
+static int set_prefixes(int map, const struct bpf_prefix *prefixes, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		__u32 number = bpf_source_prefix_number(&prefixes[i]);
+		struct obit_prefix key;
+
+		fill_prefix(&prefixes[i], &key);
+		if (bpf_map_update_elem(map, &key, &number, BPF_ANY) < 0)
+			return -errno;
+	}
+	drop_unwanted(map, prefixes, count);
+	return 0;
+}
+
+int bpf_source_set_paths(struct bpf_source *source, const struct bpf_prefix *prefixes, size_t count)
+{
+	return set_prefixes(source->maps[MAP_PATH_PREFIXES], prefixes, count);
+}
+
+int bpf_source_set_cgroups(struct bpf_source *source, const struct bpf_prefix *prefixes,
+			   size_t count)
+{
+	int r = set_prefixes(source->maps[MAP_CGROUP_PREFIXES], prefixes, count);
+
+	source->switches->watches_cgroups = count > 0;
+	return r;
+}
+
+int bpf_source_add_cgroup(struct bpf_source *source, const struct obit_cgroup *cgroup)
+{
+	__u32 one = 1;
+
+	return bpf_map_update_elem(source->maps[MAP_CGROUPS], cgroup, &one, BPF_ANY) < 0 ? -errno
+											 : 0;
+}
+
+void bpf_source_clear_cgroups(struct bpf_source *source)
+{
+	struct obit_cgroup key;
+
+	while (bpf_map_get_next_key(source->maps[MAP_CGROUPS], NULL, &key) == 0)
+		if (bpf_map_delete_elem(source->maps[MAP_CGROUPS], &key) < 0)
+			break;
+}
+
+/* ---- letters ---- */
+
+int bpf_source_scan(struct bpf_source *source)
+{
+	_cleanup_close_ int iterator = -1;
+	struct obit_stats before, after;
+	char nothing[64];
+	ssize_t n;
+	int r = bpf_source_stats(source, &before);
+
+	if (r < 0)
+		return r;
+	iterator = bpf_iter_create(source->scan_link);
+	if (iterator < 0)
+		return -errno;
+	do
+		n = read(iterator, nothing, sizeof(nothing));
+	while (n > 0 || (n < 0 && errno == EINTR));
+	if (n < 0)
+		return -errno;
+	r = bpf_source_stats(source, &after);
+	return r < 0 ? r : (int)(after.scanned - before.scanned);
+}
+
+int bpf_source_letters(struct bpf_source *source, bpf_source_letter_fn *fn, void *arg)
+{
+	int map = source->maps[MAP_PROCESSES];
+	struct obit_key key, next;
+	struct obit_letter letter;
+	bool more = bpf_map_get_next_key(map, NULL, &next) == 0;
+
+	while (more) {
+		key = next;
+		more = bpf_map_get_next_key(map, &key, &next) == 0;
+		if (bpf_map_lookup_elem(map, &key, &letter) == 0)
+			fn(arg, &key, &letter);
+	}
+	return 0;
+}
+
+int bpf_source_letter(struct bpf_source *source, const struct obit_key *key,
+		      struct obit_letter *ret)
+{
+	return bpf_map_lookup_elem(source->maps[MAP_PROCESSES], key, ret) < 0 ? -ENOENT : 0;
+}
+
+void bpf_source_forget(struct bpf_source *source, const struct obit_key *key)
+{
+	__u32 *slot = &source->slots->letters[key->tgid % OBIT_SLOTS];
+
+	if (bpf_map_delete_elem(source->maps[MAP_PROCESSES], key) == 0)
+		__atomic_fetch_sub(slot, 1, __ATOMIC_RELEASE);
+	bpf_map_delete_elem(source->maps[MAP_OFFSPRING], key);
+}
+
+void bpf_source_forget_unchanged(struct bpf_source *source, const struct obit_key *key,
+				 const struct obit_letter *as_known)
+{
+	struct obit_letter now;
+
+	if (bpf_source_letter(source, key, &now) == 0 &&
+	    now.exec_sequence == as_known->exec_sequence)
+		bpf_source_forget(source, key);
+}
+
+void bpf_source_restore(struct bpf_source *source, const struct obit_key *key,
+			const struct obit_letter *letter)
+{
+	__u32 *slot = &source->slots->letters[key->tgid % OBIT_SLOTS];
+
+	__atomic_fetch_add(slot, 1, __ATOMIC_ACQUIRE);
+	if (bpf_map_update_elem(source->maps[MAP_PROCESSES], key, letter, BPF_NOEXIST) < 0)
+		__atomic_fetch_sub(slot, 1, __ATOMIC_RELEASE);
+}
+
+int bpf_source_bear_no_more(struct bpf_source *source, const struct obit_key *key)
+{
+	__u32 one = 1;
+
+	return bpf_map_update_elem(source->maps[MAP_OFFSPRING], key, &one, BPF_ANY) < 0 ? -errno
+											: 0;
+}
+
+void bpf_source_set_spawner(struct bpf_source *source, __u32 tgid)
+{
+	__atomic_store_n(&source->switches->spawner_tgid, tgid, __ATOMIC_RELEASE);
+}
+
+int bpf_source_stats(struct bpf_source *source, struct obit_stats *ret)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(source->maps[MAP_STATS], &zero, ret) < 0 ? -errno : 0;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The kernel side, loaded and attached: where events come from, and the letters behind them. The only
+ * user of the generated skeleton. */
+#ifndef OBIT_IO_BPF_SOURCE_H
+#define OBIT_IO_BPF_SOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "bpf/abi.h"
+
+struct bpf_source;
+
+struct bpf_source_options {
+	const char *pin_dir; /* on a bpf file system; made if missing */
+	const char *btf;     /* another BTF file than the running kernel's; NULL: the kernel's */
+	bool ephemeral;	     /* remove the pins on close */
+	__u32 max_processes; /* letters at the same time */
+};
+
+typedef void bpf_source_record_fn(void *arg, const void *data, size_t size);
+
+#define BPF_SOURCE_ERROR_SIZE 320
+
+/* Loads, pins and attaches. `on_record` gets each record of the ring during bpf_source_drain().
+ * On failure returns -errno and writes one sentence into `error`; nothing is left attached. */
+int bpf_source_open(const struct bpf_source_options *options, bpf_source_record_fn *on_record,
+		    void *arg, struct bpf_source **ret, char error[static BPF_SOURCE_ERROR_SIZE]);
+
+/* Detaches only if the pins are removed (ephemeral): otherwise the kernel side goes on writing letters.
+ * NULL is fine. */
+void bpf_source_close(struct bpf_source *source);
+
+/* True while all programs are attached. */
+bool bpf_source_is_attached(const struct bpf_source *source);
+
+/* True if the pins of an earlier daemon were taken over, with its letters. */
+bool bpf_source_took_over(const struct bpf_source *source);
+
+/* Readable when the bell has rung. */
+int bpf_source_fd(const struct bpf_source *source);
+
+/* Hands out what is in the ring. Returns the number of records or -errno. */
+int bpf_source_drain(struct bpf_source *source);
+
+/* One entry of what the kernel side looks for: the literal beginning of a glob, or an exact path. */
+struct bpf_prefix {
+	const char *text;
+	size_t length;
+	bool exact;
+};
+
+/* Replaces what is looked for; what stays is never absent meanwhile. 0 or -errno. */
+int bpf_source_set_paths(struct bpf_source *source, const struct bpf_prefix *prefixes,
+			 size_t count);
+int bpf_source_set_cgroups(struct bpf_source *source, const struct bpf_prefix *prefixes,
+			   size_t count);
+
+/* Marks a cgroup that exists already as watched. 0 or -errno. */
+int bpf_source_add_cgroup(struct bpf_source *source, const struct obit_cgroup *cgroup);
+/* Forgets all marked cgroups. */
+void bpf_source_clear_cgroups(struct bpf_source *source);
+
+/* One pass of the task iterator: makes letters for what matches and has none. Returns how many, or
+ * -errno. Call until it returns 0. */
+int bpf_source_scan(struct bpf_source *source);
+
+typedef void bpf_source_letter_fn(void *arg, const struct obit_key *key,
+				  const struct obit_letter *letter);
+/* Every letter, in no order. A letter that is made or deleted meanwhile may be missed. 0 or -errno. */
+int bpf_source_letters(struct bpf_source *source, bpf_source_letter_fn *fn, void *arg);
+
+/* The number that a letter carries when this prefix matched it. Never 0. */
+__u32 bpf_source_prefix_number(const struct bpf_prefix *prefix);
+
+/* One letter. 0, or -ENOENT where there is none. */
+int bpf_source_letter(struct bpf_source *source, const struct obit_key *key,
+		      struct obit_letter *ret);
+
+/* The process is no longer tracked, nor will its children be. */
+void bpf_source_forget(struct bpf_source *source, const struct obit_key *key);
+/* The same, unless it has executed something else since the letter was `as_known`: then a record of that is on
+ * its way, and the letter is not to be missed. */
+void bpf_source_forget_unchanged(struct bpf_source *source, const struct obit_key *key,
+				 const struct obit_letter *as_known);
+/* Puts a letter back that was deleted too early. */
+void bpf_source_restore(struct bpf_source *source, const struct obit_key *key,
+			const struct obit_letter *letter);
+/* It stays tracked, its children from now on are not. 0 or -errno. */
+int bpf_source_bear_no_more(struct bpf_source *source, const struct obit_key *key);
+
+/* Every child of this process is tracked from its birth. */
+void bpf_source_set_spawner(struct bpf_source *source, __u32 tgid);
+
+/* The counters. 0 or -errno. */
+int bpf_source_stats(struct bpf_source *source, struct obit_stats *ret);
+
+#endif

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "io/cgroupfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fts.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+
+static const char *const controllers[CGROUPFS_HIERARCHIES] = {NULL, "pids", "memory"};
+
+/* The number of a controller's v1 hierarchy; 0 where it has none. */
+static __u32 hierarchy_of(const char *controller)
+{
+	_cleanup_file_ FILE *file = fopen("/proc/cgroups", "re");
+	char line[256], name[64];
+	unsigned hierarchy;
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "%63s %u", name, &hierarchy) == 2 && !strcmp(name, controller))
+			return hierarchy;
+	return 0;
+}
+
+/* True if the comma-separated list has the word. */
+static bool has_word(const char *list, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *at = list; (at = strstr(at, word)); at += n)
+		if ((at == list || at[-1] == ',') && strchr(",\n", at[n]))
+			return true;
+	return false;
+}
+
+/* One line of mountinfo: ... ROOT MOUNTPOINT OPTIONS [...] - TYPE SOURCE SUPEROPTIONS */
+static void take_mount(struct cgroupfs *fs, char *line)
+{
+	char root[PATH_MAX], mount[PATH_MAX], type[32], options[256];
+	char *tail = strstr(line, " - ");
+
+	if (!tail || sscanf(line, "%*d %*d %*s %4095s %4095s", root, mount) != 2 ||
+	    sscanf(tail, " - %31s %*s %255s", type, options) != 2 || strcmp(root, "/") != 0)
+		return;
+	for (size_t i = 0; i < CGROUPFS_HIERARCHIES; i++) {
+		bool fits = controllers[i]
+				    ? !strcmp(type, "cgroup") && has_word(options, controllers[i])
+				    : !strcmp(type, "cgroup2");
+
+		if (fits && !fs->at[i].mount) {
+			fs->at[i].mount = strdup(mount);
+			fs->at[i].hierarchy = controllers[i] ? hierarchy_of(controllers[i]) : 0;
+		}
+	}
+}
+
+int cgroupfs_init(struct cgroupfs *fs)
+{
+	_cleanup_file_ FILE *file = fopen("/proc/self/mountinfo", "re");
+	_cleanup_free_ char *line = NULL;
+	size_t size = 0;
+
+	*fs = (struct cgroupfs){0};
+	if (!file)
+		return -errno;
+	while (getline(&line, &size, file) > 0)
+		take_mount(fs, line);
+	return 0;
+}
+
+void cgroupfs_clear(struct cgroupfs *fs)
+{
+	for (size_t i = 0; i < CGROUPFS_HIERARCHIES; i++)
+		free(fs->at[i].mount);
+	*fs = (struct cgroupfs){0};
+}
+
+static void walk_one(const char *mount, __u32 hierarchy, cgroupfs_fn *fn, void *arg)
+{
+	_cleanup_free_ char *top = strdup(mount);
+	char *roots[] = {top, NULL};
+	FTS *tree = top ? fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL) : NULL;
+	FTSENT *entry;
+
+	while (tree && (entry = fts_read(tree))) {
+		struct obit_cgroup key = {.hierarchy = hierarchy};
+
+		if (entry->fts_info != FTS_D)
+			continue;
+		key.id = entry->fts_statp->st_ino;
+		fn(arg, &key, entry->fts_level ? entry->fts_path + strlen(mount) : "/");
+	}
+	if (tree)
+		fts_close(tree);
+}
+
+void cgroupfs_walk(const struct cgroupfs *fs, cgroupfs_fn *fn, void *arg)
+{
+	for (size_t i = 0; i < CGROUPFS_HIERARCHIES; i++)
+		if (fs->at[i].mount)
+			walk_one(fs->at[i].mount, fs->at[i].hierarchy, fn, arg);
+}
+
+/* "8:pids:/a" and "0::/b": the path behind the second colon of the line of hierarchy i, or NULL. */
+static const char *path_in_line(const char *line, size_t i)
+{
+	const char *first = strchr(line, ':'), *second = first ? strchr(first + 1, ':') : NULL;
+	char list[256];
+
+	if (!second || second - first > (ssize_t)sizeof(list))
+		return NULL;
+	snprintf(list, sizeof(list), "%.*s", (int)(second - first - 1), first + 1);
+	if (controllers[i] ? !has_word(list, controllers[i]) : strncmp(line, "0::", 3) != 0)
+		return NULL;
+	return second + 1;
+}
+
+int cgroupfs_of(const struct cgroupfs *fs, pid_t pid, __u32 *ret_hierarchy, char **ret_path)
+{
+	char name[64];
+	_cleanup_file_ FILE *file = NULL;
+	_cleanup_free_ char *line = NULL;
+	char *paths[CGROUPFS_HIERARCHIES] = {NULL};
+	size_t size = 0, chosen = 0;
+
+	snprintf(name, sizeof(name), "/proc/%d/cgroup", pid);
+	file = fopen(name, "re");
+	if (!file)
+		return errno == ENOENT ? -ESRCH : -errno;
+	while (getline(&line, &size, file) > 0) {
+		line[strcspn(line, "\n")] = '\0';
+		for (size_t i = 0; i < CGROUPFS_HIERARCHIES; i++) {
+			const char *path = path_in_line(line, i);
+
+			if (path && !paths[i])
+				paths[i] = strdup(path);
+		}
+	}
+	for (size_t i = CGROUPFS_HIERARCHIES; i-- > 0;)
+		if (paths[i] && strcmp(paths[i], "/") != 0)
+			chosen = i;
+	*ret_hierarchy = fs->at[chosen].hierarchy;
+	*ret_path = paths[chosen] ? TAKE_PTR(paths[chosen]) : strdup("/");
+	for (size_t i = 0; i < CGROUPFS_HIERARCHIES; i++)
+		free(paths[i]);
+	return *ret_path ? 0 : -ENOMEM;
+}
+
+/* The index of a hierarchy that is mounted, or -ENOENT. */
+static int find_hierarchy(const struct cgroupfs *fs, __u32 hierarchy)
+{
+	for (int i = 0; i < CGROUPFS_HIERARCHIES; i++)
+		if (fs->at[i].mount && fs->at[i].hierarchy == hierarchy)
+			return i;
+	return -ENOENT;
+}
+
+int cgroupfs_open(const struct cgroupfs *fs, __u32 hierarchy, const char *path)
+{
+	char name[PATH_MAX];
+	int i = find_hierarchy(fs, hierarchy), fd;
+
+	if (i < 0)
+		return i;
+	snprintf(name, sizeof(name), "%s%s%s", fs->at[i].mount, path,
+		 controllers[i] ? "/cgroup.procs" : "");
+	fd = open(name, (controllers[i] ? O_WRONLY : O_RDONLY | O_DIRECTORY) | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static bool kill_at_once(const char *directory)
+{
+	char name[PATH_MAX];
+	_cleanup_close_ int fd = -1;
+
+	snprintf(name, sizeof(name), "%.*s/cgroup.kill", PATH_MAX - 16, directory);
+	fd = open(name, O_WRONLY | O_CLOEXEC);
+	return fd >= 0 && write(fd, "1", 1) == 1;
+}
+
+static void signal_members(const char *directory, int signal)
+{
+	char name[PATH_MAX];
+	_cleanup_file_ FILE *file = NULL;
+	int pid;
+
+	snprintf(name, sizeof(name), "%.*s/cgroup.procs", PATH_MAX - 16, directory);
+	file = fopen(name, "re");
+	while (file && fscanf(file, "%d", &pid) == 1)
+		if (pid > 1 && pid != getpid())
+			kill(pid, signal);
+}
+
+int cgroupfs_signal(const struct cgroupfs *fs, __u32 hierarchy, const char *path, int signal)
+{
+	char top[PATH_MAX];
+	char *roots[] = {top, NULL};
+	int i = find_hierarchy(fs, hierarchy);
+	FTSENT *entry;
+	FTS *tree;
+
+	if (i < 0)
+		return i;
+	snprintf(top, sizeof(top), "%s%s", fs->at[i].mount, path);
+	if (signal == SIGKILL && kill_at_once(top))
+		return 0;
+	tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
+	if (!tree)
+		return -errno;
+	while ((entry = fts_read(tree)))
+		if (entry->fts_info == FTS_D)
+			signal_members(entry->fts_path, signal);
+	fts_close(tree);
+	return 0;
+}

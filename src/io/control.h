@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The server of base/protocol.h. Clients never block the loop: each has a limit for what it sends, a
+ * limit for what it leaves unread, and a deadline for both. */
+#ifndef OBIT_IO_CONTROL_H
+#define OBIT_IO_CONTROL_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "io/loop.h"
+
+struct control_server;
+struct control_client;
+
+#define CONTROL_ERROR_SIZE  512
+#define CONTROL_MAX_CLIENTS 64
+#define CONTROL_MAX_READERS 48		  /* of them not root, so that root always finds room */
+#define CONTROL_MAX_OUTPUT  (1024 * 1024) /* bytes that a client may leave unread */
+#define CONTROL_DEADLINE_NS (5 * NS_PER_SEC)
+
+struct control_counters {
+	uint64_t clients;  /* connected now */
+	uint64_t accepted; /* connections that were let in */
+	uint64_t refused;  /* connections too many, and requests without permission */
+	uint64_t garbage;  /* requests that are none: malformed, too long, never finished */
+	uint64_t dropped;  /* clients closed because they did not read what they were sent */
+};
+
+/* Answers one request with exactly one control_reply() or control_fail() before it returns; the client
+ * is not to be kept. `command` and `request` (a JSON object) are borrowed. `may_act` is false for those
+ * who may only read. */
+typedef void control_fn(void *arg, struct control_client *client, const char *command,
+			struct json_object *request, bool may_act);
+
+/* Listens on `path`, whose directory is made if it is missing. PATH.lock keeps a second daemon off: then
+ * -EBUSY, and the sentence in `error` names the holder's pid. A socket left behind by a killed daemon is
+ * replaced. Returns 0, or -errno with a sentence in `error`. The caller owns *ret. */
+int control_open(struct loop *loop, const char *path, control_fn *handler, void *arg,
+		 struct control_server **ret, char error[static CONTROL_ERROR_SIZE]);
+
+/* Closes every connection and removes the socket and its lock file. Not to be called from a handler.
+ * Accepts NULL. */
+void control_close(struct control_server *server);
+
+/* Changes how long a request may stay unfinished and a reply unread; CONTROL_DEADLINE_NS at first. */
+void control_set_deadline(struct control_server *server, uint64_t deadline_ns);
+
+/* {"ok": true, "data": data}. Takes ownership of `data`, which may be NULL for null. */
+void control_reply(struct control_client *client, struct json_object *data);
+
+/* {"ok": false, "exit": exit, "error": ...}. The sentence is cut at 1023 bytes, its control characters
+ * are escaped. */
+void control_fail(struct control_client *client, int exit_status, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* From now on the client gets what is published, until either side closes. */
+void control_subscribe(struct control_client *client);
+
+bool control_has_subscribers(const struct control_server *server);
+
+/* Sends one line to every subscriber; `object` stays the caller's. Who has more than CONTROL_MAX_OUTPUT
+ * unread is closed and counted as dropped. */
+void control_publish(struct control_server *server, struct json_object *object);
+
+const struct control_counters *control_counters(const struct control_server *server);
+
+#endif

@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "io/proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+
+/* Inodes of the initial namespaces, fixed since 3.8 (include/linux/proc_ns.h). PID 1's own links may be
+ * unreadable where it has more capabilities than the daemon. */
+#define HOST_PIDNS_INODE  0xEFFFFFFCU
+#define HOST_USERNS_INODE 0xEFFFFFFDU
+#define CAPTURE_MAX	  (2U * OBIT_TEXT_CHUNKS * OBIT_TEXT_CHUNK)
+#define DELETED		  " (deleted)"
+
+static int open_proc(pid_t pid, const char *name, int flags)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	return open(path, flags | O_CLOEXEC);
+}
+
+/* A whole small file with a NUL behind it, in memory that the caller frees. */
+static int read_proc(pid_t pid, const char *name, char **ret, size_t *ret_size)
+{
+	_cleanup_close_ int fd = open_proc(pid, name, O_RDONLY);
+	size_t size = 0, room = 4096;
+	_cleanup_free_ char *bytes = malloc(room);
+	ssize_t n = 1;
+
+	if (fd < 0)
+		return errno == ENOENT ? -ESRCH : -errno;
+	while (bytes && n > 0) {
+		n = read(fd, bytes + size, room - size - 1);
+		if (n < 0)
+			return -errno;
+		size += (size_t)n;
+		bytes[size] = '\0';
+		if (room - size < 2) {
+			char *more = room < CAPTURE_MAX ? realloc(bytes, room * 2) : NULL;
+
+			if (!more)
+				return -ENOMEM;
+			bytes = more;
+			room *= 2;
+		}
+	}
+	if (!bytes)
+		return -ENOMEM;
+	*ret = TAKE_PTR(bytes);
+	*ret_size = size;
+	return 0;
+}
+
+/* Field n (from 3 on, as proc(5) counts) of /proc/PID/stat; the name in field 2 may hold anything. */
+static int stat_field(pid_t pid, int n, unsigned long long *ret)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	char *at;
+	int r = read_proc(pid, "stat", &text, &size);
+
+	if (r < 0)
+		return r;
+	at = strrchr(text, ')');
+	for (int i = 2; at && i < n; i++)
+		at = strchr(at + 1, ' ');
+	if (!at)
+		return -EBADMSG;
+	*ret = strtoull(at + 1, NULL, 10);
+	return 0;
+}
+
+bool proc_exists(const struct obit_key *key)
+{
+	uint64_t tick = NS_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK);
+	unsigned long long ticks;
+
+	return stat_field((pid_t)key->tgid, 22, &ticks) == 0 && ticks == key->start_boottime / tick;
+}
+
+bool proc_is_alive(const struct obit_key *key)
+{
+	_cleanup_free_ char *text = NULL;
+	const char *state;
+	size_t size;
+
+	if (!proc_exists(key) || read_proc((pid_t)key->tgid, "stat", &text, &size) < 0)
+		return false;
+	state = strrchr(text, ')');
+	return state && state[1] == ' ' && state[2] != 'Z' && state[2] != 'X';
+}
+
+pid_t proc_session(const struct obit_key *key)
+{
+	unsigned long long session;
+	int r = stat_field((pid_t)key->tgid, 6, &session);
+
+	return r < 0 ? r : (pid_t)session;
+}
+
+static char *read_link(pid_t pid, const char *name)
+{
+	char path[64], target[PATH_MAX + 1];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	n = readlink(path, target, sizeof(target) - 1);
+	if (n < 0)
+		return NULL;
+	target[n] = '\0';
+	return strdup(target);
+}
+
+/* Cuts the kernel's mark of a file that has no name any more. */
+static bool cut_deleted(char *path)
+{
+	size_t n = path ? strlen(path) : 0, mark = strlen(DELETED);
+
+	if (n <= mark || strcmp(path + n - mark, DELETED) != 0)
+		return false;
+	path[n - mark] = '\0';
+	return true;
+}
+
+static void capture_paths(pid_t pid, struct recipe *recipe)
+{
+	recipe->exe = read_link(pid, "exe");
+	recipe->cwd = read_link(pid, "cwd");
+	recipe->root = read_link(pid, "root");
+	if (cut_deleted(recipe->exe))
+		recipe->facts.flags |= OBIT_EXEC_EXE_DELETED;
+	if (cut_deleted(recipe->cwd))
+		recipe->facts.flags |= OBIT_EXEC_CWD_DELETED;
+	if (recipe->root && strcmp(recipe->root, "/") != 0)
+		recipe->facts.flags |= OBIT_EXEC_CHROOT;
+}
+
+static void capture_stdio(pid_t pid, struct recipe *recipe)
+{
+	for (int i = 0; i < 3; i++) {
+		char name[32], path[64];
+		_cleanup_free_ char *info = NULL;
+		const char *flags;
+		struct stat st;
+		size_t size;
+
+		snprintf(name, sizeof(name), "fd/%d", i);
+		snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+		if (stat(path, &st) < 0)
+			continue;
+		recipe->facts.stdio[i].mode = st.st_mode;
+		recipe->stdio[i] = read_link(pid, name);
+		snprintf(name, sizeof(name), "fdinfo/%d", i);
+		if (read_proc(pid, name, &info, &size) < 0 || !info)
+			continue;
+		flags = strstr(info, "flags:");
+		if (flags)
+			recipe->facts.stdio[i].flags = (__u32)strtoul(flags + 6, NULL, 8);
+	}
+}
+
+/* What setproctitle leaves is one string of prose, or text that does not end where argv ended. */
+static bool looks_overwritten(const struct recipe *recipe)
+{
+	size_t position = 0;
+	const char *argv0 = strings_next(&recipe->argv, &position);
+
+	if (!argv0)
+		return true;
+	return recipe->argv.bytes[recipe->argv.size - 1] != '\0' || strstr(argv0, ": ") ||
+	       (strchr(argv0, ' ') && access(argv0, F_OK) < 0);
+}
+
+static int capture_strings(pid_t pid, struct recipe *recipe)
+{
+	int r = read_proc(pid, "cmdline", &recipe->argv.bytes, &recipe->argv.size);
+
+	if (r < 0)
+		return r;
+	recipe->argv_overwritten = looks_overwritten(recipe);
+	if (recipe->argv.size && recipe->argv.bytes[recipe->argv.size - 1] != '\0')
+		recipe->argv.size++; /* read_proc() has put a NUL there */
+	r = read_proc(pid, "environ", &recipe->env.bytes, &recipe->env.size);
+	if (r < 0)
+		return r;
+	if (recipe->env.size && recipe->env.bytes[recipe->env.size - 1] != '\0')
+		recipe->env.size++;
+	recipe->facts.argv_bytes = recipe->argv.size;
+	recipe->facts.env_bytes = recipe->env.size;
+	return 0;
+}
+
+static const char *status_line(const char *status, const char *name)
+{
+	const char *at = strstr(status, name);
+
+	return at ? at + strlen(name) : "";
+}
+
+static void capture_groups(const char *status, struct obit_exec_record *facts)
+{
+	const char *at = status_line(status, "\nGroups:");
+	char *end;
+
+	for (;; at = end) {
+		unsigned long gid;
+
+		at += strspn(at, " \t");
+		gid = strtoul(at, &end, 10);
+		if (end == at)
+			return;
+		if (facts->group_count == OBIT_GROUPS_MAX) {
+			facts->flags |= OBIT_EXEC_GROUPS_CUT;
+			return;
+		}
+		facts->groups[facts->group_count++] = (__u32)gid;
+	}
+}
+
+static __u64 status_hex(const char *status, const char *name)
+{
+	return strtoull(status_line(status, name), NULL, 16);
+}
+
+/* "NSpid:\t4711\n" has one number in the host's pid namespace, more below it. */
+static bool has_one_pid(const char *status)
+{
+	const char *at = status_line(status, "\nNSpid:");
+
+	at += strspn(at, " \t");
+	at += strspn(at, "0123456789");
+	return *at == '\n' || *at == '\0';
+}
+
+static int capture_status(pid_t pid, struct recipe *recipe)
+{
+	struct obit_exec_record *facts = &recipe->facts;
+	_cleanup_free_ char *status = NULL;
+	size_t size;
+	int r = read_proc(pid, "status", &status, &size);
+
+	if (r < 0 || !status)
+		return r;
+	sscanf(status_line(status, "Name:"), " %15[^\n]", facts->comm);
+	sscanf(status_line(status, "\nUmask:"), "%o", &facts->umask);
+	sscanf(status_line(status, "\nUid:"), "%u %u %u", &facts->uid, &facts->euid, &facts->suid);
+	sscanf(status_line(status, "\nGid:"), "%u %u %u", &facts->gid, &facts->egid, &facts->sgid);
+	capture_groups(status, facts);
+	facts->cap_inheritable = status_hex(status, "\nCapInh:");
+	facts->cap_permitted = status_hex(status, "\nCapPrm:");
+	facts->cap_effective = status_hex(status, "\nCapEff:");
+	facts->cap_bounding = status_hex(status, "\nCapBnd:");
+	facts->cap_ambient = status_hex(status, "\nCapAmb:");
+	if (atoi(status_line(status, "\nNoNewPrivs:")) == 1)
+		facts->flags |= OBIT_EXEC_NO_NEW_PRIVS;
+	if (atoi(status_line(status, "\nSeccomp:")) == 2)
+		facts->flags |= OBIT_EXEC_SECCOMP;
+	if (has_one_pid(status))
+		facts->flags |= OBIT_EXEC_HOST_PIDNS;
+	return 0;
+}
+
+static void capture_limits(pid_t pid, struct recipe *recipe)
+{
+	struct obit_exec_record *facts = &recipe->facts;
+	struct sched_param param = {0};
+	_cleanup_free_ char *score = NULL;
+	size_t size;
+
+	for (int i = 0; i < OBIT_RLIMITS; i++) {
+		struct rlimit limit;
+
+		if (prlimit(pid, i, NULL, &limit) < 0)
+			limit.rlim_cur = limit.rlim_max = OBIT_RLIMIT_UNKNOWN;
+		facts->rlimits[i].current = limit.rlim_cur;
+		facts->rlimits[i].maximum = limit.rlim_max;
+	}
+	facts->nice = getpriority(PRIO_PROCESS, (id_t)pid);
+	facts->policy = (__u32)sched_getscheduler(pid);
+	sched_getparam(pid, &param);
+	facts->rt_priority = (__u32)param.sched_priority;
+	syscall(SYS_sched_getaffinity, pid, sizeof(facts->cpus), facts->cpus);
+	if (read_proc(pid, "oom_score_adj", &score, &size) == 0)
+		facts->oom_score_adj = atoi(score);
+}
+
+/* The mount namespace's owner is the initial user namespace. */
+static bool mounts_are_hosts(pid_t pid)
+{
+	_cleanup_close_ int mounts = open_proc(pid, "ns/mnt", O_RDONLY);
+	_cleanup_close_ int owner = mounts < 0 ? -1 : ioctl(mounts, NS_GET_USERNS);
+	struct stat st;
+
+	return owner >= 0 && fstat(owner, &st) == 0 && st.st_ino == HOST_USERNS_INODE;
+}
+
+static bool credentials_are_hosts(pid_t pid)
+{
+	struct stat st;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
+	return stat(path, &st) == 0 && st.st_ino == HOST_USERNS_INODE;
+}
+
+static void capture_exe_facts(pid_t pid, struct recipe *recipe)
+{
+	struct stat st;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	if (stat(path, &st) == 0) {
+		recipe->facts.exe_uid = st.st_uid;
+		recipe->facts.exe_mode = st.st_mode;
+	}
+	if (mounts_are_hosts(pid) && credentials_are_hosts(pid))
+		recipe->facts.flags |= OBIT_EXEC_HOST_MNT_OWNER;
+}
+
+static bool was_secure_exec(pid_t pid)
+{
+	_cleanup_free_ char *bytes = NULL;
+	size_t size;
+
+	if (read_proc(pid, "auxv", &bytes, &size) < 0)
+		return true; /* not known: the careful answer */
+	for (size_t i = 0; i + 2 * sizeof(unsigned long) <= size; i += 2 * sizeof(unsigned long)) {
+		unsigned long entry[2];
+
+		memcpy(entry, bytes + i, sizeof(entry));
+		if (entry[0] == AT_SECURE)
+			return entry[1] != 0;
+	}
+	return false;
+}
+
+int proc_capture(const struct obit_key *key, struct recipe *recipe)
+{
+	pid_t pid = (pid_t)key->tgid;
+	int r = capture_status(pid, recipe);
+
+	if (r < 0)
+		return r;
+	capture_paths(pid, recipe);
+	capture_stdio(pid, recipe);
+	capture_limits(pid, recipe);
+	capture_exe_facts(pid, recipe);
+	if (was_secure_exec(pid))
+		recipe->facts.flags |= OBIT_EXEC_SECURE;
+	r = capture_strings(pid, recipe);
+	if (r < 0)
+		return r;
+	/* All of it is of one process only if that process is still there. */
+	return proc_exists(key) ? 0 : -ESRCH;
+}
+
+void proc_login_uids(uint32_t *ret_min, uint32_t *ret_max)
+{
+	_cleanup_file_ FILE *file = fopen("/etc/login.defs", "re");
+	char line[256], name[64];
+	unsigned value;
+
+	*ret_min = 1000;
+	*ret_max = 60000;
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "%63s %u", name, &value) != 2)
+			continue;
+		if (!strcmp(name, "UID_MIN"))
+			*ret_min = value;
+		else if (!strcmp(name, "UID_MAX"))
+			*ret_max = value;
+	}
+}
+
+bool proc_in_host_pidns(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/pid", &st) == 0 && st.st_ino == HOST_PIDNS_INODE;
+}

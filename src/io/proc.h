@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What /proc tells about a process: second best to the kernel side's own record, for processes that ran before
+ * obit and for records that were lost. */
+#ifndef OBIT_IO_PROC_H
+#define OBIT_IO_PROC_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "core/recipe.h"
+
+/* True if the process of this key exists (a zombie too). /proc has the start time in clock ticks only;
+ * two processes of one pid cannot start within one tick. */
+bool proc_exists(const struct obit_key *key);
+
+/* The same, and it is not a zombie. */
+bool proc_is_alive(const struct obit_key *key);
+
+/* The session id, or -errno. */
+pid_t proc_session(const struct obit_key *key);
+
+/* Fills all that /proc knows into an empty recipe of RECIPE_PROC, except the cgroup. 0, -ESRCH where the process is
+ * gone or is another one by now, or another -errno. */
+int proc_capture(const struct obit_key *key, struct recipe *recipe);
+
+/* UID_MIN and UID_MAX of /etc/login.defs; 1000 and 60000 where it does not tell. */
+void proc_login_uids(uint32_t *ret_min, uint32_t *ret_max);
+
+/* True if this process lives in the host's pid namespace, where pids mean what the kernel side says. */
+bool proc_in_host_pidns(void);
+
+#endif

@@ -1,0 +1,736 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "io/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <linux/close_range.h>
+#include <linux/openat2.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "io/sys.h"
+
+/* What the child may say, in the order it may say it. */
+#define STAGES(X)                                                                                  \
+	X(BORN, "", false) /* not a failure: .error is its pid */                                  \
+	X(REQUEST, "read the request for a child", true)                                           \
+	X(CLONE, "make a child", true)                                                             \
+	X(CGROUP, "enter its cgroup", false)                                                       \
+	X(OOM_SCORE, "set oom_score_adj", false)                                                   \
+	X(RLIMIT, "set a resource limit", false)                                                   \
+	X(SCHEDULER, "set priority, scheduler or affinity", false)                                 \
+	X(BOUNDING, "restore capabilities", true)                                                  \
+	X(GROUPS, "set the supplementary groups", true)                                            \
+	X(IDS, "set uid and gid", true)                                                            \
+	X(VERIFY, "verify uid and gid", true)                                                      \
+	X(DIRECTORY, "enter the working directory", false)                                         \
+	X(STDIO, "reopen stdin, stdout or stderr", false)                                          \
+	X(EXEC, "execute", true)
+
+#define STAGE_ENUM(name, words, fatal) STAGE_##name,
+enum stage { STAGES(STAGE_ENUM) _STAGE_MAX };
+
+#define STAGE_WORDS(name, words, fatal) [STAGE_##name] = {words, fatal},
+static const struct {
+	const char *words;
+	bool fatal;
+} stages[] = {STAGES(STAGE_WORDS)};
+
+struct message {
+	int stage;
+	int error;
+};
+
+/* The spawner's own capability bounding set: it can only shrink, and nothing here shrinks it. */
+static __u64 own_bounding;
+
+static void read_own_bounding(void)
+{
+	for (int cap = 0; !own_bounding && cap < 64; cap++)
+		if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 1)
+			own_bounding |= UINT64_C(1) << cap;
+}
+
+/* ---- in the child: nothing here may return to the daemon's code ---- */
+
+static void say(int report, enum stage stage, int error)
+{
+	struct message message = {.stage = (int)stage, .error = error};
+
+	/* Smaller than PIPE_BUF: whole or not at all. */
+	if (write(report, &message, sizeof(message)) < 0 || stages[stage].fatal)
+		_exit(127);
+}
+
+static void say_if(int report, enum stage stage, int result)
+{
+	if (result < 0)
+		say(report, stage, errno);
+}
+
+/* By system call: the library refuses to touch the two signals that it keeps for itself, and whoever started
+ * the daemon may have had them ignored. */
+static void reset_signals(void)
+{
+	static const unsigned long
+		default_action[8]; /* the kernel's struct sigaction: SIG_DFL is 0 */
+
+	for (int signal = 1; signal < NSIG; signal++)
+		syscall(SYS_rt_sigaction, signal, default_action, NULL, NSIG / 8);
+}
+
+static int write_file(const char *path, const char *text)
+{
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -1;
+	return write(fd, text, strlen(text)) < 0 ? -1 : 0;
+}
+
+static void restore_oom_score(const struct obit_exec_record *facts, int report)
+{
+	char now[16] = "", wanted[16];
+	_cleanup_close_ int fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+
+	snprintf(wanted, sizeof(wanted), "%d\n", facts->oom_score_adj);
+	if (fd < 0 || read(fd, now, sizeof(now) - 1) < 0 || !strcmp(now, wanted))
+		return;
+	say_if(report, STAGE_OOM_SCORE, write_file("/proc/self/oom_score_adj", wanted));
+}
+
+static void restore_limits(const struct obit_exec_record *facts, int report)
+{
+	for (int i = 0; i < OBIT_RLIMITS; i++) {
+		struct rlimit wanted = {.rlim_cur = facts->rlimits[i].current,
+					.rlim_max = facts->rlimits[i].maximum};
+		struct rlimit now;
+
+		if (facts->rlimits[i].maximum == OBIT_RLIMIT_UNKNOWN || getrlimit(i, &now) < 0 ||
+		    !memcmp(&now, &wanted, sizeof(now)))
+			continue;
+		say_if(report, STAGE_RLIMIT, setrlimit(i, &wanted));
+	}
+}
+
+static void restore_scheduler(const struct obit_exec_record *facts, int report)
+{
+	struct sched_param param = {.sched_priority = (int)facts->rt_priority};
+	unsigned char now[OBIT_CPUS_BYTES] = {0};
+
+	if (sched_getscheduler(0) != (int)facts->policy)
+		say_if(report, STAGE_SCHEDULER, sched_setscheduler(0, (int)facts->policy, &param));
+	if (getpriority(PRIO_PROCESS, 0) != facts->nice)
+		say_if(report, STAGE_SCHEDULER, setpriority(PRIO_PROCESS, 0, facts->nice));
+	/* The system call, since the mask has the kernel's size and not cpu_set_t's. */
+	if (syscall(SYS_sched_getaffinity, 0, sizeof(now), now) > 0 &&
+	    memcmp(now, facts->cpus, sizeof(now)) != 0)
+		say_if(report, STAGE_SCHEDULER,
+		       (int)syscall(SYS_sched_setaffinity, 0, sizeof(facts->cpus), facts->cpus));
+}
+
+static void restore_bounding(const struct obit_exec_record *facts, int report)
+{
+	for (int cap = 0; cap < 64; cap++)
+		if (own_bounding >> cap & 1 && !(facts->cap_bounding >> cap & 1))
+			say_if(report, STAGE_BOUNDING, prctl(PR_CAPBSET_DROP, cap, 0, 0, 0));
+}
+
+/* Inheritable and ambient ones survive the change of uid only if asked for; permitted and effective follow
+ * from these at exec. */
+static void restore_inheritable(const struct obit_exec_record *facts, int report)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return;
+	for (int i = 0; i < 2; i++)
+		data[i].inheritable = (__u32)(facts->cap_inheritable >> (32 * i));
+	say_if(report, STAGE_BOUNDING, (int)syscall(SYS_capset, &header, data));
+	for (int cap = 0; cap < 64; cap++)
+		if (facts->cap_ambient >> cap & 1)
+			say_if(report, STAGE_BOUNDING,
+			       prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0));
+}
+
+static void verify_ids(const struct obit_exec_record *facts, int report)
+{
+	uid_t r, e, s;
+	gid_t gr, ge, gs;
+
+	if (getresuid(&r, &e, &s) < 0 || getresgid(&gr, &ge, &gs) < 0 || r != facts->uid ||
+	    e != facts->euid || s != facts->suid || gr != facts->gid || ge != facts->egid ||
+	    gs != facts->sgid)
+		say(report, STAGE_VERIFY, EPERM);
+}
+
+static void restore_credentials(const struct obit_exec_record *facts, int report)
+{
+	bool keep = facts->uid != 0 && (facts->cap_inheritable || facts->cap_ambient);
+
+	restore_bounding(facts, report);
+	if (keep)
+		prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
+	if (syscall(SYS_setgroups, (int)facts->group_count, facts->groups) < 0)
+		say(report, STAGE_GROUPS, errno);
+	if (setresgid(facts->gid, facts->egid, facts->sgid) < 0 ||
+	    setresuid(facts->uid, facts->euid, facts->suid) < 0)
+		say(report, STAGE_IDS, errno);
+	restore_inheritable(facts, report);
+	if (facts->securebits)
+		say_if(report, STAGE_BOUNDING,
+		       prctl(PR_SET_SECUREBITS, facts->securebits, 0, 0, 0));
+	if (facts->flags & OBIT_EXEC_NO_NEW_PRIVS)
+		say_if(report, STAGE_BOUNDING, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	verify_ids(facts, report);
+}
+
+/* The recorded path had no symbolic link in it: one that is there now was put there. */
+static int open_as_it_was(const char *path, int flags, mode_t mode)
+{
+	struct open_how how = {
+		.flags = (__u64)(unsigned)(flags | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK | O_CLOEXEC),
+		.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+	};
+	int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+	struct stat st;
+
+	if (fd >= 0 && (fstat(fd, &st) < 0 || (st.st_mode & S_IFMT) != (mode & S_IFMT))) {
+		close(fd);
+		errno = EINVAL;
+		return -1;
+	}
+	return fd;
+}
+
+/* Terminals are never handed back, and a pipe or socket cannot be: its other end is gone. */
+static int open_stdio(const struct launch *launch, int i)
+{
+	const struct obit_stdio *was = &launch->facts->stdio[i];
+	const int keep = O_ACCMODE | O_APPEND | O_SYNC | O_DSYNC | O_DIRECT;
+	int fd;
+
+	/* The daemon's own log is for root alone: who holds it can forge it, cut it, or read a terminal. */
+	if ((S_ISFIFO(was->mode) || S_ISSOCK(was->mode)) && i > 0 && launch->facts->uid == 0 &&
+	    launch->facts->euid == 0 && !isatty(STDERR_FILENO))
+		return fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (!launch->stdio[i] || !(S_ISREG(was->mode) || S_ISCHR(was->mode)))
+		return open("/dev/null", O_RDWR | O_CLOEXEC);
+	fd = open_as_it_was(launch->stdio[i], (int)(was->flags & (unsigned)keep), was->mode);
+	if (fd >= 0 && isatty(fd)) {
+		close(fd);
+		return open("/dev/null", O_RDWR | O_CLOEXEC);
+	}
+	if (fd >= 0) {
+		fcntl(fd, F_SETFL, (int)(was->flags & (unsigned)(keep | O_NONBLOCK)));
+		if (S_ISREG(was->mode) && (was->flags & O_ACCMODE) != O_RDONLY)
+			lseek(fd, 0, SEEK_END); /* goes on where the last life stopped */
+	}
+	return fd;
+}
+
+static void restore_stdio(const struct launch *launch, int report)
+{
+	int fds[3];
+
+	for (int i = 0; i < 3; i++) {
+		fds[i] = open_stdio(launch, i);
+		if (fds[i] < 0) {
+			say(report, STAGE_STDIO, errno);
+			fds[i] = open("/dev/null", O_RDWR | O_CLOEXEC);
+		}
+	}
+	for (int i = 0; i < 3; i++)
+		if (fds[i] >= 0)
+			dup2(fds[i], i);
+}
+
+static void enter_directory(const char *directory, int report)
+{
+	if (directory && chdir(directory) == 0)
+		return;
+	say(report, STAGE_DIRECTORY, directory ? errno : ENOENT);
+	if (chdir("/") < 0)
+		_exit(127);
+}
+
+/* Of v2 only where CLONE_INTO_CGROUP could not be had. */
+static void enter_cgroup(const struct spawn_place *place, int report)
+{
+	_cleanup_close_ int procs = -1;
+
+	if (place->fd < 0)
+		return;
+	procs = place->v2 ? openat(place->fd, "cgroup.procs", O_WRONLY | O_CLOEXEC)
+			  : fcntl(place->fd, F_DUPFD_CLOEXEC, 3);
+	if (procs < 0 || write(procs, "0", 1) < 0)
+		say(report, STAGE_CGROUP, errno);
+}
+
+/* What a child is made of. */
+struct order {
+	const struct launch *launch;
+	struct spawn_place place;
+	int report, go;
+};
+
+static void wait_for_go(int go)
+{
+	char word;
+	ssize_t n;
+
+	do
+		n = read(go, &word, 1);
+	while (n < 0 && errno == EINTR);
+	if (n != 1)
+		_exit(0); /* not wanted any more, or the daemon is dead */
+}
+
+_Noreturn static void become(const struct order *order)
+{
+	const struct launch *launch = order->launch;
+	int report = order->report;
+	sigset_t none;
+
+	say(report, STAGE_BORN, getpid());
+	reset_signals();
+	setsid();
+	enter_cgroup(&order->place, report);
+	restore_oom_score(launch->facts, report);
+	restore_limits(launch->facts, report);
+	restore_scheduler(launch->facts, report);
+	restore_credentials(launch->facts, report);
+	umask(launch->facts->umask);
+	enter_directory(launch->directory, report);
+	restore_stdio(launch, report);
+	wait_for_go(order->go);
+	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* execve(2) writes to neither array. */
+	execve(launch->path, (char *const *)(uintptr_t)launch->argv,
+	       (char *const *)(uintptr_t)launch->envp);
+	say(report, STAGE_EXEC, errno);
+	_exit(127);
+}
+
+/* ---- in the spawner ---- */
+
+#define CHILD_STACK (128 * 1024)
+
+/* Of v2 the child is born in its cgroup (since 5.7), which is cheaper than to move there. */
+static pid_t clone_into(struct order *order)
+{
+	struct clone_args args = {
+		.flags = CLONE_INTO_CGROUP | CLONE_PARENT,
+		.cgroup = (__u64)order->place.fd,
+	};
+	pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+
+	if (pid == 0) {
+		order->place.fd = -1;
+		become(order);
+	}
+	return pid;
+}
+
+#ifdef __SANITIZE_ADDRESS__
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
+static pid_t clone_copying(struct order *order)
+{
+	struct clone_args args = {.flags = CLONE_PARENT};
+	pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+
+	if (pid == 0)
+		become(order);
+	return pid;
+}
+
+#ifndef SANITIZED
+static int run_child(void *arg)
+{
+	become(arg);
+}
+
+/* Like vfork(2), on a stack of its own: the spawner sleeps until the child has exec'd or left, and no memory
+ * is copied. CLONE_PARENT makes it the daemon's child. */
+static pid_t clone_sharing(struct order *order)
+{
+	static _Alignas(64) char stack[CHILD_STACK];
+
+	return clone(run_child, stack + sizeof(stack),
+		     CLONE_VM | CLONE_VFORK | CLONE_PARENT | SIGCHLD, order);
+}
+#else
+/* The sanitizer keeps notes on memory in memory, and a child that shares both would spoil them. */
+#define clone_sharing clone_copying
+#endif
+
+static pid_t make_child(struct order *order)
+{
+	const struct obit_exec_record *facts = order->launch->facts;
+	pid_t pid = -1;
+
+	if (order->place.fd >= 0 && order->place.v2)
+		pid = clone_into(order);
+	if (pid >= 0)
+		return pid;
+	/* Any user can make an exec of theirs hang (a lease, a FUSE mount): the spawner does not sleep for them. */
+	return facts->uid == 0 && facts->euid == 0 ? clone_sharing(order) : clone_copying(order);
+}
+
+static void tell_failure(int report, enum stage stage, int error)
+{
+	struct message message = {.stage = (int)stage, .error = error};
+
+	if (write(report, &message, sizeof(message)) < 0)
+		return; /* nobody listens any more */
+}
+
+/* A request is one datagram: what kind of place, and the descriptors of the packed launch, of the two pipes
+ * and (if there is a place) of the cgroup. */
+struct request {
+	uint64_t size; /* of the packed launch */
+	uint32_t has_place, v2;
+};
+
+enum { FD_LAUNCH, FD_REPORT, FD_GO, FD_PLACE, REQUEST_FDS };
+
+static void serve(const struct request *request, const int fds[static REQUEST_FDS])
+{
+	struct launch launch;
+	struct order order = {
+		.launch = &launch,
+		.place = {.fd = fds[FD_PLACE], .v2 = request->v2},
+		.report = fds[FD_REPORT],
+		.go = fds[FD_GO],
+	};
+	char *bytes = mmap(NULL, request->size, PROT_READ, MAP_SHARED, fds[FD_LAUNCH], 0);
+	int r = bytes == MAP_FAILED ? -ENOMEM : launch_unpack(bytes, request->size, &launch);
+
+	if (r < 0) {
+		tell_failure(order.report, STAGE_REQUEST, -r);
+	} else {
+		if (make_child(&order) < 0)
+			tell_failure(order.report, STAGE_CLONE, errno);
+		launch_clear(&launch);
+	}
+	if (bytes != MAP_FAILED)
+		munmap(bytes, request->size);
+}
+
+/* False when the daemon is gone. */
+static bool take_request(int socket, struct request *ret, int fds[static REQUEST_FDS])
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(int) * REQUEST_FDS)];
+		struct cmsghdr align;
+	} control;
+	struct iovec part = {.iov_base = ret, .iov_len = sizeof(*ret)};
+	struct msghdr message = {.msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = control.bytes,
+				 .msg_controllen = sizeof(control.bytes)};
+	struct cmsghdr *header;
+	ssize_t n;
+
+	for (int i = 0; i < REQUEST_FDS; i++)
+		fds[i] = -1;
+	do
+		n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n != sizeof(*ret))
+		return false;
+	header = CMSG_FIRSTHDR(&message);
+	if (!header || header->cmsg_type != SCM_RIGHTS)
+		return false;
+	memcpy(fds, CMSG_DATA(header),
+	       sizeof(int) * (ret->has_place ? REQUEST_FDS : REQUEST_FDS - 1));
+	return true;
+}
+
+_Noreturn static void run_spawner(int socket)
+{
+	struct request request;
+	int fds[REQUEST_FDS];
+	sigset_t all;
+
+	/* It ends with the daemon, by the end of the socket, and by nothing else: not by a terminal's Ctrl-C. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	prctl(PR_SET_NAME, "obitd-spawner", 0, 0, 0);
+	read_own_bounding();
+	while (take_request(socket, &request, fds)) {
+		serve(&request, fds);
+		for (int i = 0; i < REQUEST_FDS; i++)
+			close_fdp(&fds[i]);
+	}
+	_exit(0);
+}
+
+/* ---- in the daemon ---- */
+
+struct spawner {
+	pid_t pid;
+	int socket;
+};
+
+int spawner_start(struct spawner **ret)
+{
+	struct spawner *spawner = calloc(1, sizeof(*spawner));
+	int ends[2];
+
+	if (!spawner)
+		return -ENOMEM;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
+		free(spawner);
+		return -errno;
+	}
+	spawner->pid = fork();
+	if (spawner->pid == 0) {
+		/* Nothing but its end of the socket, above all not the daemon's end. */
+		dup2(ends[1], 3);
+		fcntl(3, F_SETFD, FD_CLOEXEC);
+		close_range(4, ~0U, 0);
+		run_spawner(3);
+	}
+	close(ends[1]);
+	spawner->socket = ends[0];
+	if (spawner->pid < 0) {
+		int r = -errno;
+
+		spawner->pid = 0;
+		spawner_stop(spawner);
+		return r;
+	}
+	*ret = spawner;
+	return 0;
+}
+
+pid_t spawner_pid(const struct spawner *spawner)
+{
+	return spawner->pid;
+}
+
+void spawner_stop(struct spawner *spawner)
+{
+	if (!spawner)
+		return;
+	close(spawner->socket);
+	if (spawner->pid > 0)
+		waitpid(spawner->pid, NULL, 0);
+	free(spawner);
+}
+
+/* The packed launch in memory that a descriptor can hand over. */
+static int put_into_memory(const struct launch *launch, int *ret_fd, size_t *ret_size)
+{
+	_cleanup_free_ char *bytes = NULL;
+	_cleanup_close_ int fd = -1;
+	size_t size, done = 0;
+	int r = launch_pack(launch, &bytes, &size);
+
+	if (r < 0)
+		return r;
+	fd = memfd_create("obit-launch", MFD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	while (done < size) {
+		ssize_t n = write(fd, bytes + done, size - done);
+
+		if (n < 0)
+			return -errno;
+		done += (size_t)n;
+	}
+	*ret_fd = TAKE_FD(fd);
+	*ret_size = size;
+	return 0;
+}
+
+static int send_request(int socket, const struct request *request,
+			const int fds[static REQUEST_FDS])
+{
+	size_t count = request->has_place ? REQUEST_FDS : REQUEST_FDS - 1;
+	union {
+		char bytes[CMSG_SPACE(sizeof(int) * REQUEST_FDS)];
+		struct cmsghdr align;
+	} control = {0};
+	struct request copy = *request;
+	struct iovec part = {.iov_base = &copy, .iov_len = sizeof(copy)};
+	struct msghdr message = {.msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = control.bytes,
+				 .msg_controllen = CMSG_SPACE(sizeof(int) * count)};
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof(int) * count);
+	memcpy(CMSG_DATA(header), fds, sizeof(int) * count);
+	return sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+static int make_pipe(int *ret_in, int *ret_out)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	*ret_in = fds[0];
+	*ret_out = fds[1];
+	return 0;
+}
+
+int spawner_ask(struct spawner *spawner, const struct launch *launch,
+		const struct spawn_place *place, struct spawn_child *ret)
+{
+	_cleanup_close_ int memory = -1, report_in = -1, report_out = -1, go_in = -1, go_out = -1;
+	struct request request = {.has_place = place->fd >= 0, .v2 = place->v2};
+	size_t size = 0;
+	int r = make_pipe(&report_in, &report_out);
+
+	if (r == 0)
+		r = make_pipe(&go_in, &go_out);
+	if (r == 0)
+		r = put_into_memory(launch, &memory, &size);
+	if (r < 0)
+		return r;
+	fcntl(report_in, F_SETFL, O_NONBLOCK);
+	request.size = size;
+	r = send_request(spawner->socket, &request, (int[]){memory, report_out, go_in, place->fd});
+	if (r < 0)
+		return r;
+	ret->report_fd = TAKE_FD(report_in);
+	ret->go_fd = TAKE_FD(go_out);
+	return 0;
+}
+
+void spawn_release(struct spawn_child *child)
+{
+	/* Fails only where the child has left, and its report tells that better. */
+	if (write(child->go_fd, "g", 1) < 0)
+		errno = 0;
+	close_fdp(&child->go_fd);
+	child->go_fd = -1;
+}
+
+void spawn_discard(struct spawn_child *child)
+{
+	close_fdp(&child->go_fd);
+	close_fdp(&child->report_fd);
+	*child = SPAWN_NO_CHILD;
+}
+
+static void take_message(const struct message *message, struct spawn_report *report)
+{
+	const char *words = stages[message->stage].words;
+	size_t used = strlen(report->notices);
+
+	if (message->stage == STAGE_BORN) {
+		report->pid = message->error;
+	} else if (stages[message->stage].fatal) {
+		report->execed = false;
+		report->error = message->error;
+		snprintf(report->text, sizeof(report->text), "cannot %s: %s", words,
+			 strerror(message->error));
+	} else if (!strstr(report->notices, words)) {
+		snprintf(report->notices + used, sizeof(report->notices) - used, "%scannot %s: %s",
+			 used ? "; " : "", words, strerror(message->error));
+	}
+}
+
+void spawn_report_init(struct spawn_report *report)
+{
+	*report = (struct spawn_report){.execed = true};
+}
+
+bool spawn_report_read(int report_fd, struct spawn_report *report)
+{
+	struct message message;
+	ssize_t n;
+
+	for (;;) {
+		n = read(report_fd, &message, sizeof(message));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return false;
+		if (n != sizeof(message) || message.stage < 0 || message.stage >= _STAGE_MAX)
+			break;
+		take_message(&message, report);
+		if (!report->execed)
+			return true; /* it leaves now */
+	}
+	if (!report->pid && report->execed) { /* the spawner died, or was never heard */
+		report->execed = false;
+		report->error = ECHILD;
+		snprintf(report->text, sizeof(report->text), "the spawner made no child");
+	}
+	return true;
+}
+
+/* ---- trust ---- */
+
+static bool others_can_write(const struct stat *st, const struct stat *child)
+{
+	if (st->st_uid != 0)
+		return true;
+	if (!(st->st_mode & (S_IWGRP | S_IWOTH)))
+		return false;
+	/* In a sticky directory nobody else can replace what root owns. */
+	return !(S_ISDIR(st->st_mode) && (st->st_mode & S_ISVTX) && child && child->st_uid == 0);
+}
+
+int spawn_check_trust(const char *path, char sentence[static RECIPE_SENTENCE_SIZE])
+{
+	char part[PATH_MAX];
+	struct stat st, child;
+	bool first = true;
+
+	snprintf(part, sizeof(part), "%s", path);
+	for (;;) {
+		char *slash;
+
+		if (sys_stat(*part ? part : "/", &st) < 0) {
+			snprintf(sentence, RECIPE_SENTENCE_SIZE, "%.120s: %s", part,
+				 strerror(errno));
+			return -errno;
+		}
+		if (others_can_write(&st, first ? NULL : &child)) {
+			snprintf(sentence, RECIPE_SENTENCE_SIZE,
+				 "it runs as root, and others than root can change %.120s (owner "
+				 "%u, "
+				 "mode %04o)",
+				 *part ? part : "/", st.st_uid, st.st_mode & 07777);
+			return -EPERM;
+		}
+		slash = strrchr(part, '/');
+		if (!*part || !slash)
+			return 0;
+		*slash = '\0';
+		child = st;
+		first = false;
+	}
+}
