@@ -1,0 +1,581 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The policy's actions, carried out; and their results, as inputs. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "core/container.h"
+#include "core/launch.h"
+#include "daemon/daemon.h"
+#include "io/proc.h"
+#include "io/sys.h"
+
+static const char *name_of(const struct daemon *daemon, const struct instance *instance)
+{
+	return daemon->config.watches[instance->watch].name;
+}
+
+int act_attach(struct daemon *daemon, struct instance *instance)
+{
+	struct attachment *attachment = calloc(1, sizeof(*attachment));
+
+	if (!attachment)
+		return -ENOMEM;
+	attachment->daemon = daemon;
+	attachment->instance = instance;
+	attachment->child = SPAWN_NO_CHILD;
+	instance->attachment = attachment;
+	return 0;
+}
+
+static bool has_child(const struct attachment *attachment)
+{
+	return attachment->child.report_fd >= 0;
+}
+
+/* Forgets the child on its way, whatever becomes of it; one that is held leaves. */
+static void drop_child(struct attachment *attachment)
+{
+	loop_source_free(TAKE_PTR(attachment->report_source));
+	spawn_discard(&attachment->child);
+	if (attachment->daemon->held == attachment)
+		attachment->daemon->held = NULL;
+}
+
+void act_detach(struct daemon *daemon, struct instance *instance)
+{
+	struct attachment *attachment = instance->attachment;
+
+	if (!attachment)
+		return;
+	heap_remove(&daemon->timers, &attachment->timer);
+	drop_child(attachment);
+	free(attachment);
+	instance->attachment = NULL;
+}
+
+/* ---- why not ---- */
+
+static const char *owner_refusal(const struct watch_config *watch, const struct recipe *recipe,
+				 char buf[static RECIPE_SENTENCE_SIZE])
+{
+	char owner[OWNER_SIZE];
+
+	if (watch->owner == OWNER_IGNORE || !recipe->cgroup || !cgroup_owner(recipe->cgroup, owner))
+		return NULL;
+	snprintf(buf, RECIPE_SENTENCE_SIZE,
+		 "it belongs to %.96s; owner = ignore in watch %s would respawn it all the same",
+		 owner, watch->name);
+	return buf;
+}
+
+static const char *trust_refusal(const struct watch_config *watch, const struct recipe *recipe,
+				 char buf[static RECIPE_SENTENCE_SIZE])
+{
+	_cleanup_free_ char *script = NULL;
+
+	if (watch->command || recipe->facts.euid != 0 || !recipe->exe)
+		return NULL;
+	/* A file that is missing may come back; what comes back is looked at again before exec. */
+	if (spawn_check_trust(recipe->exe, buf) == -EPERM)
+		return buf;
+	if (!recipe->script)
+		return NULL;
+	if (recipe->script[0] != '/' && recipe->cwd &&
+	    asprintf(&script, "%s/%s", recipe->cwd, recipe->script) < 0)
+		script = NULL;
+	return spawn_check_trust(script ? script : recipe->script, buf) == -EPERM ? buf : NULL;
+}
+
+const char *act_refusal(struct daemon *daemon, struct instance *instance,
+			const struct obit_letter *letter, char buf[static RECIPE_SENTENCE_SIZE])
+{
+	const struct watch_config *watch = &daemon->config.watches[instance->watch];
+	const char *why;
+
+	if (daemon->stopping)
+		return "obitd is stopping";
+	if (!instance->recipe)
+		return "how it was started is not known";
+	if (!lineage_is_service(instance, watch, letter))
+		return "a job, not a service (it had a terminal, or lived less than settle)";
+	why = owner_refusal(watch, instance->recipe, buf);
+	if (!why)
+		why = recipe_refusal(instance->recipe, watch, buf);
+	if (!why)
+		why = trust_refusal(watch, instance->recipe, buf);
+	return why;
+}
+
+/* ---- spawn ---- */
+
+static void spawn_failed(struct daemon *daemon, struct instance *instance, int error,
+			 const char *text)
+{
+	struct policy_input failed = {.kind = INPUT_SPAWN_FAILED, .error = error};
+	struct policy_output decision;
+
+	daemon->counters.failed_respawns++;
+	instance->spawning = 0;
+	act_step(daemon, instance, &failed, &decision);
+	log_error("%s: %s; %s", name_of(daemon, instance), text, decision.detail);
+}
+
+static void spawn_succeeded(struct daemon *daemon, struct instance *instance, pid_t pid,
+			    const char *notices)
+{
+	struct policy_input spawned = {.kind = INPUT_SPAWNED};
+
+	instance->spawning = 0;
+	instance->spawned = true;
+	instance->daemonized = instance->adopted = false;
+	daemon->counters.respawns++;
+	act_step(daemon, instance, &spawned, NULL);
+	log_notice("%s: respawned as pid %d%s%s", name_of(daemon, instance), pid,
+		   *notices ? "; " : "", notices);
+}
+
+void act_forget_child(struct instance *instance)
+{
+	drop_child(instance->attachment);
+	instance->spawning = 0;
+}
+
+static struct process *process_of(const struct daemon *daemon, pid_t pid)
+{
+	struct process *process;
+
+	for (process = daemon->lineage.processes; process; process = process->hh.next)
+		if (process->key.tgid == (__u32)pid && !process->instance)
+			return process;
+	return NULL;
+}
+
+/* Main from its birth, whatever it executes. */
+static void join_child(struct daemon *daemon, struct instance *instance, pid_t pid)
+{
+	struct process *process = process_of(daemon, pid);
+	struct image *image;
+
+	instance->spawning = (__u32)pid;
+	if (!process)
+		return; /* its birth is not told yet: act_child_born() will find it */
+	image = image_new(instance->recipe, clock_boot_ns());
+	if (image)
+		lineage_set_image(process, image);
+	image_release(image);
+	lineage_join(instance, process, ROLE_MAIN);
+	instance->began = process->key.start_boottime;
+}
+
+static void end_report(struct attachment *attachment)
+{
+	struct daemon *daemon = attachment->daemon;
+	struct instance *instance = attachment->instance;
+	struct spawn_report report = attachment->report;
+
+	drop_child(attachment);
+	if (report.execed) {
+		spawn_succeeded(daemon, instance, report.pid, report.notices);
+		return;
+	}
+	/* It never was the program: its end is no death of the instance. */
+	if (instance->main && instance->main->key.tgid == (__u32)report.pid)
+		lineage_leave(instance->main);
+	spawn_failed(daemon, instance, report.error, report.text);
+}
+
+static void read_report(struct attachment *attachment)
+{
+	struct instance *instance = attachment->instance;
+	bool ended = spawn_report_read(attachment->child.report_fd, &attachment->report);
+
+	if (!attachment->released) {
+		if (ended) /* it left while it was held: spawn() will find that */
+			loop_source_free(TAKE_PTR(attachment->report_source));
+		return;
+	}
+	if (!instance->spawning && attachment->report.pid)
+		join_child(attachment->daemon, instance, attachment->report.pid);
+	if (ended)
+		end_report(attachment);
+}
+
+static void on_report(void *arg, uint32_t events)
+{
+	(void)events;
+	read_report(arg);
+}
+
+void act_read_reports(struct daemon *daemon)
+{
+	struct instance *instance, *next;
+
+	DL_FOREACH_SAFE (daemon->lineage.instances, instance, next)
+		if (has_child(instance->attachment))
+			read_report(instance->attachment);
+}
+
+void act_child_born(struct daemon *daemon, const struct obit_key *key,
+		    const struct obit_letter *letter)
+{
+	struct process *process = lineage_add(&daemon->lineage, key, letter, NULL);
+	struct instance *instance;
+
+	if (!process) {
+		log_error("pid %u: out of memory for a respawned process", key->tgid);
+		return;
+	}
+	DL_FOREACH (daemon->lineage.instances, instance)
+		if (instance->spawning == key->tgid)
+			break;
+	if (instance)
+		join_child(daemon, instance, (pid_t)key->tgid);
+}
+
+int act_start_spawner(struct daemon *daemon)
+{
+	int r;
+
+	spawner_stop(TAKE_PTR(daemon->spawner));
+	r = spawner_start(&daemon->spawner);
+	if (r < 0)
+		log_error("cannot start the spawner: %s; nothing can be respawned", strerror(-r));
+	else if (daemon->source)
+		bpf_source_set_spawner(daemon->source, (__u32)spawner_pid(daemon->spawner));
+	return r;
+}
+
+/* Where the child is to be: nowhere else if that is where the daemon is itself. */
+static struct spawn_place find_place(struct daemon *daemon, const struct recipe *recipe)
+{
+	struct spawn_place place = {.fd = -1};
+	_cleanup_free_ char *own = NULL;
+	__u32 hierarchy;
+
+	if (!recipe->cgroup)
+		return place;
+	if (cgroupfs_of(&daemon->cgroupfs, getpid(), &hierarchy, &own) == 0 &&
+	    hierarchy == recipe->facts.cgroup_hierarchy && !strcmp(own, recipe->cgroup))
+		return place;
+	place.v2 = recipe->facts.cgroup_hierarchy == 0;
+	place.fd = cgroupfs_open(&daemon->cgroupfs, recipe->facts.cgroup_hierarchy, recipe->cgroup);
+	if (place.fd < 0)
+		log_warning("the cgroup %s is gone: %s; starting in the root of its hierarchy",
+			    recipe->cgroup, strerror(-place.fd));
+	if (place.fd < 0)
+		place.fd = cgroupfs_open(&daemon->cgroupfs, recipe->facts.cgroup_hierarchy, "/");
+	return place;
+}
+
+static int ask(struct daemon *daemon, struct instance *instance, struct spawn_child *ret)
+{
+	const struct watch_config *watch = &daemon->config.watches[instance->watch];
+	struct spawn_place place;
+	struct launch launch;
+	int r = launch_prepare(instance->recipe, watch, &launch);
+
+	if (r < 0)
+		return r;
+	place = find_place(daemon, instance->recipe);
+	r = daemon->spawner ? spawner_ask(daemon->spawner, &launch, &place, ret) : -ECHILD;
+	close_fdp(&place.fd);
+	launch_clear(&launch);
+	return r;
+}
+
+/* Has a child made that waits for its release. The spawner waits with it, so there is one at a time. */
+static int ask_for_child(struct daemon *daemon, struct instance *instance,
+			 char sentence[static RECIPE_SENTENCE_SIZE])
+{
+	const struct watch_config *watch = &daemon->config.watches[instance->watch];
+	struct attachment *attachment = instance->attachment;
+	int r;
+
+	if (!instance->recipe) {
+		snprintf(sentence, RECIPE_SENTENCE_SIZE, "how it was started is not known");
+		return -EPERM;
+	}
+	if (trust_refusal(watch, instance->recipe, sentence))
+		return -EPERM;
+	snprintf(sentence, RECIPE_SENTENCE_SIZE, "cannot ask for a child");
+	if (daemon->held)
+		drop_child(daemon->held);
+	spawn_report_init(&attachment->report);
+	attachment->released = false;
+	r = ask(daemon, instance, &attachment->child);
+	if (r < 0)
+		return r;
+	daemon->held = attachment;
+	r = loop_add(daemon->loop, attachment->child.report_fd, EPOLLIN, on_report, attachment,
+		     &attachment->report_source);
+	if (r < 0)
+		drop_child(attachment);
+	return r;
+}
+
+static void spawn(struct daemon *daemon, struct instance *instance)
+{
+	struct attachment *attachment = instance->attachment;
+	char sentence[RECIPE_SENTENCE_SIZE];
+	int r = has_child(attachment) ? 0 : ask_for_child(daemon, instance, sentence);
+
+	if (r < 0) {
+		spawn_failed(daemon, instance, -r, sentence);
+		return;
+	}
+	attachment->released = true;
+	daemon->held = NULL;
+	spawn_release(&attachment->child);
+	if (attachment->report.pid)
+		join_child(daemon, instance, attachment->report.pid);
+	if (!attachment->report_source)
+		end_report(attachment);
+}
+
+/* While the old process is on its way out, its successor is made and held; where something else comes between
+ * them, it is let go. What fails here is found by spawn(), which tries again. */
+static void hold_or_drop_child(struct daemon *daemon, struct instance *instance)
+{
+	struct attachment *attachment = instance->attachment;
+	const struct policy *policy = &instance->policy;
+	bool soon = policy->state == POLICY_WAITING && !policy->deadline_ns && !instance->alive;
+	char sentence[RECIPE_SENTENCE_SIZE];
+
+	if (soon && !policy->gone && !has_child(attachment) && !daemon->held)
+		ask_for_child(daemon, instance, sentence);
+	else if (!soon && has_child(attachment) && !attachment->released)
+		drop_child(attachment);
+}
+
+/* ---- kill ---- */
+
+static void signal_process(const struct process *process, int signal)
+{
+	_cleanup_close_ int pidfd = sys_pidfd_open((pid_t)process->key.tgid, 0);
+
+	/* The pidfd is of whoever has the pid now; the key says whether that is still the one meant. */
+	if (pidfd >= 0 && proc_exists(&process->key))
+		syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
+}
+
+/* kill_mode = cgroup: offspring and strangers in the service's cgroup too. Not in a cgroup that is nobody's
+ * own: the root, or the daemon's. */
+static bool kill_cgroup(struct daemon *daemon, const struct recipe *recipe, int signal)
+{
+	struct spawn_place place;
+
+	if (!recipe || !recipe->cgroup || !strcmp(recipe->cgroup, "/"))
+		return false;
+	place = find_place(daemon, recipe);
+	if (place.fd < 0)
+		return false;
+	close_fdp(&place.fd);
+	return cgroupfs_signal(&daemon->cgroupfs, recipe->facts.cgroup_hierarchy, recipe->cgroup,
+			       signal) == 0;
+}
+
+static void kill_instance(struct daemon *daemon, struct instance *instance, int signal)
+{
+	const struct watch_config *watch = &daemon->config.watches[instance->watch];
+	struct process *process;
+	unsigned count = 0;
+	char name[SIGNAL_NAME_SIZE];
+
+	if (watch->kill_mode == KILL_MODE_CGROUP && kill_cgroup(daemon, instance->recipe, signal)) {
+		log_info("%s: %s sent to its cgroup", watch->name, signal_name(signal, name));
+		return;
+	}
+	DL_FOREACH (instance->processes, process) {
+		if (process->dying)
+			continue;
+		if (watch->kill_mode == KILL_MODE_PROCESS && process->role != ROLE_MAIN)
+			continue;
+		signal_process(process, signal);
+		count++;
+	}
+	log_info("%s: %s sent to %u process%s", watch->name, signal_name(signal, name), count,
+		 count == 1 ? "" : "es");
+}
+
+/* ---- timers ---- */
+
+static void rearm(struct daemon *daemon)
+{
+	struct heap_node *first = heap_first(&daemon->timers);
+
+	loop_timer_set(daemon->timer, first ? first->key : 0);
+}
+
+static void set_timer(struct daemon *daemon, struct instance *instance, uint64_t deadline)
+{
+	struct attachment *attachment = instance->attachment;
+
+	if (!deadline)
+		heap_remove(&daemon->timers, &attachment->timer);
+	else if (heap_set(&daemon->timers, &attachment->timer, deadline) < 0)
+		log_error("%s: out of memory for a timer", name_of(daemon, instance));
+	rearm(daemon);
+}
+
+void act_on_timer(void *arg)
+{
+	struct daemon *daemon = arg;
+	uint64_t now = clock_boot_ns();
+	struct heap_node *node;
+
+	while ((node = heap_first(&daemon->timers)) && node->key <= now) {
+		struct attachment *attachment =
+			(struct attachment *)((char *)node - offsetof(struct attachment, timer));
+		struct policy_input timer = {.kind = INPUT_TIMER};
+
+		heap_remove(&daemon->timers, node);
+		act_step(daemon, attachment->instance, &timer, NULL);
+	}
+	rearm(daemon);
+}
+
+/* ---- the step ---- */
+
+static void take_heir(struct daemon *daemon, struct instance *instance, bool by_exec)
+{
+	struct process *old = instance->main;
+	struct heirs heirs;
+	struct process *heir;
+
+	if (!old)
+		return;
+	lineage_heirs(instance, old, &heirs);
+	heir = by_exec ? heirs.by_exec : heirs.by_fork;
+	if (!heir)
+		return;
+	lineage_join(instance, heir, ROLE_MAIN);
+	instance->daemonized = true;
+	log_info("%s: pid %u is the main process now", name_of(daemon, instance), heir->key.tgid);
+}
+
+static void act(struct daemon *daemon, struct instance *instance,
+		const struct policy_action *action)
+{
+	switch (action->kind) {
+	case ACTION_SPAWN:
+		spawn(daemon, instance);
+		return;
+	case ACTION_KILL:
+		kill_instance(daemon, instance, action->signal);
+		return;
+	case ACTION_TAKE_HEIR:
+	case ACTION_TAKE_EXEC_HEIR:
+		take_heir(daemon, instance, action->kind == ACTION_TAKE_EXEC_HEIR);
+		return;
+	case ACTION_TIMER:
+		set_timer(daemon, instance, action->deadline_ns);
+		return;
+	}
+}
+
+void act_decide(struct instance *instance, const struct policy_input *input,
+		struct policy_output *ret)
+{
+	policy_step(&instance->policy, input, clock_boot_ns(), ret);
+}
+
+void act_carry_out(struct daemon *daemon, struct instance *instance,
+		   const struct policy_output *decision)
+{
+	for (size_t i = 0; i < decision->count; i++)
+		act(daemon, instance, &decision->actions[i]);
+	hold_or_drop_child(daemon, instance);
+	guard_check(daemon);
+}
+
+void act_step(struct daemon *daemon, struct instance *instance, const struct policy_input *input,
+	      struct policy_output *out)
+{
+	struct policy_output decision;
+
+	act_decide(instance, input, &decision);
+	act_carry_out(daemon, instance, &decision);
+	if (out)
+		*out = decision;
+}
+
+/* ---- until a dead process is gone ---- */
+
+static void farewell_free(struct farewell *farewell)
+{
+	DL_DELETE(farewell->daemon->farewells, farewell);
+	loop_source_free(farewell->source);
+	close_fdp(&farewell->pidfd);
+	free(farewell);
+}
+
+static bool counts_as_all(const struct daemon *daemon, const struct instance *instance)
+{
+	if (daemon->config.watches[instance->watch].kill_mode == KILL_MODE_PROCESS)
+		return !instance->main;
+	return !instance->alive && !instance->dying;
+}
+
+static void is_gone(struct daemon *daemon, const struct obit_key *key)
+{
+	struct process *process = lineage_find(&daemon->lineage, key);
+	struct instance *instance = process ? process->instance : NULL;
+	struct policy_input gone = {.kind = INPUT_ALL_GONE};
+
+	if (!process)
+		return;
+	lineage_gone(&daemon->lineage, process);
+	if (instance && counts_as_all(daemon, instance))
+		act_step(daemon, instance, &gone, NULL);
+}
+
+static void on_gone(void *arg, uint32_t events)
+{
+	struct farewell *farewell = arg;
+	struct daemon *daemon = farewell->daemon;
+	struct obit_key key = farewell->key;
+
+	(void)events;
+	farewell_free(farewell);
+	is_gone(daemon, &key);
+}
+
+void act_await_gone(struct daemon *daemon, const struct obit_key *key)
+{
+	_cleanup_close_ int pidfd = sys_pidfd_open((pid_t)key->tgid, 0);
+	struct farewell *farewell;
+
+	if (pidfd < 0 || !proc_exists(key)) {
+		is_gone(daemon, key); /* reaped already */
+		return;
+	}
+	farewell = calloc(1, sizeof(*farewell));
+	if (!farewell) {
+		log_error("pid %u: out of memory while waiting for its end", key->tgid);
+		is_gone(daemon, key);
+		return;
+	}
+	farewell->daemon = daemon;
+	farewell->key = *key;
+	farewell->pidfd = TAKE_FD(pidfd);
+	DL_APPEND(daemon->farewells, farewell);
+	if (loop_add(daemon->loop, farewell->pidfd, EPOLLIN, on_gone, farewell, &farewell->source) <
+	    0)
+		on_gone(farewell, 0);
+}
+
+void act_free(struct daemon *daemon)
+{
+	struct farewell *farewell, *next;
+
+	DL_FOREACH_SAFE (daemon->farewells, farewell, next)
+		farewell_free(farewell);
+	heap_clear(&daemon->timers);
+}

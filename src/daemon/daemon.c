@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* From nothing to ready, the loop, and back to nothing. */
+#include "daemon/daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/protocol.h"
+#include "io/proc.h"
+
+/* ---- signals ---- */
+
+static void reload(struct daemon *daemon)
+{
+	struct config_error error;
+
+	if (requests_reload(daemon, &error, NULL) < 0)
+		log_error("%s; the configuration stays as it was", error.text);
+	else
+		log_notice("configuration reloaded");
+}
+
+static void log_state(const struct daemon *daemon)
+{
+	const struct instance *instance;
+
+	log_notice("%zu watches, %u processes, %" PRIu64 " respawns", daemon->config.watch_count,
+		   HASH_COUNT(daemon->lineage.processes), daemon->counters.respawns);
+	DL_FOREACH (daemon->lineage.instances, instance)
+		log_notice("%s: %s, pid %u, %u processes, %" PRIu64 " restarts%s%s",
+			   daemon->config.watches[instance->watch].name,
+			   policy_state_name(instance->policy.state),
+			   instance->main ? instance->main->key.tgid : 0, instance->alive,
+			   instance->policy.restarts, *instance->policy.note ? ", " : "",
+			   instance->policy.note);
+}
+
+static void revive_all(struct daemon *daemon)
+{
+	struct policy_input revive = {.kind = INPUT_REVIVE};
+	struct instance *instance, *next;
+
+	DL_FOREACH_SAFE (daemon->lineage.instances, instance, next)
+		if (instance->policy.state == POLICY_BURIED)
+			act_step(daemon, instance, &revive, NULL);
+}
+
+/* What its children died of is told by their letters; here they are only reaped. */
+static void reap(struct daemon *daemon)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (!daemon->spawner || pid != spawner_pid(daemon->spawner))
+			continue;
+		log_warning("the spawner has died; starting another");
+		act_start_spawner(daemon);
+	}
+}
+
+static void on_signal(struct daemon *daemon, int signal)
+{
+	switch (signal) {
+	case SIGCHLD:
+		reap(daemon);
+		return;
+	case SIGHUP:
+		reload(daemon);
+		return;
+	case SIGUSR1:
+		log_state(daemon);
+		return;
+	case SIGUSR2:
+		revive_all(daemon);
+		return;
+	default:
+		daemon->stopping = true;
+		return;
+	}
+}
+
+static void read_signals(struct daemon *daemon)
+{
+	struct signalfd_siginfo info;
+
+	while (read(daemon->signal_fd, &info, sizeof(info)) == sizeof(info))
+		on_signal(daemon, (int)info.ssi_signo);
+}
+
+/* Before anything else of a turn: a stop is heard before any respawn, and the state is up to date before a
+ * client is answered. */
+static void before_turn(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	read_signals(daemon);
+	if (daemon->stopping) /* what dies from now on is for the next daemon to tell */
+		return;
+	bpf_source_drain(daemon->source);
+	events_check_losses(daemon);
+}
+
+/* The bell and the signals are answered before the turn: their sources only wake the loop. */
+static void on_wake(void *arg, uint32_t events)
+{
+	(void)arg;
+	(void)events;
+}
+
+static int open_signals(struct daemon *daemon)
+{
+	static const int wanted[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD};
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
+		sigaddset(&set, wanted[i]);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	daemon->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (daemon->signal_fd < 0)
+		return -errno;
+	return loop_add(daemon->loop, daemon->signal_fd, EPOLLIN, on_wake, daemon,
+			&daemon->signals);
+}
+
+/* ---- start ---- */
+
+static int open_kernel_side(struct daemon *daemon, __u32 max_processes)
+{
+	struct bpf_source_options options = {
+		.pin_dir = daemon->options->pin_dir,
+		.btf = daemon->options->btf,
+		.ephemeral = daemon->options->ephemeral,
+		.max_processes = max_processes,
+	};
+	char error[BPF_SOURCE_ERROR_SIZE];
+	int r = bpf_source_open(&options, events_record, daemon, &daemon->source, error);
+
+	if (r < 0) {
+		log_error("%s", error);
+		return r;
+	}
+	if (bpf_source_took_over(daemon->source))
+		log_info("took over the letters of an earlier obitd in %s", options.pin_dir);
+	bpf_source_set_spawner(daemon->source, (__u32)spawner_pid(daemon->spawner));
+	bpf_source_stats(daemon->source, &daemon->seen);
+	/* Loading has used megabytes that are not needed again. */
+	malloc_trim(0);
+	return loop_add(daemon->loop, bpf_source_fd(daemon->source), EPOLLIN, on_wake, daemon,
+			&daemon->bell);
+}
+
+static int open_control(struct daemon *daemon)
+{
+	char error[CONTROL_ERROR_SIZE];
+	int r = control_open(daemon->loop, daemon->options->socket, requests_handle, daemon,
+			     &daemon->control, error);
+
+	if (r < 0)
+		log_error("%s", error);
+	return r;
+}
+
+static int open_loop(struct daemon *daemon)
+{
+	int r = loop_new(&daemon->loop);
+
+	if (r == 0)
+		r = open_signals(daemon);
+	if (r == 0)
+		r = loop_timer_new(daemon->loop, act_on_timer, daemon, &daemon->timer);
+	if (r == 0)
+		r = cgroupfs_init(&daemon->cgroupfs);
+	if (r < 0)
+		log_error("cannot set up the event loop: %s", strerror(-r));
+	return r;
+}
+
+/* The spawner first, while there is nothing that it could inherit. Then the socket: it keeps a second daemon off before anything in the kernel is touched. */
+static int start(struct daemon *daemon, struct config *fresh)
+{
+	int r = act_start_spawner(daemon);
+
+	if (r == 0)
+		r = open_loop(daemon);
+	if (r == 0)
+		r = open_control(daemon);
+	if (r == 0)
+		r = open_kernel_side(daemon, fresh->max_processes);
+	if (r == 0)
+		r = settings_apply(daemon, fresh, NULL);
+	if (r == 0)
+		r = guard_open(daemon);
+	return r;
+}
+
+static void stop(struct daemon *daemon)
+{
+	guard_close(daemon);
+	events_free(daemon);
+	act_free(daemon);
+	loop_source_free(daemon->bell);
+	bpf_source_close(daemon->source);
+	control_close(daemon->control);
+	loop_source_free(daemon->signals);
+	close_fdp(&daemon->signal_fd);
+	loop_timer_free(daemon->timer);
+	loop_free(daemon->loop);
+	cgroupfs_clear(&daemon->cgroupfs);
+	settings_free(daemon);
+	spawner_stop(daemon->spawner);
+}
+
+static int run(struct daemon *daemon)
+{
+	while (!daemon->stopping) {
+		int r = loop_turn(daemon->loop, before_turn, daemon);
+
+		if (r < 0) {
+			log_error("the event loop fails: %s", strerror(-r));
+			return r;
+		}
+	}
+	return 0;
+}
+
+/* Each death that is waited for and each child on its way takes descriptors. What is respawned gets the limit of
+ * its recipe, not this one. */
+static void raise_limits(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		log_debug("cannot raise the limit of open files: %s", strerror(errno));
+}
+
+static bool may_start(void)
+{
+	if (geteuid() != 0) {
+		log_error("must be started by root: it loads programs into the kernel and respawns "
+			  "other users' processes");
+		return false;
+	}
+	if (!proc_in_host_pidns()) {
+		log_error(
+			"runs in a pid namespace of its own, where the kernel's pids mean nothing; "
+			"expected the host's (with containers: --pid=host)");
+		return false;
+	}
+	return true;
+}
+
+/* ---- the background ---- */
+
+/* Returns the descriptor that tells the waiting parent how it went, or -1 in the foreground. The parent
+ * never returns. */
+static int go_background(const struct options *options)
+{
+	int fds[2];
+	char ready = 0;
+	pid_t pid;
+
+	if (!options->daemonize)
+		return -1;
+	if (pipe2(fds, O_CLOEXEC) < 0 || (pid = fork()) < 0) {
+		log_error("cannot go into the background: %s", strerror(errno));
+		exit(OBIT_EXIT_FAILED);
+	}
+	if (pid > 0) {
+		close(fds[1]);
+		_exit(read(fds[0], &ready, 1) == 1 ? OBIT_EXIT_OK : OBIT_EXIT_FAILED);
+	}
+	close(fds[0]);
+	setsid();
+	return fds[1];
+}
+
+static void tell_ready(int *background)
+{
+	int null;
+
+	log_open("obitd", LOG_SINK_SYSLOG);
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int fd = 0; null >= 0 && fd < 3; fd++)
+		dup2(null, fd);
+	close_fdp(&null);
+	if (chdir("/") < 0 || write(*background, "1", 1) < 0)
+		log_warning("cannot tell the starter that obitd is ready: %s", strerror(errno));
+	close_fdp(background);
+	*background = -1;
+}
+
+int daemon_run(const struct options *options)
+{
+	struct daemon daemon = {.options = options, .signal_fd = -1, .started_ns = clock_boot_ns()};
+	struct config_error error;
+	struct config fresh;
+	int background, r;
+
+	if (!may_start())
+		return OBIT_EXIT_FAILED;
+	if (settings_load(options, &fresh, &error) < 0) {
+		log_error("%s", error.text);
+		return OBIT_EXIT_FAILED;
+	}
+	log_set_level(fresh.log_level);
+	if (!fresh.watch_count)
+		log_warning("nothing to watch: no watch in %s; expected one, or a PATTERN on the "
+			    "command line",
+			    options->config);
+	raise_limits();
+	background = go_background(options);
+	config_init(&daemon.config);
+	proc_login_uids(&daemon.people.uid_min, &daemon.people.uid_max);
+	r = start(&daemon, &fresh);
+	if (r == 0) {
+		log_notice("ready: %zu watch%s, %u process%s", daemon.config.watch_count,
+			   daemon.config.watch_count == 1 ? "" : "es",
+			   HASH_COUNT(daemon.lineage.processes),
+			   HASH_COUNT(daemon.lineage.processes) == 1 ? "" : "es");
+		if (background >= 0) {
+			tell_ready(&background);
+			act_start_spawner(&daemon); /* one without the terminal */
+		}
+		r = run(&daemon);
+		log_notice("stopped; what it watched is left as it is");
+	}
+	stop(&daemon);
+	config_free(&fresh);
+	return r < 0 ? OBIT_EXIT_FAILED : OBIT_EXIT_OK;
+}

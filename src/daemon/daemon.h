@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The daemon: wires the sources of events to core, and core's actions to io. One loop, one thread.
+ *
+ *   events.c    kernel records -> lineage -> inputs of the policy
+ *   act.c	 the policy's actions -> spawn, kill, timers; their results -> inputs
+ *   requests.c  obit(1)'s commands -> inputs; and answers
+ *   settings.c  configuration files -> watches, filters of the kernel side
+ *   guard.c     health -> the hardware watchdog
+ *   render.c    state -> JSON and log lines
+ */
+#ifndef OBIT_DAEMON_DAEMON_H
+#define OBIT_DAEMON_DAEMON_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/heap.h"
+#include "core/config.h"
+#include "core/lineage.h"
+#include "core/match.h"
+#include "io/bpf_source.h"
+#include "io/cgroupfs.h"
+#include "io/control.h"
+#include "io/loop.h"
+#include "io/spawn.h"
+#include "io/watchdog.h"
+
+#define HISTORY_SIZE	  256  /* obituaries kept in memory */
+#define VACANT_MAX	  16   /* instances of one watch that are over and still known */
+#define OBITUARY_ARGV_MAX 4096 /* bytes of argv in an obituary */
+
+struct options {
+	const char *config;
+	bool config_explicit;
+	const char *socket;
+	const char *pin_dir;
+	const char *btf;
+	bool check, ephemeral, daemonize;
+	char **patterns; /* NULL-terminated: watches from the command line */
+	size_t pattern_count;
+};
+
+/* What is known of a watch beyond its configuration and its instances. */
+struct watch_state {
+	uint64_t deaths;
+	uint64_t restarts;		/* of instances that are forgotten */
+	uint64_t absent_since_ns;	/* 0: something of it is known */
+	struct json_object *last_death; /* a reference, or NULL */
+};
+
+/* The daemon's part of an instance. */
+struct attachment {
+	struct daemon *daemon;
+	struct instance *instance;
+	struct heap_node timer;
+	struct spawn_child child; /* on its way to exec */
+	bool released;		  /* it may go; else it is held until the old process is gone */
+	struct loop_source *report_source;
+	struct spawn_report report;
+};
+
+/* A death whose process is not gone yet. */
+struct farewell {
+	struct daemon *daemon;
+	struct obit_key key;
+	int pidfd;
+	struct loop_source *source;
+	struct farewell *prev, *next;
+};
+
+/* An exec whose texts are arriving. */
+struct arrival {
+	struct obit_key key;
+	uint64_t exec_sequence;
+	struct recipe *recipe;
+	UT_hash_handle hh;
+};
+
+struct daemon_counters {
+	uint64_t records;     /* read from the ring */
+	uint64_t bad_records; /* that made no sense */
+	uint64_t rescans;     /* of letters after a loss */
+	uint64_t respawns;
+	uint64_t failed_respawns;
+	uint64_t out_of_memory;
+};
+
+struct daemon {
+	const struct options *options;
+	struct config config;
+	struct watch_state *watches; /* owned, parallel to config.watches */
+	struct match_people people;
+	struct cgroupfs cgroupfs;
+
+	struct loop *loop;
+	struct bpf_source *source;
+	struct loop_source *bell, *signals;
+	int signal_fd;
+	struct control_server *control;
+
+	struct lineage lineage;
+	struct arrival *arrivals;
+	struct farewell *farewells;
+	struct heap timers; /* of instances */
+	struct loop_timer *timer;
+	struct spawner *spawner;
+	struct attachment *held; /* whose child the spawner waits with, or NULL */
+
+	struct json_object *history[HISTORY_SIZE]; /* a ring, references */
+	size_t history_next;
+
+	struct watchdog *watchdog;
+	struct loop_timer *feed_timer;
+	uint64_t fed_ns;
+	bool starving;
+
+	struct daemon_counters counters;
+	struct obit_stats seen; /* what was known of the kernel's counters last */
+	uint64_t started_ns;
+	uint64_t rescanned_ns; /* what the ring holds from before that may be old news */
+	bool stopping;
+};
+
+/* ---- daemon.c ---- */
+
+/* Runs until it is told to stop. Returns the exit status of the process. */
+int daemon_run(const struct options *options);
+
+/* ---- settings.c ---- */
+
+/* Reads all that options name into `ret`, resolves symbolic links and checks the files. 0, or -errno with
+ * one line in `error`. */
+int settings_load(const struct options *options, struct config *ret, struct config_error *error);
+
+/* Makes a freshly loaded configuration the current one (takes it), keeping what is unchanged, and tells the
+ * kernel side. `summary` (may be NULL) gets added, removed, changed, kept. 0 or -errno; on failure the
+ * old one stays. */
+int settings_apply(struct daemon *daemon, struct config *fresh, struct json_object **summary);
+void settings_free(struct daemon *daemon);
+
+/* What the kernel side looks for on behalf of one path, glob or cgroup of a watch. */
+struct bpf_prefix settings_prefix(const char *glob, bool exact);
+
+/* ---- events.c ---- */
+
+/* One record of the ring. */
+void events_record(void *arg, const void *data, size_t size);
+
+/* Finds what runs already and what the ring has lost: scans, then reads every letter. */
+void events_rescan(struct daemon *daemon);
+
+/* Compares the kernel's counters with the last ones; after a loss, says so once and rescans. */
+void events_check_losses(struct daemon *daemon);
+
+/* Forgets an instance and stops tracking its processes. */
+void events_drop_instance(struct daemon *daemon, struct instance *instance);
+void events_free(struct daemon *daemon);
+
+/* ---- act.c ---- */
+
+int act_attach(struct daemon *daemon, struct instance *instance);
+void act_detach(struct daemon *daemon, struct instance *instance);
+
+/* One step of the instance's policy; then what follows from it. */
+void act_decide(struct instance *instance, const struct policy_input *input,
+		struct policy_output *ret);
+void act_carry_out(struct daemon *daemon, struct instance *instance,
+		   const struct policy_output *decision);
+/* Both. `out` (may be NULL) gets the decision. */
+void act_step(struct daemon *daemon, struct instance *instance, const struct policy_input *input,
+	      struct policy_output *out);
+
+/* Starts the spawner, at first and whenever it has died. 0 or -errno. */
+int act_start_spawner(struct daemon *daemon);
+
+/* A child of the spawner is born. It is taken up when its report says whose it is. */
+void act_child_born(struct daemon *daemon, const struct obit_key *key,
+		    const struct obit_letter *letter);
+
+/* Reads what the children on their way have said so far. To be called before an exec or a death of a child of
+ * the spawner is interpreted: by then it has said who it is. */
+void act_read_reports(struct daemon *daemon);
+
+/* The child of an instance is dead before it executed anything, and will say no more. */
+void act_forget_child(struct instance *instance);
+
+/* Waits until a dead process is gone, then tells its instance. */
+void act_await_gone(struct daemon *daemon, const struct obit_key *key);
+
+/* Why a death of this instance must not be answered by a respawn; NULL if it may. */
+const char *act_refusal(struct daemon *daemon, struct instance *instance,
+			const struct obit_letter *letter, char buf[static RECIPE_SENTENCE_SIZE]);
+
+void act_on_timer(void *arg);
+void act_free(struct daemon *daemon);
+
+/* ---- guard.c ---- */
+
+int guard_open(struct daemon *daemon);
+/* Decides anew whether to feed: call after anything that may change health. */
+void guard_check(struct daemon *daemon);
+void guard_close(struct daemon *daemon);
+bool guard_is_healthy(const struct daemon *daemon, size_t watch);
+
+/* ---- requests.c ---- */
+
+void requests_handle(void *arg, struct control_client *client, const char *command,
+		     struct json_object *json, bool may_act);
+/* Reads the configuration again. 0 or -errno, with one line in error; `summary` as settings_apply(). */
+int requests_reload(struct daemon *daemon, struct config_error *error,
+		    struct json_object **summary);
+
+/* ---- render.c ---- */
+
+struct obituary {
+	const struct process *process;
+	enum process_role role; /* in which it died */
+	const struct obit_letter *letter;
+	const char *watch; /* NULL: none */
+	uint64_t began;	   /* when its program was executed; 0: when it was born */
+	const struct policy_output *decision;
+};
+
+/* All of them return a new reference, or NULL without memory. */
+struct json_object *render_obituary(const struct obituary *obituary);
+struct json_object *render_watch(const struct daemon *daemon, size_t watch);
+struct json_object *render_show(const struct daemon *daemon, size_t watch, bool secrets);
+struct json_object *render_stats(struct daemon *daemon);
+/* render_config.c */
+struct json_object *render_config(const struct watch_config *config);
+
+/* "web (pid 4711) was killed by SIGKILL after 3.2s: respawned at once" */
+void render_log_death(const struct obituary *obituary);
+
+/* The state of a watch: that of its instances, the worst first; "absent" if it has none. */
+const char *render_watch_state(const struct daemon *daemon, size_t watch);
+
+#endif

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/protocol.h"
+#include "daemon/daemon.h"
+
+static const char usage[] =
+	"usage: obitd [OPTION]... [PATTERN]...\n"
+	"\n"
+	"Watches processes die and brings those that matter back as they were. A PATTERN is\n"
+	"the path or glob of a program, watched with all defaults; without any the\n"
+	"configuration says what is watched.\n"
+	"\n"
+	"  -c, --config FILE    the configuration (" OBIT_DEFAULT_CONFIG ")\n"
+	"      --socket PATH    where obit(1) asks (" OBIT_DEFAULT_SOCKET ")\n"
+	"      --pin-dir DIR    where the kernel side is pinned (" OBIT_DEFAULT_PIN_DIR ")\n"
+	"      --btf FILE       kernel type information, for kernels without their own\n"
+	"      --check          check the configuration and exit\n"
+	"      --ephemeral      leave nothing pinned behind\n"
+	"      --daemon         go into the background when ready, log to syslog\n"
+	"      --version        print the version and exit\n"
+	"  -h, --help           print this and exit\n"
+	"\n"
+	"SIGHUP reloads the configuration, SIGUSR1 logs the state, SIGUSR2 revives what is\n"
+	"buried, SIGTERM and SIGINT stop obitd; what it watches lives on.\n"
+	"Exit status: 0 stopped or checked well, 1 failed, 2 wrong usage.\n";
+
+enum { OPT_SOCKET = 256, OPT_PIN_DIR, OPT_BTF, OPT_CHECK, OPT_EPHEMERAL, OPT_DAEMON, OPT_VERSION };
+
+static const struct option long_options[] = {
+	{"config", required_argument, NULL, 'c'},
+	{"socket", required_argument, NULL, OPT_SOCKET},
+	{"pin-dir", required_argument, NULL, OPT_PIN_DIR},
+	{"btf", required_argument, NULL, OPT_BTF},
+	{"check", no_argument, NULL, OPT_CHECK},
+	{"ephemeral", no_argument, NULL, OPT_EPHEMERAL},
+	{"daemon", no_argument, NULL, OPT_DAEMON},
+	{"version", no_argument, NULL, OPT_VERSION},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+_Noreturn static void print_and_exit(const char *text)
+{
+	fputs(text, stdout);
+	exit(fflush(stdout) == 0 ? OBIT_EXIT_OK : OBIT_EXIT_FAILED);
+}
+
+static void take_option(struct options *options, int option)
+{
+	switch (option) {
+	case 'c':
+		options->config = optarg;
+		options->config_explicit = true;
+		return;
+	case OPT_SOCKET:
+		options->socket = optarg;
+		return;
+	case OPT_PIN_DIR:
+		options->pin_dir = optarg;
+		return;
+	case OPT_BTF:
+		options->btf = optarg;
+		return;
+	case OPT_CHECK:
+		options->check = true;
+		return;
+	case OPT_EPHEMERAL:
+		options->ephemeral = true;
+		return;
+	case OPT_DAEMON:
+		options->daemonize = true;
+		return;
+	case OPT_VERSION:
+		print_and_exit("obitd " OBIT_VERSION "\n");
+	case 'h':
+		print_and_exit(usage);
+	}
+}
+
+_Noreturn static void fail_usage(const char *what, const char *word)
+{
+	fprintf(stderr, "obitd: %s '%s'; 'obitd --help' lists the options\n", what, word);
+	exit(OBIT_EXIT_USAGE);
+}
+
+static void parse_options(struct options *options, int argc, char **argv)
+{
+	int option;
+
+	opterr = 0; /* one line, in our words */
+	while ((option = getopt_long(argc, argv, ":c:h", long_options, NULL)) != -1) {
+		if (option == ':')
+			fail_usage("a value is missing behind", argv[optind - 1]);
+		if (option == '?')
+			fail_usage("unknown option", argv[optind - 1]);
+		take_option(options, option);
+	}
+	options->patterns = argv + optind;
+	options->pattern_count = (size_t)(argc - optind);
+}
+
+static int check_configuration(const struct options *options)
+{
+	struct config_error error;
+	struct config config;
+
+	if (settings_load(options, &config, &error) < 0) {
+		log_error("%s", error.text);
+		return OBIT_EXIT_FAILED;
+	}
+	printf("configuration is good: %zu watch%s\n", config.watch_count,
+	       config.watch_count == 1 ? "" : "es");
+	config_free(&config);
+	return OBIT_EXIT_OK;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = {
+		.config = OBIT_DEFAULT_CONFIG,
+		.socket = OBIT_DEFAULT_SOCKET,
+		.pin_dir = OBIT_DEFAULT_PIN_DIR,
+	};
+
+	log_open("obitd", LOG_SINK_STDERR);
+	parse_options(&options, argc, argv);
+	if (options.check)
+		return check_configuration(&options);
+	return daemon_run(&options);
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* A watch's configuration, defaults filled in, as JSON: for obit show, and to see what a reload changed. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "daemon/daemon.h"
+
+static void put_text(struct json_object *object, const char *key, const char *value)
+{
+	if (value)
+		json_object_object_add(object, key, json_object_new_string(value));
+}
+
+static void put_list(struct json_object *object, const char *key, const struct string_list *list)
+{
+	struct json_object *array;
+
+	if (!list->count)
+		return;
+	array = json_object_new_array();
+	for (size_t i = 0; i < list->count; i++)
+		json_object_array_add(array, json_object_new_string(list->items[i]));
+	json_object_object_add(object, key, array);
+}
+
+static void put_span(struct json_object *object, const char *key, uint64_t ns)
+{
+	static const struct {
+		uint64_t ns;
+		const char *unit;
+	} units[] = {
+		{3600 * NS_PER_SEC, "h"},
+		{NS_PER_MIN, "min"},
+		{NS_PER_SEC, "s"},
+		{NS_PER_MS, "ms"},
+	};
+	char text[48];
+
+	snprintf(text, sizeof(text), "%" PRIu64 "us", ns / NS_PER_US);
+	if (!ns)
+		snprintf(text, sizeof(text), "0");
+	for (size_t i = 0; ns && i < sizeof(units) / sizeof(units[0]); i++) {
+		if (ns % units[i].ns)
+			continue;
+		snprintf(text, sizeof(text), "%" PRIu64 "%s", ns / units[i].ns, units[i].unit);
+		break;
+	}
+	put_text(object, key, text);
+}
+
+static void put_count(struct json_object *object, const char *key, uint64_t value)
+{
+	json_object_object_add(object, key, json_object_new_uint64(value));
+}
+
+/* As people write it: 0.2, not 0.20000000000000001. */
+static void put_fraction(struct json_object *object, const char *key, double value)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%g", value);
+	json_object_object_add(object, key, json_object_new_double_s(value, text));
+}
+
+static void put_set(struct json_object *object, const char *key, const struct status_set *set)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (unsigned code = 0; code < 256; code++)
+		if (set->codes[code / 64] >> code % 64 & 1)
+			json_object_array_add(array, json_object_new_int((int)code));
+	for (unsigned signal = 1; signal <= 64; signal++) {
+		char name[SIGNAL_NAME_SIZE];
+
+		if (set->signals >> signal % 64 & 1)
+			json_object_array_add(
+				array, json_object_new_string(signal_name((int)signal, name)));
+	}
+	if (json_object_array_length(array))
+		json_object_object_add(object, key, array);
+	else
+		json_object_put(array);
+}
+
+static void put_match(struct json_object *object, const struct watch_config *config)
+{
+	struct json_object *uids;
+
+	put_list(object, "path", &config->path);
+	put_list(object, "cgroup", &config->cgroup);
+	put_text(object, "argv0", config->argv0);
+	put_text(object, "args", config->args);
+	put_text(object, "container",
+		 config->container == CONTAINER_NO    ? "no"
+		 : config->container == CONTAINER_ANY ? "any"
+						      : config->container_glob);
+	if (config->uid.match != UID_LIST) {
+		put_text(object, "uid", config->uid.match == UID_ANY ? "any" : "service");
+		return;
+	}
+	uids = json_object_new_array();
+	for (size_t i = 0; i < config->uid.uid_count; i++)
+		json_object_array_add(uids, json_object_new_int64(config->uid.uids[i]));
+	json_object_object_add(object, "uid", uids);
+}
+
+static void put_restart(struct json_object *object, const struct watch_config *config)
+{
+	put_text(object, "restart", restart_when_name(config->restart));
+	put_set(object, "success_exit_status", &config->success_exit_status);
+	put_set(object, "restart_prevent_exit_status", &config->restart_prevent_exit_status);
+	put_set(object, "restart_force_exit_status", &config->restart_force_exit_status);
+	put_span(object, "backoff_initial", config->backoff_initial_ns);
+	put_fraction(object, "backoff_factor", config->backoff_factor);
+	put_span(object, "backoff_max", config->backoff_max_ns);
+	put_fraction(object, "backoff_jitter", config->backoff_jitter);
+	put_span(object, "backoff_reset", config->backoff_reset_ns);
+	put_count(object, "start_limit_burst", config->start_limit_burst);
+	put_span(object, "start_limit_interval", config->start_limit_interval_ns);
+	put_span(object, "min_uptime", config->min_uptime_ns);
+	put_count(object, "max_restarts", config->max_restarts);
+}
+
+struct json_object *render_config(const struct watch_config *config)
+{
+	struct json_object *object = json_object_new_object();
+	char name[SIGNAL_NAME_SIZE];
+
+	put_match(object, config);
+	put_restart(object, config);
+	put_text(object, "kill_signal", signal_name(config->kill_signal, name));
+	put_span(object, "kill_timeout", config->kill_timeout_ns);
+	put_text(object, "kill_mode", kill_mode_name(config->kill_mode));
+	put_text(object, "members", config->members_restart ? "restart" : "ignore");
+	put_text(object, "command", config->command);
+	put_list(object, "env", &config->env);
+	put_text(object, "user", config->user);
+	put_text(object, "directory", config->directory);
+	put_text(object, "owner", owner_mode_name(config->owner));
+	put_span(object, "settle", config->settle_ns);
+	put_span(object, "start_timeout", config->start_timeout_ns);
+	json_object_object_add(object, "critical", json_object_new_boolean(config->critical));
+	put_span(object, "recover_within", config->recover_within_ns);
+	return object;
+}

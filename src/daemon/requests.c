@@ -1,0 +1,419 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* obit(1)'s commands: a table of what the daemon answers and does. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <utlist.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/protocol.h"
+#include "base/text.h"
+#include "daemon/daemon.h"
+
+struct request {
+	struct daemon *daemon;
+	struct control_client *client;
+	const char *command;
+	const char *name; /* "" if none was given */
+	int64_t count;	  /* -1 if none was given */
+	bool may_act;
+};
+
+/* ---- names ---- */
+
+static ssize_t watch_named(const struct daemon *daemon, const char *name, size_t length)
+{
+	for (size_t i = 0; i < daemon->config.watch_count; i++) {
+		const char *candidate = daemon->config.watches[i].name;
+
+		if (strlen(candidate) == length && !memcmp(candidate, name, length))
+			return (ssize_t)i;
+	}
+	return MATCH_NONE;
+}
+
+static const char *nearest_watch(const struct daemon *daemon, const char *name)
+{
+	const char **names = calloc(daemon->config.watch_count + 1, sizeof(*names));
+	const char *nearest;
+
+	if (!names)
+		return NULL;
+	for (size_t i = 0; i < daemon->config.watch_count; i++)
+		names[i] = daemon->config.watches[i].name;
+	nearest = text_nearest(name, names);
+	free(names);
+	return nearest;
+}
+
+static void fail_unknown(const struct request *request)
+{
+	const char *nearest = nearest_watch(request->daemon, request->name);
+
+	if (nearest)
+		control_fail(request->client, OBIT_EXIT_UNKNOWN,
+			     "no watch named %s; did you mean %s?", request->name, nearest);
+	else
+		control_fail(request->client, OBIT_EXIT_UNKNOWN,
+			     "no watch named %s; `obit ls` lists them", request->name);
+}
+
+/* The whole of the text as a pid, or 0. */
+static __u32 pid_in(const char *text)
+{
+	if (!*text || strspn(text, "0123456789") != strlen(text) || strlen(text) > 9)
+		return 0;
+	return (__u32)strtoul(text, NULL, 10);
+}
+
+static bool runs_as(const struct daemon *daemon, size_t watch, __u32 pid)
+{
+	const struct instance *instance;
+
+	DL_FOREACH (daemon->lineage.instances, instance)
+		if (instance->watch == watch && instance->main && instance->main->key.tgid == pid)
+			return true;
+	return false;
+}
+
+/* NAME or NAME@PID. Returns the watch, or MATCH_NONE after it has answered. */
+static ssize_t find_target(const struct request *request, __u32 *ret_pid)
+{
+	const char *at = strrchr(request->name, '@');
+	size_t length = at ? (size_t)(at - request->name) : strlen(request->name);
+	ssize_t watch = watch_named(request->daemon, request->name, length);
+
+	*ret_pid = 0;
+	if (watch < 0) {
+		fail_unknown(request);
+		return watch;
+	}
+	if (!at)
+		return watch;
+	*ret_pid = pid_in(at + 1);
+	if (*ret_pid && runs_as(request->daemon, (size_t)watch, *ret_pid))
+		return watch;
+	control_fail(request->client, OBIT_EXIT_UNKNOWN, "no instance %s; `obit ls` lists them",
+		     request->name);
+	return MATCH_NONE;
+}
+
+/* ---- reading ---- */
+
+static void do_ls(const struct request *request)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < request->daemon->config.watch_count; i++)
+		json_object_array_add(array, render_watch(request->daemon, i));
+	control_reply(request->client, array);
+}
+
+static const char *member(struct json_object *object, const char *key)
+{
+	struct json_object *value = json_object_object_get(object, key);
+
+	return value ? json_object_get_string(value) : "";
+}
+
+/* Of a watch: the deaths of its main processes, but not that a parent left when it had gone into the
+ * background. Of a pid: any. */
+static bool is_about(struct json_object *obituary, const struct request *request)
+{
+	struct json_object *pid = json_object_object_get(obituary, "pid");
+
+	if (watch_named(request->daemon, request->name, strlen(request->name)) >= 0)
+		return !strcmp(member(obituary, "watch"), request->name) &&
+		       !strcmp(member(obituary, "role"), "main") &&
+		       strcmp(member(obituary, "action"), policy_verdict_name(VERDICT_HAND_OVER)) !=
+			       0;
+	return json_object_get_int64(pid) == strtoll(request->name, NULL, 10);
+}
+
+static bool is_number(const char *text)
+{
+	return *text && strspn(text, "0123456789") == strlen(text);
+}
+
+static void do_why(const struct request *request)
+{
+	struct daemon *daemon = request->daemon;
+	struct json_object *array = json_object_new_array();
+	int64_t left = request->count > 0 ? request->count : 1;
+	bool known = watch_named(daemon, request->name, strlen(request->name)) >= 0;
+
+	if (!known && !is_number(request->name)) {
+		json_object_put(array);
+		fail_unknown(request);
+		return;
+	}
+	for (size_t i = 1; i <= HISTORY_SIZE && left > 0; i++) {
+		size_t at = (daemon->history_next + HISTORY_SIZE - i) % HISTORY_SIZE;
+
+		if (!daemon->history[at] || !is_about(daemon->history[at], request))
+			continue;
+		json_object_array_add(array, json_object_get(daemon->history[at]));
+		left--;
+	}
+	if (json_object_array_length(array)) {
+		control_reply(request->client, array);
+		return;
+	}
+	json_object_put(array);
+	control_fail(
+		request->client, OBIT_EXIT_FAILED,
+		known ? "%s has not died since obitd started"
+		      : "no death of pid %s is known; obit knows the deaths of watched processes",
+		request->name);
+}
+
+static void do_tail(const struct request *request)
+{
+	struct daemon *daemon = request->daemon;
+	struct json_object *array = json_object_new_array();
+	int64_t count = request->count < 0		? 10
+			: request->count > HISTORY_SIZE ? HISTORY_SIZE
+							: request->count;
+
+	for (size_t i = (size_t)count; i > 0; i--) {
+		size_t at = (daemon->history_next + HISTORY_SIZE - i) % HISTORY_SIZE;
+
+		if (daemon->history[at])
+			json_object_array_add(array, json_object_get(daemon->history[at]));
+	}
+	control_reply(request->client, array);
+	control_subscribe(request->client);
+}
+
+static void do_show(const struct request *request)
+{
+	__u32 pid;
+	ssize_t watch = find_target(request, &pid);
+
+	if (watch >= 0)
+		control_reply(request->client,
+			      render_show(request->daemon, (size_t)watch, request->may_act));
+}
+
+static void do_status(const struct request *request)
+{
+	__u32 pid;
+	ssize_t watch = find_target(request, &pid);
+	struct json_object *full, *reply;
+
+	if (watch < 0)
+		return;
+	full = render_watch(request->daemon, (size_t)watch);
+	reply = json_object_new_object();
+	json_object_object_add(reply, "name",
+			       json_object_get(json_object_object_get(full, "name")));
+	json_object_object_add(reply, "state",
+			       json_object_get(json_object_object_get(full, "state")));
+	json_object_object_add(reply, "pid", json_object_get(json_object_object_get(full, "pid")));
+	json_object_put(full);
+	control_reply(request->client, reply);
+}
+
+static void do_stats(const struct request *request)
+{
+	control_reply(request->client, render_stats(request->daemon));
+}
+
+static void do_version(const struct request *request)
+{
+	struct json_object *reply = json_object_new_object();
+	struct utsname uts;
+
+	uname(&uts);
+	json_object_object_add(reply, "version", json_object_new_string(OBIT_VERSION));
+	json_object_object_add(reply, "kernel", json_object_new_string(uts.release));
+	json_object_object_add(reply, "pid", json_object_new_int(getpid()));
+	control_reply(request->client, reply);
+}
+
+/* ---- acting ---- */
+
+static const struct {
+	const char *command;
+	enum policy_input_kind input;
+} inputs[] = {
+	{"stop", INPUT_STOP},
+	{"start", INPUT_START},
+	{"restart", INPUT_RESTART},
+	{"revive", INPUT_REVIVE},
+};
+
+static enum policy_input_kind input_of(const char *command)
+{
+	size_t i = 0;
+
+	while (strcmp(inputs[i].command, command) != 0)
+		i++;
+	return inputs[i].input;
+}
+
+/* Starting needs a recipe that may be used; stopping needs nothing. */
+static const char *cannot_start(const struct request *request, const struct instance *instance,
+				enum policy_input_kind kind, char buf[static RECIPE_SENTENCE_SIZE])
+{
+	if (kind == INPUT_STOP)
+		return NULL;
+	if (!instance->recipe)
+		return "how it was started is not known";
+	return recipe_refusal(instance->recipe, &request->daemon->config.watches[instance->watch],
+			      buf);
+}
+
+struct outcome {
+	unsigned done, refused;
+	char text[POLICY_NOTE_SIZE];
+};
+
+static void act_on(const struct request *request, struct instance *instance,
+		   enum policy_input_kind kind, struct outcome *outcome)
+{
+	struct policy_input input = {.kind = kind};
+	struct policy_output decision;
+	char sentence[RECIPE_SENTENCE_SIZE];
+	const char *why = cannot_start(request, instance, kind, sentence);
+
+	if (why) {
+		outcome->refused++;
+		snprintf(outcome->text, sizeof(outcome->text), "cannot be started: %s", why);
+		return;
+	}
+	act_step(request->daemon, instance, &input, &decision);
+	if (decision.refused)
+		outcome->refused++;
+	else
+		outcome->done++;
+	if (!decision.refused || !outcome->done)
+		snprintf(outcome->text, sizeof(outcome->text), "%s", decision.detail);
+}
+
+static void reply_outcome(const struct request *request, size_t watch,
+			  const struct outcome *outcome)
+{
+	const char *name = request->daemon->config.watches[watch].name;
+	struct json_object *reply;
+	char message[POLICY_NOTE_SIZE + 80];
+
+	if (!outcome->done) {
+		if (outcome->refused)
+			control_fail(request->client, OBIT_EXIT_FAILED, "%s %s", name,
+				     outcome->text);
+		else
+			control_fail(
+				request->client, OBIT_EXIT_NOT_RUNNING,
+				"%s: nothing of it is known; obit learns how to start a program "
+				"when it sees it run",
+				request->name);
+		return;
+	}
+	snprintf(message, sizeof(message), "%s: %s", name, outcome->text);
+	reply = json_object_new_object();
+	json_object_object_add(reply, "message", json_object_new_string(message));
+	json_object_object_add(reply, "state",
+			       json_object_new_string(render_watch_state(request->daemon, watch)));
+	control_reply(request->client, reply);
+}
+
+static void do_act(const struct request *request)
+{
+	enum policy_input_kind kind = input_of(request->command);
+	struct instance *instance, *next;
+	struct outcome outcome = {0};
+	__u32 pid;
+	ssize_t watch = find_target(request, &pid);
+
+	if (watch < 0)
+		return;
+	log_notice("%s: obit %s", request->name, request->command);
+	DL_FOREACH_SAFE (request->daemon->lineage.instances, instance, next) {
+		if (instance->watch != (size_t)watch ||
+		    (pid && (!instance->main || instance->main->key.tgid != pid)))
+			continue;
+		act_on(request, instance, kind, &outcome);
+	}
+	reply_outcome(request, (size_t)watch, &outcome);
+}
+
+int requests_reload(struct daemon *daemon, struct config_error *error, struct json_object **summary)
+{
+	struct config fresh;
+	int r = settings_load(daemon->options, &fresh, error);
+
+	if (r < 0)
+		return r;
+	r = settings_apply(daemon, &fresh, summary);
+	if (r < 0)
+		snprintf(error->text, sizeof(error->text), "cannot apply the configuration: %s",
+			 strerror(-r));
+	config_free(&fresh);
+	return r;
+}
+
+static void do_reload(const struct request *request)
+{
+	struct config_error error;
+	struct json_object *summary = NULL;
+
+	if (requests_reload(request->daemon, &error, &summary) == 0) {
+		log_notice("configuration reloaded");
+		control_reply(request->client, summary);
+		return;
+	}
+	json_object_put(summary);
+	control_fail(request->client, OBIT_EXIT_FAILED, "%s (nothing was changed)", error.text);
+}
+
+/* ---- the table ---- */
+
+static const struct {
+	const char *name;
+	void (*run)(const struct request *request);
+	bool acts, needs_name;
+} commands[] = {
+	{"ls", do_ls, false, false},	       {"why", do_why, false, true},
+	{"tail", do_tail, false, false},       {"show", do_show, false, true},
+	{"status", do_status, false, true},    {"stats", do_stats, false, false},
+	{"version", do_version, false, false}, {"stop", do_act, true, true},
+	{"start", do_act, true, true},	       {"restart", do_act, true, true},
+	{"revive", do_act, true, true},	       {"reload", do_reload, true, false},
+};
+
+void requests_handle(void *arg, struct control_client *client, const char *command,
+		     struct json_object *json, bool may_act)
+{
+	struct json_object *name = json_object_object_get(json, "name");
+	struct json_object *count = json_object_object_get(json, "count");
+	struct request request = {
+		.daemon = arg,
+		.client = client,
+		.command = command,
+		.name = json_object_is_type(name, json_type_string) ? json_object_get_string(name)
+								    : "",
+		.count = json_object_is_type(count, json_type_int) ? json_object_get_int64(count)
+								   : -1,
+		.may_act = may_act,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(commands[i].name, command) != 0)
+			continue;
+		if (commands[i].acts && !may_act)
+			control_fail(client, OBIT_EXIT_FAILED,
+				     "permission denied: only root may %s", command);
+		else if (commands[i].needs_name && !*request.name)
+			control_fail(client, OBIT_EXIT_USAGE, "%s needs the name of a watch",
+				     command);
+		else
+			commands[i].run(&request);
+		return;
+	}
+	control_fail(client, OBIT_EXIT_USAGE, "no command %s here; obitd is version %s", command,
+		     OBIT_VERSION);
+}

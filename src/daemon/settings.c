@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Configuration files into watches, and watches into what the kernel side looks for. */
+#include <errno.h>
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <utlist.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "core/glob.h"
+#include "daemon/daemon.h"
+#include "io/config_files.h"
+
+/* ---- loading ---- */
+
+static void say_where(const struct watch_config *watch, struct config_error *error,
+		      const char *what)
+{
+	if (watch->line)
+		snprintf(error->text, sizeof(error->text), "%.120s:%u: watch %s: %.250s",
+			 watch->file ? watch->file : "?", watch->line, watch->name, what);
+	else
+		snprintf(error->text, sizeof(error->text), "%.300s", what);
+}
+
+/* The real path of the longest part that exists, with the rest as it was written: a binary may be installed
+ * later. */
+static char *resolve(const char *path)
+{
+	char real[PATH_MAX];
+	_cleanup_free_ char *head = strdup(path), *parent = NULL;
+	char *slash, *all = NULL;
+
+	if (realpath(path, real))
+		return strdup(real);
+	slash = head ? strrchr(head, '/') : NULL;
+	if (!slash || slash == head)
+		return strdup(path);
+	*slash = '\0';
+	parent = resolve(head);
+	if (!parent ||
+	    asprintf(&all, "%s/%s", strcmp(parent, "/") != 0 ? parent : "", slash + 1) < 0)
+		return NULL;
+	return all;
+}
+
+/* Of a glob the directory in front of the first special character is resolved. */
+static char *resolve_glob(const char *pattern)
+{
+	_cleanup_free_ char *head = strndup(pattern, glob_literal_prefix(pattern)), *real = NULL;
+	char *slash = head ? strrchr(head, '/') : NULL, *all = NULL;
+	size_t length;
+
+	if (!slash || slash == head)
+		return strdup(pattern);
+	length = (size_t)(slash - head);
+	*slash = '\0';
+	real = resolve(head);
+	if (!real ||
+	    asprintf(&all, "%s%s", strcmp(real, "/") != 0 ? real : "", pattern + length) < 0)
+		return NULL;
+	return all;
+}
+
+static int check_program(const struct watch_config *watch, const char *path,
+			 struct config_error *error)
+{
+	char what[256];
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return 0; /* it may be installed later */
+	if (S_ISREG(st.st_mode) && st.st_mode & 0111)
+		return 0;
+	snprintf(what, sizeof(what), "%.150s is %s; expected an executable file", path,
+		 S_ISDIR(st.st_mode)   ? "a directory"
+		 : S_ISREG(st.st_mode) ? "not executable"
+				       : "not a regular file");
+	say_where(watch, error, what);
+	return -EINVAL;
+}
+
+/* The name or number that `user` is. */
+static int resolve_user(struct watch_config *watch, struct config_error *error)
+{
+	struct account *account = &watch->account;
+	int count = ACCOUNT_GROUPS_MAX;
+	struct passwd *entry;
+	char what[160];
+
+	if (!watch->user)
+		return 0;
+	entry = strspn(watch->user, "0123456789") == strlen(watch->user)
+			? getpwuid((uid_t)strtoul(watch->user, NULL, 10))
+			: getpwnam(watch->user);
+	if (!entry) {
+		snprintf(what, sizeof(what),
+			 "no user %.100s here; expected a name or uid of passwd(5)", watch->user);
+		say_where(watch, error, what);
+		return -EINVAL;
+	}
+	account->known = true;
+	account->uid = entry->pw_uid;
+	account->gid = entry->pw_gid;
+	getgrouplist(entry->pw_name, entry->pw_gid, account->groups, &count);
+	account->group_count = count > ACCOUNT_GROUPS_MAX ? ACCOUNT_GROUPS_MAX : (uint32_t)count;
+	return 0;
+}
+
+static int add_path(struct watch_config *watch, const char *path)
+{
+	struct string_list *list = &watch->path;
+	char **items = realloc(list->items, (list->count + 1) * sizeof(*items));
+
+	if (!items)
+		return -ENOMEM;
+	list->items = items;
+	items[list->count] = strdup(path);
+	if (!items[list->count])
+		return -ENOMEM;
+	list->count++;
+	return 0;
+}
+
+static int resolve_watch(struct watch_config *watch, struct config_error *error)
+{
+	if (resolve_user(watch, error) < 0)
+		return -EINVAL;
+	size_t written = watch->path.count;
+
+	for (size_t i = 0; i < written; i++) {
+		char **path = &watch->path.items[i];
+		bool is_glob = glob_is_pattern(*path);
+		char *real;
+
+		if (!is_glob && check_program(watch, *path, error) < 0)
+			return -EINVAL;
+		real = is_glob ? resolve_glob(*path) : resolve(*path);
+		if (!real) {
+			say_where(watch, error, "out of memory");
+			return -ENOMEM;
+		}
+		/* A script is known by the path that its caller wrote, so that one stays beside the real one. */
+		if (!is_glob && strcmp(*path, real) != 0 && add_path(watch, *path) < 0) {
+			free(real);
+			return -ENOMEM;
+		}
+		path = &watch->path.items[i]; /* the list may have moved */
+		free(*path);
+		*path = real;
+	}
+	return 0;
+}
+
+static int load_sources(const struct options *options, struct config *config,
+			struct config_error *error)
+{
+	int r = 0;
+
+	/* A PATTERN is a whole configuration, unless a file is asked for as well. */
+	if (options->config_explicit || !options->pattern_count)
+		r = config_files_load(options->config, options->config_explicit, config, error);
+	for (size_t i = 0; r == 0 && i < options->pattern_count; i++)
+		r = config_add_pattern(config, options->patterns[i], error);
+	for (size_t i = 0; r == 0 && i < config->watch_count; i++)
+		r = resolve_watch(&config->watches[i], error);
+	return r;
+}
+
+int settings_load(const struct options *options, struct config *ret, struct config_error *error)
+{
+	struct config config;
+	int r;
+
+	config_init(&config);
+	r = load_sources(options, &config, error);
+	if (r < 0) {
+		config_free(&config);
+		return r;
+	}
+	*ret = config;
+	return 0;
+}
+
+/* ---- the kernel side's filters ---- */
+
+struct bpf_prefix settings_prefix(const char *glob, bool exact)
+{
+	return (struct bpf_prefix){
+		.text = glob,
+		.length = glob_literal_prefix(glob),
+		.exact = exact && !glob_is_pattern(glob),
+	};
+}
+
+struct prefix_list {
+	struct bpf_prefix *items; /* owned */
+	size_t count;
+};
+
+static int add_prefixes(struct prefix_list *list, const struct string_list *globs, bool exact)
+{
+	struct bpf_prefix *items = realloc(list->items,
+					   (list->count + globs->count + 1) * sizeof(*items));
+
+	if (!items)
+		return -ENOMEM;
+	list->items = items;
+	for (size_t i = 0; i < globs->count; i++)
+		items[list->count++] = settings_prefix(globs->items[i], exact);
+	return 0;
+}
+
+static void mark_cgroup(void *arg, const struct obit_cgroup *key, const char *path)
+{
+	struct daemon *daemon = arg;
+
+	for (size_t w = 0; w < daemon->config.watch_count; w++) {
+		const struct watch_config *watch = &daemon->config.watches[w];
+
+		for (size_t i = 0; !watch->path.count && i < watch->cgroup.count; i++)
+			if (glob_match(watch->cgroup.items[i], path))
+				bpf_source_add_cgroup(daemon->source, key);
+	}
+}
+
+/* Cgroups made from now on are seen by the hook; then those that exist are marked. */
+static int tell_kernel(struct daemon *daemon)
+{
+	struct prefix_list paths = {0}, cgroups = {0};
+	int r = 0;
+
+	for (size_t w = 0; r == 0 && w < daemon->config.watch_count; w++) {
+		const struct watch_config *watch = &daemon->config.watches[w];
+
+		r = watch->path.count ? add_prefixes(&paths, &watch->path, true)
+				      : add_prefixes(&cgroups, &watch->cgroup, false);
+	}
+	if (r == 0)
+		r = bpf_source_set_paths(daemon->source, paths.items, paths.count);
+	if (r == 0) {
+		bpf_source_clear_cgroups(daemon->source);
+		r = bpf_source_set_cgroups(daemon->source, cgroups.items, cgroups.count);
+	}
+	if (r == 0 && cgroups.count)
+		cgroupfs_walk(&daemon->cgroupfs, mark_cgroup, daemon);
+	free(paths.items);
+	free(cgroups.items);
+	return r;
+}
+
+/* ---- applying ---- */
+
+static ssize_t find_watch(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->watch_count; i++)
+		if (!strcmp(config->watches[i].name, name))
+			return (ssize_t)i;
+	return MATCH_NONE;
+}
+
+static bool same_watch(const struct watch_config *a, const struct watch_config *b)
+{
+	struct json_object *x = render_config(a), *y = render_config(b);
+	bool same = json_object_equal(x, y);
+
+	json_object_put(x);
+	json_object_put(y);
+	return same;
+}
+
+static void add_name(struct json_object *lists, const char *list, const char *name)
+{
+	json_object_array_add(json_object_object_get(lists, list), json_object_new_string(name));
+}
+
+static struct json_object *summarize(const struct config *old, const struct config *fresh)
+{
+	struct json_object *lists = json_object_new_object();
+	int kept = 0;
+
+	json_object_object_add(lists, "added", json_object_new_array());
+	json_object_object_add(lists, "removed", json_object_new_array());
+	json_object_object_add(lists, "changed", json_object_new_array());
+	for (size_t i = 0; i < old->watch_count; i++)
+		if (find_watch(fresh, old->watches[i].name) < 0)
+			add_name(lists, "removed", old->watches[i].name);
+	for (size_t i = 0; i < fresh->watch_count; i++) {
+		ssize_t before = find_watch(old, fresh->watches[i].name);
+
+		if (before < 0)
+			add_name(lists, "added", fresh->watches[i].name);
+		else if (!same_watch(&old->watches[before], &fresh->watches[i]))
+			add_name(lists, "changed", fresh->watches[i].name);
+		else
+			kept++;
+	}
+	json_object_object_add(lists, "kept", json_object_new_int(kept));
+	return lists;
+}
+
+static int make_states(struct daemon *daemon, const struct config *fresh, struct watch_state **ret)
+{
+	struct watch_state *states = calloc(fresh->watch_count + 1, sizeof(*states));
+
+	if (!states)
+		return -ENOMEM;
+	for (size_t i = 0; i < fresh->watch_count; i++) {
+		ssize_t before = find_watch(&daemon->config, fresh->watches[i].name);
+
+		states[i].absent_since_ns = clock_boot_ns();
+		if (before < 0)
+			continue;
+		states[i] = daemon->watches[before];
+		json_object_get(states[i].last_death);
+	}
+	*ret = states;
+	return 0;
+}
+
+/* Again, since instances that were dropped have added theirs. */
+static void take_restarts(const struct daemon *daemon, const struct config *fresh,
+			  struct watch_state *states)
+{
+	for (size_t i = 0; i < fresh->watch_count; i++) {
+		ssize_t before = find_watch(&daemon->config, fresh->watches[i].name);
+
+		if (before >= 0)
+			states[i].restarts = daemon->watches[before].restarts;
+	}
+}
+
+static void free_states(struct daemon *daemon)
+{
+	for (size_t i = 0; i < daemon->config.watch_count; i++)
+		json_object_put(daemon->watches[i].last_death);
+	free(daemon->watches);
+}
+
+/* What an instance belongs to under the new configuration; nothing, if its own watch no longer matches. */
+static void move_instance(struct daemon *daemon, struct instance *instance,
+			  const struct config *fresh)
+{
+	const char *name = daemon->config.watches[instance->watch].name;
+	ssize_t now = find_watch(fresh, name);
+	bool fits = now >= 0 && (!instance->recipe ||
+				 match_watch(fresh, &daemon->people, instance->recipe) == now);
+
+	if (!fits || policy_set_config(&instance->policy, &fresh->watches[now]) < 0)
+		events_drop_instance(daemon, instance);
+	else
+		instance->watch = (size_t)now;
+}
+
+int settings_apply(struct daemon *daemon, struct config *fresh, struct json_object **summary)
+{
+	struct watch_state *states;
+	struct instance *instance, *next;
+	int r = make_states(daemon, fresh, &states);
+
+	if (r < 0)
+		return r;
+	if (summary)
+		*summary = summarize(&daemon->config, fresh);
+	DL_FOREACH_SAFE (daemon->lineage.instances, instance, next)
+		move_instance(daemon, instance, fresh);
+	take_restarts(daemon, fresh, states);
+	free_states(daemon);
+	config_free(&daemon->config);
+	daemon->config = *fresh;
+	daemon->watches = states;
+	config_init(fresh);
+	log_set_level(daemon->config.log_level);
+	r = tell_kernel(daemon);
+	if (r < 0)
+		log_error("cannot tell the kernel side what to look for: %s", strerror(-r));
+	events_rescan(daemon);
+	return r;
+}
+
+void settings_free(struct daemon *daemon)
+{
+	free_states(daemon);
+	config_free(&daemon->config);
+}
