@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* obit why, obit tail */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/protocol.h"
+#include "cli/ask.h"
+#include "cli/commands.h"
+#include "cli/death.h"
+#include "cli/value.h"
+
+#define TAIL_COUNT 10
+
+int cmd_why(const struct invocation *inv)
+{
+	_cleanup_reply_ struct reply reply = {0};
+	struct request request = {
+		.command = "why", .name = inv->name, .count = 1, .shape = json_type_array};
+	int r;
+
+	if (option_given(inv, OPTION_COUNT))
+		request.count = inv->count;
+	r = ask(inv, &request, &reply);
+	if (r != OBIT_EXIT_OK)
+		return r;
+	if (option_given(inv, OPTION_JSON)) {
+		json_print(stdout, reply.data, true);
+		return OBIT_EXIT_OK;
+	}
+	for (size_t i = 0; i < array_length(reply.data); i++) {
+		if (i > 0)
+			putchar('\n');
+		death_tell(stdout, &inv->term, array_item(reply.data, i), clock_wall_ns());
+	}
+	return OBIT_EXIT_OK;
+}
+
+static void print_death(const struct invocation *inv, size_t *watch_width,
+			struct json_object *death)
+{
+	if (option_given(inv, OPTION_JSON))
+		json_print(stdout, death, false);
+	else
+		death_line(stdout, &inv->term, watch_width, death);
+	fflush(stdout);
+}
+
+/* The daemon may end the stream with a reply that says why. */
+static int tell_refusal(struct json_object *object)
+{
+	_cleanup_reply_ struct reply reply = {0};
+
+	reply_parse(object, json_type_null, &reply);
+	if (reply.exit != OBIT_EXIT_OK)
+		log_error("%s", reply.error);
+	return reply.exit;
+}
+
+static int stream_line(const struct invocation *inv, size_t *watch_width, const char *line)
+{
+	_cleanup_json_ struct json_object *object = json_tokener_parse(line);
+
+	if (!json_object_is_type(object, json_type_object) || member(object, "ok"))
+		return tell_refusal(object);
+	print_death(inv, watch_width, object);
+	return OBIT_EXIT_OK;
+}
+
+static int stream_ended(const struct invocation *inv, int r)
+{
+	if (r == -EPIPE) {
+		/* As if the write had failed: quietly, with the status of a broken pipe. */
+		raise(SIGPIPE);
+		return OBIT_EXIT_FAILED;
+	}
+	if (r == 0) {
+		log_error("the daemon on %s went away", inv->socket);
+		return OBIT_EXIT_NO_DAEMON;
+	}
+	log_error("reading from %s: %s", inv->socket, strerror(-r));
+	return OBIT_EXIT_FAILED;
+}
+
+static int follow(const struct invocation *inv, size_t *watch_width, struct client *stream)
+{
+	for (;;) {
+		char *line;
+		int r = client_line(stream, CLIENT_FOREVER, &line);
+
+		if (r <= 0)
+			return stream_ended(inv, r);
+		r = stream_line(inv, watch_width, line);
+		if (r != OBIT_EXIT_OK)
+			return r;
+	}
+}
+
+/* Every line has been flushed: there is nothing left to do but leave. */
+static void leave(int signal_number)
+{
+	(void)signal_number;
+	_exit(OBIT_EXIT_OK);
+}
+
+int cmd_tail(const struct invocation *inv)
+{
+	struct request request = {.command = "tail", .count = TAIL_COUNT, .shape = json_type_array};
+	_cleanup_client_ struct client stream = CLIENT_CLOSED;
+	_cleanup_reply_ struct reply reply = {0};
+	size_t watch_width = 0;
+
+	if (option_given(inv, OPTION_COUNT))
+		request.count = inv->count;
+	signal(SIGINT, leave);
+	if (ask_quietly(inv, &request, &reply, &stream) != OBIT_EXIT_OK) {
+		log_error("%s", reply.error);
+		return reply.exit;
+	}
+	if (inv->term.interactive && !option_given(inv, OPTION_JSON))
+		death_headings(stdout, &inv->term);
+	fflush(stdout);
+	for (size_t i = 0; i < array_length(reply.data); i++)
+		print_death(inv, &watch_width, array_item(reply.data, i));
+	stream.reader_fd = STDOUT_FILENO;
+	return follow(inv, &watch_width, &stream);
+}

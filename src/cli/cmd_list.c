@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* obit ls */
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/protocol.h"
+#include "cli/alloc.h"
+#include "cli/ask.h"
+#include "cli/commands.h"
+#include "cli/death.h"
+#include "cli/table.h"
+#include "cli/value.h"
+#include "cli/views.h"
+#include "cli/when.h"
+
+enum { COLUMN_NAME, COLUMN_STATE, COLUMN_PID, COLUMN_UPTIME, COLUMN_RESTARTS, COLUMN_DEATH };
+
+static const struct table_column list_columns[] = {
+	[COLUMN_NAME] = {.heading = "NAME", .elastic = true},
+	[COLUMN_STATE] = {.heading = "STATE"},
+	[COLUMN_PID] = {.heading = "PID", .right = true},
+	[COLUMN_UPTIME] = {.heading = "UPTIME", .right = true},
+	[COLUMN_RESTARTS] = {.heading = "RESTARTS", .right = true},
+	[COLUMN_DEATH] = {.heading = "LAST DEATH", .elastic = true},
+};
+_Static_assert(ARRAY_SIZE(list_columns) <= TABLE_MAX_COLUMNS, "the table has room");
+
+/* The cells that a watch and an instance have in common. */
+static void fill_common(struct table *table, struct json_object *object)
+{
+	table_set(table, COLUMN_STATE, state_style(member_word(object, "state")),
+		  member_text(object, "state"));
+	table_set(table, COLUMN_PID, STYLE_PLAIN, member_text(object, "pid"));
+	table_set(table, COLUMN_UPTIME, STYLE_PLAIN, member_duration(object, "uptime_ns"));
+	table_set(table, COLUMN_RESTARTS, STYLE_PLAIN, member_text(object, "restarts"));
+}
+
+static void add_note(struct table *table, struct json_object *object)
+{
+	char *note = value_text(member(object, "note"));
+
+	if (note)
+		table_add_remark(table, STYLE_YELLOW, note);
+}
+
+static void add_instance(struct table *table, const char *name, struct json_object *instance)
+{
+	_cleanup_free_ char *pid = value_text(member(instance, "pid"));
+
+	table_add_row(table);
+	table_set(table, COLUMN_NAME, STYLE_PLAIN, must_printf("  %s@%s", name, pid ? pid : "-"));
+	fill_common(table, instance);
+	table_set(table, COLUMN_DEATH, STYLE_PLAIN, must_printf("%s", ""));
+	add_note(table, instance);
+}
+
+/* A single instance is its watch: only what it adds is told. */
+static void add_instances(struct table *table, const char *name, struct json_object *watch)
+{
+	struct json_object *instances = member_array(watch, "instances");
+	struct json_object *only = array_item(instances, 0);
+
+	if (array_length(instances) > 1) {
+		for (size_t i = 0; i < array_length(instances); i++)
+			add_instance(table, name, array_item(instances, i));
+	} else if (only && strcmp(member_word(only, "note"), member_word(watch, "note")) != 0) {
+		add_note(table, only);
+	}
+}
+
+static void add_watch(struct table *table, struct json_object *watch, uint64_t now_ns)
+{
+	_cleanup_free_ char *name = member_text(watch, "name");
+	struct json_object *healthy = member(watch, "healthy");
+
+	table_add_row(table);
+	table_set(table, COLUMN_NAME, STYLE_PLAIN, must_printf("%s", name));
+	fill_common(table, watch);
+	table_set(table, COLUMN_DEATH, STYLE_PLAIN,
+		  death_brief(member(watch, "last_death"), now_ns));
+	if (member_true(watch, "critical") && healthy && !member_true(watch, "healthy"))
+		table_add_remark(table, STYLE_RED, must_printf("critical and not healthy"));
+	add_note(table, watch);
+	add_instances(table, name, watch);
+}
+
+void list_print(FILE *out, const struct term *term, struct json_object *watches, uint64_t now_ns)
+{
+	_cleanup_table_ struct table table = {
+		.columns = list_columns,
+		.n_columns = ARRAY_SIZE(list_columns),
+	};
+
+	if (array_length(watches) == 0) {
+		fputs("Nothing is watched. Add a watch to " OBIT_DEFAULT_CONFIG
+		      ", then run: obit reload\n",
+		      out);
+		return;
+	}
+	for (size_t i = 0; i < array_length(watches); i++)
+		add_watch(&table, array_item(watches, i), now_ns);
+	table_print(&table, out, term);
+}
+
+int cmd_ls(const struct invocation *inv)
+{
+	_cleanup_reply_ struct reply reply = {0};
+	struct request request = {.command = "ls", .count = -1, .shape = json_type_array};
+	int r = ask(inv, &request, &reply);
+
+	if (r != OBIT_EXIT_OK)
+		return r;
+	if (option_given(inv, OPTION_JSON))
+		json_print(stdout, reply.data, true);
+	else
+		list_print(stdout, &inv->term, reply.data, clock_wall_ns());
+	return OBIT_EXIT_OK;
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "cli/commands.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/protocol.h"
+#include "base/text.h"
+#include "cli/alloc.h"
+
+#define MAX_COMMANDS 32
+#define WAITS	     (OPTION_JSON | OPTION_WAIT | OPTION_NO_WAIT)
+
+const struct command command_table[] = {
+	{"ls", NULL, false, OPTION_JSON,
+	 "list the watches: state, pid, uptime, last death (the default)",
+	 "States: up, waiting (before a respawn), stopping, ended (finished well), buried (given\n"
+	 "up: `obit revive` brings it back), down (an operator stopped it), absent (never seen).\n"
+	 "Several instances of one watch are listed under it as NAME@PID.",
+	 cmd_ls},
+	{"why", "NAME|PID", false, OPTION_JSON | OPTION_COUNT,
+	 "tell how it died, of what, and what was done about it",
+	 "Tells the last death of a watch or of a pid; with -n N the last N, the newest first.",
+	 cmd_why},
+	{"tail", NULL, false, OPTION_JSON | OPTION_COUNT, "print deaths as they happen, one a line",
+	 "Starts with the last 10 deaths, or the last N with -n N. Ends with Ctrl-C.\n"
+	 "With --json every line is one object.",
+	 cmd_tail},
+	{"show", "NAME", false, OPTION_JSON,
+	 "show all that is known of a watch, its recipe included",
+	 "The recipe is what a process is started again with. What is missing in it is said, with\n"
+	 "the reason. Values of environment variables are shown to root only.",
+	 cmd_show},
+	{"status", "NAME", false, OPTION_JSON, "tell by the exit status whether it runs",
+	 "Exit status: 0 it is up, 3 it is not, 4 there is no such watch, 5 no daemon answers.",
+	 cmd_status},
+	{"stop", "NAME", false, WAITS, "stop it and keep it down",
+	 "NAME stands for all its instances, NAME@PID for one. Waits until it has stopped.",
+	 cmd_act},
+	{"start", "NAME", false, WAITS, "start what is down or has ended", "Waits until it is up.",
+	 cmd_act},
+	{"restart", "NAME", false, WAITS, "stop it and start it again",
+	 "NAME stands for all its instances, NAME@PID for one. Waits until the new one is up.",
+	 cmd_act},
+	{"revive", "NAME", false, WAITS, "bring back what is buried",
+	 "Forgets the starts that led to the burial, and starts it. Waits until it is up.",
+	 cmd_act},
+	{"reload", NULL, false, OPTION_JSON, "have the daemon read its configuration again",
+	 "All or nothing: a configuration with an error changes nothing; the message says file "
+	 "and\n"
+	 "line.",
+	 cmd_reload},
+	{"stats", NULL, false, OPTION_JSON,
+	 "show the counters of kernel side and daemon, losses first",
+	 "A loss that is not 0 means that deaths may have gone unseen; each says where.",
+	 cmd_stats},
+	{"version", NULL, false, OPTION_JSON,
+	 "print the versions of this program and of the daemon",
+	 "Also works without a daemon, and says so then.", cmd_version},
+	{"help", "COMMAND", true, 0, "explain everything, or one command", NULL, cmd_help},
+	{0},
+};
+_Static_assert(ARRAY_SIZE(command_table) <= MAX_COMMANDS, "command_nearest() has room for all");
+
+const struct command *command_find(const char *name)
+{
+	for (const struct command *c = command_table; c->name; c++)
+		if (strcmp(name, c->name) == 0)
+			return c;
+	return NULL;
+}
+
+const char *command_nearest(const char *word)
+{
+	const char *names[MAX_COMMANDS] = {0};
+
+	for (size_t i = 0; command_table[i].name; i++)
+		names[i] = command_table[i].name;
+	return text_nearest(word, names);
+}
+
+static void print_options(FILE *out, unsigned mask)
+{
+	for (const struct option_def *o = option_table; o->name; o++) {
+		char word[40];
+
+		if (!(mask & o->bit))
+			continue;
+		snprintf(word, sizeof(word), "%s%.1s%s--%s%s%s", o->letter ? "-" : "", &o->letter,
+			 o->letter ? ", " : "", o->name, o->value ? " " : "",
+			 o->value ? o->value : "");
+		fprintf(out, "  %-17s %s\n", word, o->help);
+	}
+}
+
+static void print_all(FILE *out)
+{
+	fputs("obit tells how the processes of this host died and brings back those that "
+	      "matter.\n\n"
+	      "Usage: obit [OPTION]... [COMMAND [ARGUMENT]]\n\nCommands:\n",
+	      out);
+	for (const struct command *c = command_table; c->name; c++) {
+		_cleanup_free_ char *word = must_printf(c->operand_optional ? "%s%s[%s]" : "%s%s%s",
+							c->name, c->operand ? " " : "",
+							c->operand ? c->operand : "");
+
+		fprintf(out, "  %-17s %s\n", word, c->summary);
+	}
+	fputs("\nOptions, before or after the command:\n", out);
+	print_options(out, ~0U);
+	fputs("\nExit status: 0 done, 1 refused or failed, 2 usage, 3 not running, 4 unknown "
+	      "name,\n"
+	      "5 no daemon answers.\n",
+	      out);
+}
+
+static void print_one(FILE *out, const struct command *command)
+{
+	fprintf(out, "Usage: obit %s", command->name);
+	if (command->operand)
+		fprintf(out, command->operand_optional ? " [%s]" : " %s", command->operand);
+	fprintf(out, " [OPTION]...\n\n%c%s.\n", toupper((unsigned char)command->summary[0]),
+		command->summary + 1);
+	if (command->details)
+		fprintf(out, "\n%s\n", command->details);
+	fputs("\nOptions:\n", out);
+	print_options(out, command->options | OPTIONS_EVERYWHERE);
+}
+
+void help_print(FILE *out, const struct command *command)
+{
+	if (command)
+		print_one(out, command);
+	else
+		print_all(out);
+}
+
+int cmd_help(const struct invocation *inv)
+{
+	const struct command *command = inv->name ? command_find(inv->name) : NULL;
+	const char *nearest;
+
+	if (command || !inv->name) {
+		help_print(stdout, command);
+		return OBIT_EXIT_OK;
+	}
+	nearest = command_nearest(inv->name);
+	log_error("there is no command %s; %s%s%s", inv->name, nearest ? "did you mean " : "",
+		  nearest ? nearest : "obit help lists them", nearest ? "?" : "");
+	return OBIT_EXIT_USAGE;
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "cli/when.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "cli/alloc.h"
+#include "cli/value.h"
+
+/* "Z", "+01:00" or "-09:30" into seconds east of Greenwich. */
+static bool parse_offset(const char *text, long *ret)
+{
+	unsigned hours, minutes;
+	int end = 0;
+
+	if (*text == 'Z' && text[1] == '\0') {
+		*ret = 0;
+		return true;
+	}
+	if ((*text != '+' && *text != '-') ||
+	    sscanf(text + 1, "%2u:%2u%n", &hours, &minutes, &end) != 2 || end != 5 || text[6] ||
+	    hours > 23 || minutes > 59)
+		return false;
+	*ret = (long)(hours * 3600 + minutes * 60) * (*text == '-' ? -1 : 1);
+	return true;
+}
+
+/* The digits after the point, as nanoseconds; moves past them. */
+static uint64_t parse_fraction(const char **text)
+{
+	uint64_t ns = 0, unit = NS_PER_SEC / 10;
+
+	if (**text != '.')
+		return 0;
+	for ((*text)++; isdigit((unsigned char)**text); (*text)++, unit /= 10)
+		ns += (uint64_t)(**text - '0') * unit;
+	return ns;
+}
+
+bool when_parse(const char *text, uint64_t *ret_ns)
+{
+	struct tm tm = {0};
+	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+	uint64_t fraction;
+	time_t seconds;
+	long offset;
+
+	if (!rest)
+		return false;
+	fraction = parse_fraction(&rest);
+	if (!parse_offset(rest, &offset))
+		return false;
+	seconds = timegm(&tm) - offset;
+	if (seconds < 0 || (uint64_t)seconds > UINT64_MAX / NS_PER_SEC - 1)
+		return false;
+	*ret_ns = (uint64_t)seconds * NS_PER_SEC + fraction;
+	return true;
+}
+
+char *when_ago(uint64_t then_ns, uint64_t now_ns)
+{
+	uint64_t s = now_ns > then_ns ? (now_ns - then_ns) / NS_PER_SEC : 0;
+
+	if (s == 0)
+		return must_printf("just now");
+	if (s < 60)
+		return must_printf("%us ago", (unsigned)s);
+	if (s < 3600)
+		return must_printf("%umin ago", (unsigned)(s / 60));
+	if (s < 86400)
+		return must_printf("%uh ago", (unsigned)(s / 3600));
+	return must_printf("%ud ago", (unsigned)(s / 86400));
+}
+
+char *member_duration(struct json_object *object, const char *key)
+{
+	char span[CLOCK_SPAN_SIZE];
+	uint64_t ns;
+
+	if (!member_span(object, key, &ns))
+		return NULL;
+	return must_printf("%s", clock_span(ns, span));
+}
