@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Stands before src/io/sys.h on the include path of the unit tests. A test defines `fake_sys` and sets
+ * the hooks that it needs; a hook that is NULL, and every call without a hook, is the real one, which a
+ * hook can reach as real_sys_*(). */
+#ifndef OBIT_TESTS_FAKE_IO_SYS_H
+#define OBIT_TESTS_FAKE_IO_SYS_H
+
+#define sys_open	    real_sys_open
+#define sys_close	    real_sys_close
+#define sys_read	    real_sys_read
+#define sys_write	    real_sys_write
+#define sys_ioctl	    real_sys_ioctl
+#define sys_stat	    real_sys_stat
+#define sys_fstat	    real_sys_fstat
+#define sys_geteuid	    real_sys_geteuid
+#define sys_glob	    real_sys_glob
+#define sys_epoll_create    real_sys_epoll_create
+#define sys_epoll_ctl	    real_sys_epoll_ctl
+#define sys_epoll_wait	    real_sys_epoll_wait
+#define sys_timerfd_create  real_sys_timerfd_create
+#define sys_timerfd_settime real_sys_timerfd_settime
+#define sys_accept	    real_sys_accept
+#define sys_getsockopt	    real_sys_getsockopt
+#define sys_group_id	    real_sys_group_id
+#include "../../../../src/io/sys.h"
+#undef sys_open
+#undef sys_close
+#undef sys_read
+#undef sys_write
+#undef sys_ioctl
+#undef sys_stat
+#undef sys_fstat
+#undef sys_geteuid
+#undef sys_glob
+#undef sys_epoll_create
+#undef sys_epoll_ctl
+#undef sys_epoll_wait
+#undef sys_timerfd_create
+#undef sys_timerfd_settime
+#undef sys_accept
+#undef sys_getsockopt
+#undef sys_group_id
+
+struct fake_sys {
+	int (*open)(const char *path, int flags, mode_t mode);
+	int (*close)(int fd);
+	ssize_t (*read)(int fd, void *buf, size_t size);
+	ssize_t (*write)(int fd, const void *buf, size_t size);
+	int (*ioctl)(int fd, unsigned long request, void *arg);
+	int (*stat)(const char *path, struct stat *st);
+	int (*fstat)(int fd, struct stat *st);
+	uid_t (*geteuid)(void);
+	int (*glob)(const char *pattern, int flags, glob_t *found);
+	int (*epoll_create)(int flags);
+	int (*epoll_ctl)(int epoll_fd, int op, int fd, struct epoll_event *event);
+	int (*epoll_wait)(int epoll_fd, struct epoll_event *ready, int max, int timeout_ms);
+	int (*timerfd_create)(clockid_t clock, int flags);
+	int (*timerfd_settime)(int fd, int flags, const struct itimerspec *value);
+	int (*accept)(int fd, int flags);
+	int (*getsockopt)(int fd, int level, int name, void *value, socklen_t *length);
+	int (*group_id)(const char *name, gid_t *ret);
+};
+
+extern struct fake_sys fake_sys;
+
+#define FAKE(type, name, parameters, arguments)                                                    \
+	static inline type sys_##name parameters                                                   \
+	{                                                                                          \
+		return fake_sys.name ? fake_sys.name arguments : real_sys_##name arguments;        \
+	}
+
+FAKE(int, open, (const char *path, int flags, mode_t mode), (path, flags, mode))
+FAKE(int, close, (int fd), (fd))
+FAKE(ssize_t, read, (int fd, void *buf, size_t size), (fd, buf, size))
+FAKE(ssize_t, write, (int fd, const void *buf, size_t size), (fd, buf, size))
+FAKE(int, ioctl, (int fd, unsigned long request, void *arg), (fd, request, arg))
+FAKE(int, stat, (const char *path, struct stat *st), (path, st))
+FAKE(int, fstat, (int fd, struct stat *st), (fd, st))
+FAKE(uid_t, geteuid, (void), ())
+FAKE(int, glob, (const char *pattern, int flags, glob_t *found), (pattern, flags, found))
+FAKE(int, epoll_create, (int flags), (flags))
+FAKE(int, epoll_ctl, (int epoll_fd, int op, int fd, struct epoll_event *event),
+     (epoll_fd, op, fd, event))
+FAKE(int, epoll_wait, (int epoll_fd, struct epoll_event *ready, int max, int timeout_ms),
+     (epoll_fd, ready, max, timeout_ms))
+FAKE(int, timerfd_create, (clockid_t clock, int flags), (clock, flags))
+FAKE(int, timerfd_settime, (int fd, int flags, const struct itimerspec *value), (fd, flags, value))
+FAKE(int, accept, (int fd, int flags), (fd, flags))
+FAKE(int, getsockopt, (int fd, int level, int name, void *value, socklen_t *length),
+     (fd, level, name, value, length))
+FAKE(int, group_id, (const char *name, gid_t *ret), (name, ret))
+
+#undef FAKE
+
+#endif

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "test_cli_capture.h"
+
+#include <errno.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/protocol.h"
+#include "cli/act.h"
+#include "cli/ask.h"
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/value.h"
+#include "cli/when.h"
+
+#define MAX_WORDS 12
+
+/* Splits at spaces; "''" stands for an empty word. */
+static int parse_line(const char *line, struct invocation *ret, char *error)
+{
+	static char buf[256];
+	char *argv[MAX_WORDS + 1] = {(char[]){"obit"}}, *rest = buf;
+	int argc = 1;
+
+	snprintf(buf, sizeof(buf), "%s", line);
+	for (char *word; (word = strsep(&rest, " ")) && argc < MAX_WORDS;)
+		if (*word)
+			argv[argc++] = strcmp(word, "''") == 0 ? word + 2 : word;
+	return options_parse(argc, argv, ret, error);
+}
+
+static const struct {
+	const char *line, *command, *name;
+	unsigned given;
+} good[] = {
+	{"", "ls", NULL, 0},
+	{"ls", "ls", NULL, 0},
+	{"--json", "ls", NULL, OPTION_JSON},
+	{"why web", "why", "web", 0},
+	{"why -n 3 web", "why", "web", OPTION_COUNT},
+	{"why web -n3 --json", "why", "web", OPTION_COUNT | OPTION_JSON},
+	{"--json --count=3 why web", "why", "web", OPTION_COUNT | OPTION_JSON},
+	{"why -- --web", "why", "--web", 0},
+	{"stop web@12 --no-wait", "stop", "web@12", OPTION_NO_WAIT},
+	{"--socket /x ls", "ls", NULL, OPTION_SOCKET},
+	{"--help", "help", NULL, OPTION_HELP},
+	{"why --help", "help", "why", OPTION_HELP},
+	{"-h why", "help", "why", OPTION_HELP},
+	{"help", "help", NULL, 0},
+	{"help --help", "help", "help", OPTION_HELP},
+	{"help tail --help", "help", "tail", OPTION_HELP},
+	{"help tail", "help", "tail", 0},
+	{"--version", "ls", NULL, OPTION_VERSION},
+	{"version --no-color", "version", NULL, OPTION_NO_COLOR},
+};
+
+static void test_options_stand_anywhere(void **state)
+{
+	char error[OPTIONS_ERROR_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		struct invocation inv;
+
+		assert_int_equal(parse_line(good[i].line, &inv, error), 0);
+		assert_string_equal(inv.command->name, good[i].command);
+		assert_string_equal(inv.name ? inv.name : "", good[i].name ? good[i].name : "");
+		assert_int_equal(inv.given, good[i].given);
+	}
+}
+
+static const struct {
+	const char *line, *error;
+} bad[] = {
+	{"sotp web", "there is no command sotp; did you mean stop?"},
+	{"xyzzyxyzzy", "there is no command xyzzyxyzzy; obit help lists them"},
+	{"--jsom", "there is no option --jsom; did you mean --json?"},
+	{"-x", "there is no option -x; obit --help lists them"},
+	{"why", "why: expected NAME|PID (usage: obit why NAME|PID)"},
+	{"why ''", "why: expected NAME|PID (usage: obit why NAME|PID)"},
+	{"why a b", "why: b is one argument too many (usage: obit why NAME|PID)"},
+	{"ls web", "ls: web is one argument too many (usage: obit ls)"},
+	{"ls -n 3", "ls takes no --count; see: obit help ls"},
+	{"help --json", "help takes no --json; see: obit help help"},
+	{"why web -n", "--count: expected N after it"},
+	{"why web -n x", "-n x: expected a whole number from 0 to 100000"},
+	{"why web -n -1", "-n -1: expected a whole number from 0 to 100000"},
+	{"why web -n 3x", "-n 3x: expected a whole number from 0 to 100000"},
+	{"stop web --wait soon", "--wait soon: expected seconds, 0 to 86400"},
+	{"stop web --wait nan", "--wait nan: expected seconds, 0 to 86400"},
+	{"--json=yes", "--json takes no value"},
+	{"--socket", "--socket: expected PATH after it"},
+	{"--socket= ls", "--socket: expected the path of the daemon's socket"},
+};
+
+static void test_a_wrong_command_line_says_what_was_expected(void **state)
+{
+	char error[OPTIONS_ERROR_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct invocation inv = {.count = 77};
+
+		assert_int_equal(parse_line(bad[i].line, &inv, error), -EINVAL);
+		assert_string_equal(error, bad[i].error);
+		assert_int_equal(inv.count, 77);
+		assert_null(inv.command);
+	}
+}
+
+static void test_values_are_read(void **state)
+{
+	char error[OPTIONS_ERROR_SIZE];
+	struct invocation inv;
+
+	(void)state;
+	assert_int_equal(parse_line("why web -n 12", &inv, error), 0);
+	assert_int_equal(inv.count, 12);
+	assert_string_equal(inv.socket, OBIT_DEFAULT_SOCKET);
+	assert_true(inv.wait_ns == 15 * NS_PER_SEC);
+	assert_int_equal(parse_line("stop web --wait 0.5 --socket=/x", &inv, error), 0);
+	assert_true(inv.wait_ns == NS_PER_SEC / 2);
+	assert_string_equal(inv.socket, "/x");
+}
+
+static void test_help_names_every_command_and_fits(void **state)
+{
+	char *text = NULL;
+
+	(void)state;
+	CAPTURE(text, help_print(out, NULL));
+	for (const struct command *c = command_table; c->name; c++) {
+		char *one = NULL;
+
+		assert_contains(text, c->summary);
+		CAPTURE(one, help_print(out, c));
+		assert_contains(one, c->name);
+		free(one);
+	}
+	for (const char *line = text; *line; line = strchr(line, '\n') + 1)
+		assert_in_range(strcspn(line, "\n"), 0, 90);
+	free(text);
+}
+
+static void test_shell_quoting_is_read_back(void **state)
+{
+	(void)state;
+	assert_text(shell_quote("plain-1.0", 9), "plain-1.0");
+	assert_text(shell_quote("", 0), "''");
+	assert_text(shell_quote("a b", 3), "'a b'");
+	assert_text(shell_quote("it's", 4), "'it'\\''s'");
+	assert_text(shell_quote("a\nb'", 4), "$'a\\x0ab\\''");
+	assert_text(shell_quote("$x", 2), "'$x'");
+}
+
+static void test_json_is_safe_on_a_terminal(void **state)
+{
+	struct json_object *value = parse("{\"a\": \"\\u001b\\u007f\\u009b/\303\266\"}");
+	char *text = NULL;
+
+	(void)state;
+	CAPTURE(text, json_print(out, value, false));
+	assert_string_equal(text, "{\"a\":\"\\u001b\\u007f\\u009b/\303\266\"}\n");
+	free(text);
+	json_object_put(value);
+}
+
+static void test_times_are_parsed_strictly(void **state)
+{
+	static const char *const wrong[] = {"",
+					    "2026",
+					    "2026-11-21T09:38:12",
+					    "2026-11-21T09:38:12+0100",
+					    "2026-11-21T09:38:12+01:00x",
+					    "2026-11-21T09:38:12Zx",
+					    "1926-11-21T09:38:12Z"};
+	uint64_t a = 0, b = 0;
+
+	(void)state;
+	assert_true(when_parse("2026-11-21T09:38:12.25+01:00", &a));
+	assert_true(when_parse("2026-11-21T08:38:12Z", &b));
+	assert_true(a - b == NS_PER_SEC / 4);
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
+		assert_false(when_parse(wrong[i], &a));
+	assert_text(when_ago(b, b), "just now");
+	assert_text(when_ago(b + NS_PER_SEC, b), "just now");
+	assert_text(when_ago(b, b + 59 * NS_PER_SEC), "59s ago");
+	assert_text(when_ago(b, b + 49 * 60 * NS_PER_MIN), "2d ago");
+}
+
+static const struct {
+	enum act_goal goal;
+	const char *state;
+	int64_t pid, before;
+	enum act_verdict verdict;
+} judgements[] = {
+	{GOAL_STOPPED, "stopping", 7, ACT_NO_PID, ACT_WAIT},
+	{GOAL_STOPPED, "down", ACT_NO_PID, ACT_NO_PID, ACT_DONE},
+	{GOAL_STOPPED, "ended", ACT_NO_PID, ACT_NO_PID, ACT_DONE},
+	{GOAL_STOPPED, "up", 7, ACT_NO_PID, ACT_FAILED},
+	{GOAL_STOPPED, "waiting", ACT_NO_PID, ACT_NO_PID, ACT_FAILED},
+	{GOAL_UP, "up", 7, ACT_NO_PID, ACT_DONE},
+	{GOAL_UP, "waiting", ACT_NO_PID, ACT_NO_PID, ACT_WAIT},
+	{GOAL_UP, "buried", ACT_NO_PID, ACT_NO_PID, ACT_FAILED},
+	{GOAL_UP, "ended", ACT_NO_PID, ACT_NO_PID, ACT_FAILED},
+	{GOAL_NEW, "up", 7, 7, ACT_WAIT},
+	{GOAL_NEW, "up", 8, 7, ACT_DONE},
+	{GOAL_NEW, "up", ACT_NO_PID, ACT_NO_PID, ACT_DONE},
+	{GOAL_NEW, "stopping", 7, 7, ACT_WAIT},
+};
+
+static void test_waiting_ends_at_something_definite(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(judgements); i++)
+		assert_int_equal(act_judge(judgements[i].goal, judgements[i].state,
+					   judgements[i].pid, judgements[i].before),
+				 judgements[i].verdict);
+}
+
+static void test_an_instance_is_found_by_name_and_pid(void **state)
+{
+	struct json_object *list = parse(
+		"[1, {\"name\": \"webb\", \"instances\": [{\"pid\": 7}]},"
+		" {\"name\": \"web\", \"instances\": [null, {\"pid\": \"7\"}, {\"pid\": 8}]}]");
+	size_t length = 0;
+	int64_t pid = 0;
+
+	(void)state;
+	assert_true(act_split_name("web@8", &length, &pid));
+	assert_int_equal(length, 3);
+	assert_int_equal(pid, 8);
+	assert_false(act_split_name("web", &length, &pid));
+	assert_false(act_split_name("web@x", &length, &pid));
+	assert_false(act_split_name("@8", &length, &pid));
+	assert_non_null(act_find_instance(list, "web@8", 3, 8));
+	assert_null(act_find_instance(list, "web@7", 3, 7));
+	assert_null(act_find_instance(NULL, "web", 3, 7));
+	json_object_put(list);
+}
+
+static void assert_reply(const char *json, enum json_type shape, int exit_status)
+{
+	struct json_object *object = json_tokener_parse(json);
+	struct reply reply;
+
+	reply_parse(object, shape, &reply);
+	assert_int_equal(reply.exit, exit_status);
+	assert_int_equal(reply.error != NULL, exit_status != 0);
+	reply_release(&reply);
+	json_object_put(object);
+}
+
+static void test_replies_are_not_trusted(void **state)
+{
+	(void)state;
+	assert_reply("{\"ok\": true, \"data\": []}", json_type_array, OBIT_EXIT_OK);
+	assert_reply("{\"ok\": true, \"data\": {}}", json_type_array, OBIT_EXIT_FAILED);
+	assert_reply("{\"ok\": true}", json_type_object, OBIT_EXIT_FAILED);
+	assert_reply("{\"ok\": false, \"exit\": 4, \"error\": \"no\"}", json_type_array, 4);
+	assert_reply("{\"ok\": false, \"exit\": 0, \"error\": \"no\"}", json_type_array, 1);
+	assert_reply("{\"ok\": false, \"exit\": 900}", json_type_array, OBIT_EXIT_FAILED);
+	assert_reply("{\"ok\": \"yes\"}", json_type_array, OBIT_EXIT_FAILED);
+	assert_reply("garbage", json_type_array, OBIT_EXIT_FAILED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_options_stand_anywhere),
+		cmocka_unit_test(test_a_wrong_command_line_says_what_was_expected),
+		cmocka_unit_test(test_values_are_read),
+		cmocka_unit_test(test_help_names_every_command_and_fits),
+		cmocka_unit_test(test_shell_quoting_is_read_back),
+		cmocka_unit_test(test_json_is_safe_on_a_terminal),
+		cmocka_unit_test(test_times_are_parsed_strictly),
+		cmocka_unit_test(test_waiting_ends_at_something_definite),
+		cmocka_unit_test(test_an_instance_is_found_by_name_and_pid),
+		cmocka_unit_test(test_replies_are_not_trusted),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

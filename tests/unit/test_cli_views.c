@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "test_cli_capture.h"
+
+#include "base/cleanup.h"
+#include "cli/alloc.h"
+#include "cli/table.h"
+#include "cli/views.h"
+
+static const struct table_column two_columns[] = {
+	{.heading = "NAME", .elastic = true},
+	{.heading = "N", .right = true},
+};
+
+static void add(struct table *table, const char *name, const char *number)
+{
+	table_add_row(table);
+	table_set(table, 0, STYLE_PLAIN, must_printf("%s", name));
+	table_set(table, 1, STYLE_PLAIN, number ? must_printf("%s", number) : NULL);
+}
+
+static void test_columns_line_up(void **state)
+{
+	struct table table = {.columns = two_columns, .n_columns = 2};
+	char *text = NULL;
+
+	(void)state;
+	add(&table, "m\303\266hre", "5");
+	add(&table, "web", "1234");
+	add(&table, "long-name", NULL);
+	CAPTURE(text, table_print(&table, out, &pipe_term));
+	assert_string_equal(text, "NAME          N\n"
+				  "m\303\266hre         5\n"
+				  "web        1234\n"
+				  "long-name     -\n");
+	free(text);
+	table_release(&table);
+}
+
+static void test_only_a_terminal_cuts(void **state)
+{
+	const struct term narrow = {.interactive = true, .width = 16};
+	struct table table = {.columns = two_columns, .n_columns = 2};
+	char *cut = NULL, *whole = NULL;
+
+	(void)state;
+	add(&table, "a-name-of-twenty-two", "1");
+	CAPTURE(cut, table_print(&table, out, &narrow));
+	CAPTURE(whole, table_print(&table, out, &pipe_term));
+	assert_string_equal(cut, "NAME           N\na-name-of-...  1\n");
+	assert_contains(whole, "a-name-of-twenty-two  1\n");
+	free(cut);
+	free(whole);
+	table_release(&table);
+}
+
+static void test_text_wraps_between_words(void **state)
+{
+	const struct term narrow = {.interactive = true, .width = 30};
+	char *text = NULL, *piped = NULL;
+	const char *words = "one two three four five six seven a-word-longer-than-the-room end";
+
+	(void)state;
+	CAPTURE(text, term_wrap(out, &narrow, STYLE_PLAIN, 4, words));
+	CAPTURE(piped, term_wrap(out, &pipe_term, STYLE_PLAIN, 4, words));
+	assert_string_equal(text, "one two three four five\n    six seven\n"
+				  "    a-word-longer-than-the-room\n    end\n");
+	assert_non_null(strstr(piped, words));
+	free(text);
+	free(piped);
+}
+
+static void test_states_have_colors_on_a_terminal_only(void **state)
+{
+	struct json_object *list = parse("[{\"name\": \"a\", \"state\": \"up\"},"
+					 "{\"name\": \"b\", \"state\": \"buried\"}]");
+	char *colored = NULL, *plain = NULL;
+
+	(void)state;
+	CAPTURE(colored, list_print(out, &color_term, list, 0));
+	CAPTURE(plain, list_print(out, &pipe_term, list, 0));
+	assert_contains(colored, "\033[32mup\033[0m");
+	assert_contains(colored, "\033[1;31mburied\033[0m");
+	assert_lacks(plain, "\033");
+	free(colored);
+	free(plain);
+	json_object_put(list);
+}
+
+static void test_list_shows_watches_instances_and_notes(void **state)
+{
+	struct json_object *list = parse(
+		"[{\"name\": \"web\", \"state\": \"up\", \"pid\": 7, \"uptime_ns\": 5000000000,"
+		"  \"restarts\": 2, \"critical\": true, \"healthy\": false, \"note\": \"look\","
+		"  \"instances\": [{\"state\": \"up\", \"pid\": 7, \"note\": \"look\"}]},"
+		" {\"name\": \"ssh\", \"state\": \"up\", \"pid\": 9, \"last_death\": null,"
+		"  \"instances\": [{\"state\": \"up\", \"pid\": 8},"
+		"                  {\"state\": \"stopping\", \"pid\": 9, \"note\": \"adopted\"}]},"
+		" 5, {}]");
+	char *text = NULL;
+
+	(void)state;
+	CAPTURE(text, list_print(out, &pipe_term, list, 0));
+	assert_string_equal(text, "NAME     STATE     PID  UPTIME  RESTARTS  LAST DEATH\n"
+				  "web      up          7      5s         2  -\n"
+				  "    critical and not healthy\n"
+				  "    look\n"
+				  "ssh      up          9       -         -  -\n"
+				  "  ssh@8  up          8       -         -\n"
+				  "  ssh@9  stopping    9       -         -\n"
+				  "    adopted\n"
+				  "-        -           -       -         -  -\n"
+				  "-        -           -       -         -  -\n");
+	free(text);
+	json_object_put(list);
+}
+
+static void test_an_empty_list_is_a_sentence(void **state)
+{
+	struct json_object *list = parse("[]");
+	char *text = NULL;
+
+	(void)state;
+	CAPTURE(text, list_print(out, &pipe_term, list, 0));
+	assert_contains(text, "Nothing is watched.");
+	free(text);
+	json_object_put(list);
+}
+
+static void test_losses_come_first_and_red(void **state)
+{
+	struct json_object *stats = parse("{\"kernel\": {\"execs\": 5, \"deep\": {\"x\": 1}},"
+					  "\"losses\": {\"untracked\": 0, \"ring_lost\": 12}}");
+	char *text = NULL;
+
+	(void)state;
+	CAPTURE(text, stats_print(out, &color_term, stats));
+	assert_true(strstr(text, "ring_lost") < strstr(text, "execs"));
+	assert_contains(text, "\033[1;31m12\033[0m");
+	assert_contains(text, " 0\n");
+	assert_contains(text, "deep.x");
+	free(text);
+	json_object_put(stats);
+}
+
+static void test_show_says_what_is_missing_and_why(void **state)
+{
+	struct json_object *data = parse(
+		"{\"state\": \"up\", \"defined_at\": \"/etc/obit/obit.conf:12\","
+		" \"watch\": {\"path\": [\"/a\", \"/b\"], \"env\": []},"
+		" \"instances\": [{\"state\": \"up\", \"pid\": 7, \"recipe\": {"
+		"   \"argv\": [\"a\", \"b c\"], \"env\": [\"A=1\", \"B=\\u001b\"], \"source\": "
+		"\"proc\","
+		"   \"complete\": false, \"missing\": [\"environment\"], \"refusal\": \"why not\","
+		"   \"stdio\": [{\"fd\": 1, \"path\": null, \"how\": \"log\"}]}}]}");
+	char *text = NULL;
+
+	(void)state;
+	CAPTURE(text, show_print(out, &pipe_term, "web", data));
+	assert_contains(text, "web: up, defined at /etc/obit/obit.conf:12\n");
+	assert_contains(text, "  path = { /a, /b }\n  env  = {}\n");
+	assert_contains(text, "  not respawned:  why not\n");
+	assert_contains(text, "  missing:\n    environment\n");
+	assert_contains(text, "  command line:   a 'b c'\n");
+	assert_contains(text, "  descriptor 1:   the daemon's log\n");
+	assert_contains(text, "  environment:\n    A=1\n    B=\\x1b\n");
+	free(text);
+	json_object_put(data);
+}
+
+static void test_any_shape_is_survived(void **state)
+{
+	static const char *const shapes[] = {
+		"5",
+		"[]",
+		"{}",
+		"{\"watch\": 5, \"instances\": [1, null, {\"recipe\": 5}, {\"recipe\": {}}]}",
+		"{\"losses\": 7, \"kernel\": [], \"watch\": {\"\": null}, \"added\": {\"a\": 1}}",
+		"{\"losses\": {\"a\": {\"b\": {\"c\": {\"d\": {\"e\": {\"f\": 1}}}}}}}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {
+		struct json_object *data = parse(shapes[i]);
+		char *text = NULL;
+
+		CAPTURE(text, {
+			show_print(out, &narrow_term, "x", data);
+			stats_print(out, &narrow_term, data);
+			reload_print(out, &narrow_term, data);
+			list_print(out, &narrow_term, data, 0);
+		});
+		assert_contains(text, "x: -");
+		assert_lacks(text, "null");
+		free(text);
+		json_object_put(data);
+	}
+}
+
+static void test_reload_tells_what_changed(void **state)
+{
+	struct json_object *some = parse(
+		"{\"added\": [\"a\", \"b\"], \"removed\": [], \"kept\": 5}");
+	struct json_object *none = parse("{\"added\": [], \"changed\": [], \"kept\": 1}");
+	char *text = NULL, *same = NULL;
+
+	(void)state;
+	CAPTURE(text, reload_print(out, &pipe_term, some));
+	CAPTURE(same, reload_print(out, &pipe_term, none));
+	assert_string_equal(text, "added    a, b\n5 kept as they were.\n");
+	assert_string_equal(same, "Nothing has changed: 1 kept as it was.\n");
+	free(text);
+	free(same);
+	json_object_put(some);
+	json_object_put(none);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_columns_line_up),
+		cmocka_unit_test(test_only_a_terminal_cuts),
+		cmocka_unit_test(test_text_wraps_between_words),
+		cmocka_unit_test(test_states_have_colors_on_a_terminal_only),
+		cmocka_unit_test(test_list_shows_watches_instances_and_notes),
+		cmocka_unit_test(test_an_empty_list_is_a_sentence),
+		cmocka_unit_test(test_losses_come_first_and_red),
+		cmocka_unit_test(test_show_says_what_is_missing_and_why),
+		cmocka_unit_test(test_any_shape_is_survived),
+		cmocka_unit_test(test_reload_tells_what_changed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

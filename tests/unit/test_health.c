@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "core/health.h"
+
+#define S(seconds) ((uint64_t)(seconds)*NS_PER_SEC)
+
+static const struct health_kernel attached = {.attached = true};
+
+/* A critical watch that has been down since second 100 and may be so for 60 s. */
+static struct health_watch down_watch(const char *name)
+{
+	return (struct health_watch){.name = name,
+				     .critical = true,
+				     .down_since_ns = S(100),
+				     .recover_within_ns = S(60)};
+}
+
+static struct health_watch up_watch(const char *name)
+{
+	return (struct health_watch){
+		.name = name, .critical = true, .up = true, .recover_within_ns = S(60)};
+}
+
+static void feeds_without_critical_watches(void **state)
+{
+	struct health_watch watch = down_watch("web");
+	struct health_verdict verdict;
+
+	(void)state;
+	assert_true(health_feed(NULL, 0, &attached, S(1), &verdict));
+	assert_string_equal(verdict.text, "no watch is critical");
+	watch.critical = false;
+	watch.buried = true;
+	assert_true(health_feed(&watch, 1, &attached, S(100000), &verdict));
+	assert_true(verdict.feed);
+	assert_null(verdict.held_by);
+	assert_int_equal(health_next_change_ns(&watch, 1, &attached, S(100)), 0);
+}
+
+static void feeds_while_all_are_up(void **state)
+{
+	struct health_watch watches[] = {up_watch("web"), up_watch("db")};
+	struct health_verdict verdict;
+
+	(void)state;
+	assert_true(health_feed(watches, 1, &attached, S(1), &verdict));
+	assert_string_equal(verdict.text, "the critical watch is healthy");
+	assert_true(health_feed(watches, 2, &attached, S(1), &verdict));
+	assert_string_equal(verdict.text, "all 2 critical watches are healthy");
+	assert_null(verdict.held_by);
+	assert_int_equal(verdict.left_ns, 0);
+	assert_int_equal(health_next_change_ns(watches, 2, &attached, S(1)), 0);
+}
+
+static void starves_without_the_kernel_side(void **state)
+{
+	struct health_watch watch = up_watch("web"), down = down_watch("web");
+	struct health_kernel gone = {.attached = false};
+	struct health_verdict verdict;
+
+	(void)state;
+	assert_false(health_feed(&watch, 1, &gone, S(1), &verdict));
+	assert_false(verdict.feed);
+	assert_null(verdict.held_by);
+	assert_non_null(strstr(verdict.text, "kernel side is not attached"));
+	assert_int_equal(health_next_change_ns(&down, 1, &gone, S(110)), 0);
+}
+
+static void follows_the_recovery_deadline(void **state)
+{
+	static const struct {
+		uint64_t now_ns;
+		bool feed;
+		uint64_t left_ns;
+		uint64_t next_ns;
+		const char *text;
+	} cases[] = {
+		/* A clock that is behind the death: nothing has passed yet. */
+		{S(90), true, S(70), S(160) + 1,
+		 "web has been down for 0us; the watchdog is still fed for 1min 10s"},
+		{S(100), true, S(60), S(160) + 1,
+		 "web has been down for 0us; the watchdog is still fed for 1min 0s"},
+		{S(112), true, S(48), S(160) + 1,
+		 "web has been down for 12s; the watchdog is still fed for 48s"},
+		{S(160), true, 0, S(160) + 1,
+		 "web has been down for 1min 0s; the watchdog is still fed for 0us"},
+		{S(160) + 1, false, 0, 0,
+		 "web has been down for 1min 0s, longer than recover_within = 1min 0s: "
+		 "the watchdog is not fed"},
+		{S(1000), false, 0, 0,
+		 "web has been down for 15min 0s, longer than recover_within = 1min 0s: "
+		 "the watchdog is not fed"},
+	};
+	struct health_watch watches[] = {up_watch("db"), down_watch("web")};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct health_verdict verdict;
+
+		assert_int_equal(health_feed(watches, 2, &attached, cases[i].now_ns, &verdict),
+				 cases[i].feed);
+		assert_int_equal(verdict.feed, cases[i].feed);
+		assert_ptr_equal(verdict.held_by, watches[1].name);
+		assert_int_equal(verdict.left_ns, cases[i].left_ns);
+		assert_string_equal(verdict.text, cases[i].text);
+		assert_int_equal(health_next_change_ns(watches, 2, &attached, cases[i].now_ns),
+				 cases[i].next_ns);
+	}
+}
+
+/* The promised moment is the very first at which the verdict is another one. */
+static void next_change_is_exact(void **state)
+{
+	struct health_watch watches[] = {down_watch("web"), down_watch("db")};
+	struct health_verdict verdict;
+	uint64_t next;
+
+	(void)state;
+	watches[0].down_since_ns = S(70);
+	next = health_next_change_ns(watches, 2, &attached, S(101));
+	assert_true(health_feed(watches, 2, &attached, next - 1, &verdict));
+	assert_false(health_feed(watches, 2, &attached, next, &verdict));
+	assert_string_equal(verdict.held_by, "web");
+}
+
+static void buried_is_never_healthy(void **state)
+{
+	struct health_watch watch = down_watch("web");
+	struct health_verdict verdict;
+
+	(void)state;
+	watch.buried = true;
+	assert_false(health_feed(&watch, 1, &attached, S(100), &verdict));
+	assert_string_equal(verdict.held_by, "web");
+	assert_string_equal(verdict.text,
+			    "web is buried: the watchdog is not fed until it is revived");
+	assert_int_equal(health_next_change_ns(&watch, 1, &attached, S(100)), 0);
+	watch.up = true;
+	assert_false(health_feed(&watch, 1, &attached, S(100), &verdict));
+}
+
+static void absent_counts_from_the_start(void **state)
+{
+	struct health_watch watch = down_watch("web");
+	struct health_verdict verdict;
+
+	(void)state;
+	watch.absent = true;
+	assert_true(health_feed(&watch, 1, &attached, S(110), &verdict));
+	assert_string_equal(verdict.text,
+			    "web has not appeared for 10s; the watchdog is still fed for 50s");
+	assert_false(health_feed(&watch, 1, &attached, S(161), &verdict));
+	assert_string_equal(
+		verdict.text,
+		"web has not appeared for 1min 1s, longer than recover_within = 1min 0s: "
+		"the watchdog is not fed");
+}
+
+static void names_the_most_pressing(void **state)
+{
+	struct health_watch watches[] = {down_watch("a"), down_watch("b"), down_watch("c")};
+	struct health_verdict verdict;
+
+	(void)state;
+	watches[1].recover_within_ns = S(20);
+	assert_true(health_feed(watches, 3, &attached, S(110), &verdict));
+	assert_string_equal(verdict.held_by, "b");
+	assert_int_equal(verdict.left_ns, S(10));
+	assert_false(health_feed(watches, 3, &attached, S(121), &verdict));
+	assert_string_equal(verdict.held_by, "b");
+	watches[2].buried = true;
+	assert_false(health_feed(watches, 3, &attached, S(121), &verdict));
+	assert_string_equal(verdict.held_by, "c");
+}
+
+static void an_endless_deadline_never_comes(void **state)
+{
+	struct health_watch watch = down_watch("web");
+	struct health_verdict verdict;
+
+	(void)state;
+	watch.recover_within_ns = UINT64_MAX;
+	assert_true(health_feed(&watch, 1, &attached, UINT64_MAX - 1, &verdict));
+	assert_int_equal(health_next_change_ns(&watch, 1, &attached, S(100)), 0);
+	watch.recover_within_ns = 0;
+	assert_true(health_feed(&watch, 1, &attached, S(100), &verdict));
+	assert_false(health_feed(&watch, 1, &attached, S(100) + 1, &verdict));
+}
+
+static void long_names_are_cut(void **state)
+{
+	char name[1000];
+	struct health_watch watch = down_watch(name);
+	struct health_verdict verdict;
+
+	(void)state;
+	memset(name, 'x', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	assert_true(health_feed(&watch, 1, &attached, S(110), &verdict));
+	assert_int_equal(strlen(verdict.text), sizeof(verdict.text) - 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(feeds_without_critical_watches),
+		cmocka_unit_test(feeds_while_all_are_up),
+		cmocka_unit_test(starves_without_the_kernel_side),
+		cmocka_unit_test(follows_the_recovery_deadline),
+		cmocka_unit_test(next_change_is_exact),
+		cmocka_unit_test(buried_is_never_healthy),
+		cmocka_unit_test(absent_counts_from_the_start),
+		cmocka_unit_test(names_the_most_pressing),
+		cmocka_unit_test(an_endless_deadline_never_comes),
+		cmocka_unit_test(long_names_are_cut),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

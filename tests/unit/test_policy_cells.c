@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Every input in every state: one test each, made from the lists of core/policy.h. A cell that is missing
+ * in the table fails. */
+#include "tests/unit/test_policy.h"
+
+/* What an input does in a state. `means` says it in words; the rest is compared. */
+struct cell {
+	const char *means;
+	enum policy_state next;
+	enum policy_verdict verdict;
+	bool untouched; /* not a byte of the policy changes */
+	bool refused;
+	struct policy_action actions[POLICY_MAX_ACTIONS];
+	size_t count;
+};
+
+/* Deadlines of the table count from the moment of the input; 0 cancels. */
+#define SPAWN                                                                                      \
+	{                                                                                          \
+		.kind = ACTION_SPAWN                                                               \
+	}
+#define KILL(number)                                                                               \
+	{                                                                                          \
+		.kind = ACTION_KILL, .signal = (number)                                            \
+	}
+#define TIMER(after)                                                                               \
+	{                                                                                          \
+		.kind = ACTION_TIMER, .deadline_ns = (after)                                       \
+	}
+#define CANCEL TIMER(0)
+
+#define ACTIONS(...)                                                                               \
+	.actions = {__VA_ARGS__},                                                                  \
+	.count = sizeof((struct policy_action[]){__VA_ARGS__}) / sizeof(struct policy_action)
+
+#define MUTE(why)      .means = (why), .untouched = true
+#define REFUSED(why)   .means = (why), .untouched = true, .refused = true
+#define TO(state, why) .means = (why), .next = POLICY_##state
+
+/* The bench of each state is in prepare_*() below: 10 s kill_timeout, respawn in 200 ms. */
+static const struct cell cells[_POLICY_STATE_MAX][_POLICY_INPUT_MAX] =
+	{
+		[POLICY_UP] =
+			{
+				[INPUT_STARTED] = {TO(UP, "another life begins")},
+				[INPUT_MAIN_DIED] = {TO(WAITING, "waits for it to be gone"),
+						     VERDICT_RESPAWN},
+				[INPUT_MEMBER_DIED] = {MUTE("members = ignore")},
+				[INPUT_ALL_GONE] = {TO(UP, "its death will tell")},
+				[INPUT_TIMER] = {MUTE("none is set")},
+				[INPUT_SPAWNED] = {MUTE("nothing was spawned")},
+				[INPUT_SPAWN_FAILED] = {MUTE("nothing was spawned")},
+				[INPUT_STOP] = {TO(STOPPING, "stop it"),
+						ACTIONS(KILL(SIGTERM), TIMER(S(10)))},
+				[INPUT_START] = {MUTE("runs already")},
+				[INPUT_RESTART] = {TO(STOPPING, "stop it"),
+						   ACTIONS(KILL(SIGTERM), TIMER(S(10)))},
+				[INPUT_REVIVE] = {REFUSED("is not buried")},
+			},
+		[POLICY_WAITING] =
+			{
+				[INPUT_STARTED] = {TO(UP, "somebody was faster"), ACTIONS(CANCEL)},
+				[INPUT_MAIN_DIED] = {MUTE("has no main")},
+				[INPUT_MEMBER_DIED] = {MUTE("a straggler")},
+				[INPUT_ALL_GONE] = {MUTE("is known, and the back-off goes on")},
+				[INPUT_TIMER] = {TO(STARTING, "the back-off is over"),
+						 ACTIONS(SPAWN)},
+				[INPUT_SPAWNED] = {MUTE("nothing was spawned")},
+				[INPUT_SPAWN_FAILED] = {MUTE("nothing was spawned")},
+				[INPUT_STOP] = {TO(DOWN, "no respawn"), ACTIONS(CANCEL)},
+				[INPUT_START] = {TO(STARTING, "at once"), ACTIONS(CANCEL, SPAWN)},
+				[INPUT_RESTART] = {TO(STARTING, "at once"), ACTIONS(CANCEL, SPAWN)},
+				[INPUT_REVIVE] = {REFUSED("is not buried")},
+			},
+		[POLICY_STARTING] =
+			{
+				[INPUT_STARTED] = {TO(STARTING, "its own child, seen early")},
+				[INPUT_MAIN_DIED] = {TO(WAITING, "died young"), VERDICT_RESPAWN},
+				[INPUT_MEMBER_DIED] = {MUTE("a straggler")},
+				[INPUT_ALL_GONE] = {TO(STARTING, "the child will tell")},
+				[INPUT_TIMER] = {MUTE("none is set")},
+				[INPUT_SPAWNED] = {TO(UP, "runs")},
+				[INPUT_SPAWN_FAILED] = {TO(WAITING, "tries again"), VERDICT_RESPAWN,
+							ACTIONS(TIMER(MS(100)))},
+				[INPUT_STOP] = {TO(STOPPING, "stop it"),
+						ACTIONS(KILL(SIGTERM), TIMER(S(10)))},
+				[INPUT_START] = {MUTE("is starting already")},
+				[INPUT_RESTART] = {TO(STOPPING, "stop it"),
+						   ACTIONS(KILL(SIGTERM), TIMER(S(10)))},
+				[INPUT_REVIVE] = {REFUSED("is not buried")},
+			},
+		[POLICY_STOPPING] =
+			{
+				[INPUT_STARTED] = {TO(STOPPING, "whoever it is, the stop goes on")},
+				[INPUT_MAIN_DIED] = {MUTE("as it was told to")},
+				[INPUT_MEMBER_DIED] = {MUTE("as it was told to")},
+				[INPUT_ALL_GONE] = {TO(DOWN, "stopped"), ACTIONS(CANCEL)},
+				[INPUT_TIMER] = {TO(STOPPING, "harder"),
+						 ACTIONS(KILL(SIGKILL), TIMER(S(10)))},
+				[INPUT_SPAWNED] = {TO(STOPPING, "too late to live"),
+						   ACTIONS(KILL(SIGTERM))},
+				[INPUT_SPAWN_FAILED] = {TO(DOWN, "there was nothing to stop"),
+							ACTIONS(CANCEL)},
+				[INPUT_STOP] = {MUTE("is stopping already")},
+				[INPUT_START] = {TO(STOPPING, "and then start it")},
+				[INPUT_RESTART] = {TO(STOPPING, "and then start it")},
+				[INPUT_REVIVE] = {REFUSED("is not buried")},
+			},
+		[POLICY_ENDED] =
+			{
+				[INPUT_STARTED] = {TO(UP, "somebody started it")},
+				[INPUT_MAIN_DIED] = {MUTE("has no main")},
+				[INPUT_MEMBER_DIED] = {MUTE("a straggler")},
+				[INPUT_ALL_GONE] = {MUTE("is known")},
+				[INPUT_TIMER] = {MUTE("none is set")},
+				[INPUT_SPAWNED] = {MUTE("nothing was spawned")},
+				[INPUT_SPAWN_FAILED] = {MUTE("nothing was spawned")},
+				[INPUT_STOP] = {TO(DOWN, "stays away")},
+				[INPUT_START] = {TO(STARTING, "once more"), ACTIONS(SPAWN)},
+				[INPUT_RESTART] = {TO(STARTING, "once more"), ACTIONS(SPAWN)},
+				[INPUT_REVIVE] = {REFUSED("is not buried")},
+			},
+		[POLICY_BURIED] =
+			{
+				[INPUT_STARTED] = {TO(UP, "somebody started it")},
+				[INPUT_MAIN_DIED] = {MUTE("has no main")},
+				[INPUT_MEMBER_DIED] = {MUTE("a straggler")},
+				[INPUT_ALL_GONE] = {MUTE("is known")},
+				[INPUT_TIMER] = {MUTE("none is set")},
+				[INPUT_SPAWNED] = {MUTE("nothing was spawned")},
+				[INPUT_SPAWN_FAILED] = {MUTE("nothing was spawned")},
+				[INPUT_STOP] = {TO(DOWN, "stays away")},
+				[INPUT_START] = {TO(STARTING, "once more"), ACTIONS(SPAWN)},
+				[INPUT_RESTART] = {TO(STARTING, "once more"), ACTIONS(SPAWN)},
+				[INPUT_REVIVE] = {TO(STARTING, "once more"), ACTIONS(SPAWN)},
+			},
+		[POLICY_DOWN] =
+			{
+				[INPUT_STARTED] = {TO(UP, "somebody started it")},
+				[INPUT_MAIN_DIED] = {MUTE("has no main")},
+				[INPUT_MEMBER_DIED] = {MUTE("a straggler")},
+				[INPUT_ALL_GONE] = {MUTE("is known")},
+				[INPUT_TIMER] = {MUTE("none is set")},
+				[INPUT_SPAWNED] = {MUTE("nothing was spawned")},
+				[INPUT_SPAWN_FAILED] = {MUTE("nothing was spawned")},
+				[INPUT_STOP] = {MUTE("is down already")},
+				[INPUT_START] = {TO(STARTING, "starts"), ACTIONS(SPAWN)},
+				[INPUT_RESTART] = {TO(STARTING, "starts"), ACTIONS(SPAWN)},
+				[INPUT_REVIVE] = {REFUSED("is not buried")},
+			},
+};
+
+/* ---- how each state is reached: by inputs, as in life ---- */
+
+static void prepare_UP(struct bench *bench)
+{
+	bench_up(bench);
+}
+
+/* In the second back-off, 200 ms: the first respawn was at once. */
+static void prepare_WAITING(struct bench *bench)
+{
+	bench_up(bench);
+	fail_and_return(bench);
+	fail_once(bench);
+}
+
+static void prepare_STARTING(struct bench *bench)
+{
+	bench_init(bench);
+	give(bench, INPUT_START);
+}
+
+static void prepare_STOPPING(struct bench *bench)
+{
+	bench_up(bench);
+	give(bench, INPUT_STOP);
+}
+
+static void prepare_ENDED(struct bench *bench)
+{
+	bench_up(bench);
+	die(bench, EXITED(0));
+	give(bench, INPUT_ALL_GONE);
+}
+
+static void prepare_BURIED(struct bench *bench)
+{
+	bench_up(bench);
+	bench->config.min_uptime_ns = S(60);
+	die(bench, EXITED(1));
+	give(bench, INPUT_ALL_GONE);
+}
+
+static void prepare_DOWN(struct bench *bench)
+{
+	bench_init(bench);
+}
+
+#define PREPARE(name, word) [POLICY_##name] = prepare_##name,
+static void (*const prepare[])(struct bench *) = {POLICY_STATES(PREPARE)};
+
+/* ---- the test of one cell ---- */
+
+/* Where it stands in the table. */
+struct place {
+	enum policy_state state;
+	enum policy_input_kind input;
+};
+
+/* A failure with exit status 1 after 1 s; a spawn that failed for good. */
+static void give_cells_input(struct bench *bench, enum policy_input_kind kind)
+{
+	give_input(bench, &(struct policy_input){
+				  .kind = kind,
+				  .death = {.wait_status = EXITED(1), .lived_ns = S(1)},
+				  .error = EACCES,
+			  });
+}
+
+static void compare_actions(const struct bench *bench, const struct cell *cell)
+{
+	const struct policy_action *got = bench->out.actions;
+
+	assert_int_equal(bench->out.count, cell->count);
+	for (size_t i = 0; i < cell->count; i++) {
+		const struct policy_action *want = &cell->actions[i];
+
+		assert_int_equal(got[i].kind, want->kind);
+		assert_int_equal(got[i].signal, want->signal);
+		assert_int_equal(got[i].deadline_ns,
+				 want->deadline_ns ? bench->now + want->deadline_ns : 0);
+	}
+}
+
+static void test_cell(void **state)
+{
+	const struct place *place = *state;
+	const struct cell *cell = &cells[place->state][place->input];
+	struct policy before;
+	struct bench bench;
+
+	assert_non_null(cell->means);
+	prepare[place->state](&bench);
+	expect_state(&bench, place->state);
+	if (place->input == INPUT_TIMER && bench.policy.deadline_ns)
+		bench.now = bench.policy.deadline_ns;
+	else
+		pass(&bench, MS(1));
+	memcpy(&before, &bench.policy, sizeof(before));
+	give_cells_input(&bench, place->input);
+	expect_state(&bench, cell->untouched ? place->state : cell->next);
+	expect_verdict(&bench, cell->verdict);
+	assert_int_equal(bench.out.refused, cell->refused);
+	compare_actions(&bench, cell);
+	if (cell->untouched)
+		assert_memory_equal(&before, &bench.policy, sizeof(before));
+	bench_free(&bench);
+}
+
+/* ---- one test for each cell ---- */
+
+#define CELLS ((size_t)_POLICY_STATE_MAX * _POLICY_INPUT_MAX)
+
+#define STATE_NAME(name, word) #name,
+#define INPUT_NAME(name)       #name,
+static const char *const state_names[] = {POLICY_STATES(STATE_NAME)};
+static const char *const input_names[] = {POLICY_INPUTS(INPUT_NAME)};
+
+static struct place places[CELLS];
+static char names[CELLS][40];
+static struct CMUnitTest tests[CELLS];
+
+static void make_test(size_t i)
+{
+	places[i] = (struct place){(enum policy_state)(i / _POLICY_INPUT_MAX),
+				   (enum policy_input_kind)(i % _POLICY_INPUT_MAX)};
+	snprintf(names[i], sizeof(names[i]), "%s x %s", state_names[places[i].state],
+		 input_names[places[i].input]);
+	tests[i] = (struct CMUnitTest){
+		.name = names[i], .test_func = test_cell, .initial_state = &places[i]};
+}
+
+int main(void)
+{
+	for (size_t i = 0; i < CELLS; i++)
+		make_test(i);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
