@@ -1,0 +1,225 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Wrong configurations and command lines: refused with one line that says where and what was expected.
+# shellcheck disable=SC2034,SC2154 # variables of lib.bash; bats sets status and output
+
+load lib
+
+setup() {
+	obit_setup
+}
+
+teardown() {
+	obit_teardown
+}
+
+check() {
+	RC=0
+	timeout 20 "$OBITD" --check -c "$CONF" >"$T/out" 2>"$T/err" </dev/null || RC=$?
+}
+
+# refused LINE PATTERN CONFIGURATION: exit 1, one line on standard error that names FILE:LINE and has a
+# match of PATTERN, nothing on standard output.
+refused() {
+	printf '%b' "$3" >"$CONF"
+	check
+	if [ "$RC" = 1 ] && [ ! -s "$T/out" ] && [ "$(wc -l <"$T/err")" = 1 ] &&
+		grep -qF "$CONF:$1:" "$T/err" && grep -qiE "$2" "$T/err"; then
+		return 0
+	fi
+	echo "expected exit 1 and one line with $CONF:$1: and /$2/ for:"
+	printf '%b\n' "$3"
+	echo "exit $RC, said:"
+	cat "$T/out" "$T/err"
+	return 1
+}
+
+in_watch() {
+	refused "$1" "$2" "watch web {\n path = \"/usr/sbin/nginx\"\n $3\n}\n"
+}
+
+@test "a good configuration passes, and what is asked for is not done" {
+	printf 'watch web {\n path = "/usr/sbin/nginx"\n restart = on-failure\n}\n' >"$CONF"
+	check
+	[ "$RC" = 0 ]
+	[ ! -s "$T/err" ]
+	[ ! -e "$SOCKET" ]
+}
+
+@test "unknown keys are errors, with a suggestion" {
+	in_watch 3 "restart" 'restrat = no'
+	in_watch 3 "kill_timeout" 'kill_timout = 5s'
+	in_watch 3 "unknown|belong" 'frobnicate = yes'
+	refused 1 "log_level" 'loglevel = info\n'
+	refused 1 "watch|unknown" 'wotch web {\n path = "/x"\n}\n'
+}
+
+@test "wrong words" {
+	in_watch 3 "on-failure" 'restart = sometimes'
+	in_watch 3 "on-failure" 'restart = on-failur'
+	in_watch 3 "critical" 'critical = maybe'
+	in_watch 3 "instance" 'kill_mode = everything'
+	in_watch 3 "owner" 'owner = me'
+	refused 1 "log_level" 'log_level = loud\n'
+}
+
+@test "wrong numbers, durations, shares and signals" {
+	in_watch 3 "kill_timeout.*expected" 'kill_timeout = 10parsecs'
+	in_watch 3 "unit" 'kill_timeout = 10'
+	in_watch 3 "kill_timeout.*expected" 'kill_timeout = -1s'
+	in_watch 3 "backoff_max.*expected" 'backoff_max = 99999999999999999999h'
+	in_watch 3 "start_limit_burst.*expected" 'start_limit_burst = -1'
+	in_watch 3 "start_limit_burst.*expected" 'start_limit_burst = 1.5'
+	in_watch 3 "start_limit_burst.*expected" 'start_limit_burst = many'
+	in_watch 3 "backoff_jitter.*expected" 'backoff_jitter = 200%%'
+	in_watch 3 "backoff_factor.*expected" 'backoff_factor = 0.5'
+	in_watch 3 "backoff_factor.*expected" 'backoff_factor = nan'
+	in_watch 3 "kill_signal.*expected" 'kill_signal = SIGNOPE'
+	in_watch 3 "success_exit_status.*expected" 'success_exit_status = { 256 }'
+	in_watch 3 "success_exit_status.*expected" 'success_exit_status = { 5-3 }'
+	in_watch 3 "success_exit_status.*expected" 'success_exit_status = { 1, SIGNOPE }'
+	refused 1 "max_processes.*expected" 'max_processes = 0\n'
+}
+
+@test "wrong paths and globs" {
+	refused 2 "absolute" 'watch web {\n path = "nginx"\n}\n'
+	refused 2 "expected" 'watch web {\n path = ""\n}\n'
+	refused 2 "expected" 'watch web {\n path = "/usr/[a"\n}\n'
+	refused 2 "expected" 'watch web {\n path = "/usr/../bin/x"\n}\n'
+	refused 2 "expected" 'watch web {\n cgroup = "relative"\n}\n'
+	in_watch 3 "absolute" 'directory = "here"'
+	in_watch 3 "NAME=VALUE" 'env = { "no equal sign" }'
+	refused 2 "expected" "watch web {\n path = \"/$(printf '%05000d' 0)\"\n}\n"
+}
+
+@test "a watch of nothing, and two of one name" {
+	refused 1 "neither path nor cgroup" 'watch web {\n restart = no\n}\n'
+	refused 4 "already" 'watch web {\n path = "/x"\n}\nwatch web {\n path = "/y"\n}\n'
+	in_watch 3 "already|once" 'path = "/usr/sbin/other"'
+	refused 1 "name" 'watch "no good" {\n path = "/x"\n}\n'
+	refused 1 "name" 'watch {\n path = "/x"\n}\n'
+}
+
+@test "broken syntax" {
+	refused 1 "never closed.*expected" 'watch web {\n path = "/x"\n'
+	refused 2 "expected" 'watch web {\n path = "/x\n}\n'
+	refused 2 "expected" 'watch web {\n path\n}\n'
+	refused 2 "expected" 'watch web {\n path = \n}\n'
+	refused 1 "never closed.*expected" 'watch web {\n path = { "/x", \n}\n'
+	refused 3 "expected" 'watch web {\n path = "/x"\n/* never closed\n}\n'
+	refused 4 "expected|unexpected" 'watch web {\n path = "/x"\n}\n}\n'
+	in_watch 3 "expected" '= 5'
+}
+
+@test "what is no text at all: one line, exit 1" {
+	local seed
+	head -c 4096 /dev/urandom >"$CONF"
+	check
+	[ "$RC" = 1 ]
+	[ "$(wc -l <"$T/err")" = 1 ]
+	printf 'watch web {\n path = "/x"\0"\n}\n' >"$CONF"
+	check
+	[ "$RC" = 1 ]
+	[ "$(wc -l <"$T/err")" = 1 ]
+	printf '\033[31mwatch' >"$CONF"
+	check
+	[ "$RC" = 1 ]
+	refute grep -q $'\033' "$T/err"
+	head -c 3000000 /dev/zero | tr '\0' ' ' >"$CONF"
+	check
+	[ "$RC" = 1 ]
+	[ "$(wc -l <"$T/err")" = 1 ]
+}
+
+@test "every prefix of a good configuration is either good or refused with one line" {
+	local text i
+	text='watch web { path = "/usr/sbin/nginx" /* c */ success_exit_status = { 3, SIGHUP } }'
+	for ((i = 0; i <= ${#text}; i++)); do
+		printf '%s' "${text:0:i}" >"$CONF"
+		check
+		if [ "$RC" = 0 ]; then
+			[ ! -s "$T/err" ]
+		else
+			[ "$RC" = 1 ]
+			[ "$(wc -l <"$T/err")" = 1 ]
+		fi
+	done
+	[ "$RC" = 0 ]
+}
+
+@test "a configuration that is missing, a directory, or writable by others" {
+	rm -f "$CONF"
+	check
+	[ "$RC" = 1 ]
+	grep -qF "$CONF" "$T/err"
+	[ "$(wc -l <"$T/err")" = 1 ]
+	mkdir "$CONF"
+	check
+	[ "$RC" = 1 ]
+	[ "$(wc -l <"$T/err")" = 1 ]
+	rmdir "$CONF"
+	printf 'watch web {\n path = "/usr/sbin/nginx"\n}\n' >"$CONF"
+	chmod 0666 "$CONF"
+	check
+	[ "$RC" = 1 ]
+	[ "$(wc -l <"$T/err")" = 1 ]
+	grep -qF "$CONF" "$T/err"
+}
+
+@test "an include: its errors are told by its own name, and a ring of includes ends" {
+	local included=$T/more.conf
+	printf 'include = { "%s" }\n' "$included" >"$CONF"
+	printf 'watch web {\n path = "relative"\n}\n' >"$included"
+	check
+	[ "$RC" = 1 ]
+	grep -qF "$included:2:" "$T/err"
+	printf 'include = { "%s" }\n' "$CONF" >"$included"
+	check
+	[ "$RC" = 1 ]
+	[ "$(wc -l <"$T/err")" = 1 ]
+}
+
+@test "obitd does not start with a bad configuration" {
+	printf 'watch web {\n path = "relative"\n}\n' >"$CONF"
+	RC=0
+	timeout 20 "$OBITD" -c "$CONF" --socket "$SOCKET" --pin-dir "$PIN_DIR" >"$T/out" 2>"$T/err" \
+		</dev/null || RC=$?
+	[ "$RC" = 1 ]
+	grep -qF "$CONF:2:" "$T/err"
+	[ ! -e "$PIN_DIR" ]
+	[ ! -e "$SOCKET" ]
+}
+
+# usage PROGRAM WORD...: exit 2, something on standard error, nothing on standard output.
+usage() {
+	RC=0
+	timeout 20 "$@" >"$T/out" 2>"$T/err" </dev/null || RC=$?
+	if [ "$RC" != 2 ] || [ ! -s "$T/err" ] || [ -s "$T/out" ]; then
+		echo "$*: exit $RC"
+		cat "$T/out" "$T/err"
+		return 1
+	fi
+}
+
+@test "wrong command lines exit 2" {
+	usage "$OBITD" --no-such-option
+	usage "$OBITD" -c
+	usage "$OBITD" --check=yes
+	usage "$OBIT" no-such-command
+	usage "$OBIT" --no-such-option
+	usage "$OBIT" why
+	usage "$OBIT" stop
+	usage "$OBIT" ls too many words
+	usage "$OBIT" tail -n x
+	usage "$OBIT" --socket
+}
+
+@test "--help and --version go to standard output and exit 0" {
+	local program
+	for program in "$OBITD" "$OBIT"; do
+		"$program" --help >"$T/out" 2>"$T/err"
+		[ -s "$T/out" ]
+		[ ! -s "$T/err" ]
+		"$program" --version | grep -qE '^obitd? [0-9]+\.[0-9]+'
+	done
+}

@@ -1,0 +1,165 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# shellcheck disable=SC2016,SC2154 # inner shells expand; bats sets stderr, stderr_lines
+# obit without a daemon: usage, exit statuses, and one clear line for every failure.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	OBIT=${OBIT:-${BUILD:-build}/obit}
+	NO_SOCKET="$BATS_TEST_TMPDIR/obit.sock" # no socket is there
+}
+
+# obit_run STATUS ARGUMENT...: output in $output, errors in $stderr; the status must be as given.
+obit_run() {
+	local expected=$1
+	shift
+	run --separate-stderr -"$expected" "$OBIT" --socket "$NO_SOCKET" "$@"
+}
+
+# The failure is one line on standard error that starts with the program's name; nothing else.
+one_line_error() {
+	[ "${#stderr_lines[@]}" -eq 1 ]
+	[[ "${stderr_lines[0]}" == "obit: "* ]]
+	[ -z "$output" ]
+}
+
+@test "every command that needs the daemon says in one line that none answers, exit 5" {
+	local command
+	for command in "" ls "why web" tail "show web" "status web" "stop web" "start web" \
+		"restart web" "revive web" reload stats; do
+		# shellcheck disable=SC2086 # the words are meant to be split
+		obit_run 5 $command
+		one_line_error
+		[ "$stderr" = "obit: no daemon answers on $NO_SOCKET (is obitd running?)" ]
+	done
+}
+
+@test "with --json the error is still text on standard error" {
+	obit_run 5 ls --json
+	one_line_error
+}
+
+@test "a socket that nobody listens on is no daemon either, exit 5" {
+	python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$NO_SOCKET"
+	[ -S "$NO_SOCKET" ]
+	obit_run 5 ls
+	one_line_error
+}
+
+@test "a socket that may not be asked says who may, exit 1" {
+	[ "$(id -u)" -eq 0 ] || skip "needs root to become somebody else"
+	command -v setpriv >/dev/null || skip "needs setpriv"
+	local dir=$BATS_TEST_TMPDIR/closed
+	mkdir -m 0700 "$dir"
+	cp "$OBIT" "$BATS_RUN_TMPDIR/obit-for-all"
+	chmod 0755 "$BATS_RUN_TMPDIR/obit-for-all"
+	exec 9<"$BATS_RUN_TMPDIR/obit-for-all" # the directories above may be closed to others
+	run --separate-stderr -1 setpriv --reuid=65534 --regid=65534 --clear-groups \
+		/proc/self/fd/9 --socket "$dir/obit.sock" ls
+	exec 9<&-
+	one_line_error
+	[[ "$stderr" == *"permission denied (root and the group obit may ask the daemon)" ]]
+}
+
+@test "a path that no socket can have is a usage error" {
+	run --separate-stderr -2 "$OBIT" --socket "/$(printf 'x%.0s' {1..120})" ls
+	one_line_error
+}
+
+@test "an unknown command suggests the nearest, exit 2" {
+	obit_run 2 sotp web
+	one_line_error
+	[[ "$stderr" == *"did you mean stop?" ]]
+}
+
+@test "an unknown option suggests the nearest, exit 2" {
+	obit_run 2 ls --jsom
+	one_line_error
+	[[ "$stderr" == *"did you mean --json?" ]]
+}
+
+@test "missing and superfluous arguments are usage errors" {
+	local line
+	for line in why show status stop start restart revive "ls web" "why a b" "why web -n" \
+		"why web -n x" "stop web --wait never" "ls -n 3" "help nothing-like-it"; do
+		# shellcheck disable=SC2086 # the words are meant to be split
+		obit_run 2 $line
+		one_line_error
+	done
+}
+
+@test "control characters in an argument do not reach the terminal" {
+	obit_run 2 $'\e[2Jls'
+	one_line_error
+	[[ "$stderr" != *$'\e'* ]]
+	[[ "$stderr" == *'\x1b[2Jls'* ]]
+}
+
+@test "obit version knows its own version and says that no daemon answers" {
+	obit_run 0 version
+	[[ "${lines[0]}" =~ ^obit\ [0-9]+\.[0-9]+\.[0-9]+$ ]]
+	[[ "${lines[1]}" == "obitd: no daemon answers on $NO_SOCKET"* ]]
+	[ -z "$stderr" ]
+}
+
+@test "obit version --json is one value" {
+	obit_run 0 version --json
+	python3 -c 'import json, sys
+v = json.loads(sys.argv[1])
+assert v["version"] and v["daemon"] is None, v' "$output"
+}
+
+@test "obit --version is one line" {
+	obit_run 0 --version
+	[ "${#lines[@]}" -eq 1 ]
+	[[ "$output" == "obit "* ]]
+}
+
+@test "help lists every command, and each has a page" {
+	obit_run 0 help
+	local all=$output command
+	for command in ls why tail show status stop start restart revive reload stats version help; do
+		[[ "$all" == *$'\n'"  $command "* ]]
+		obit_run 0 help "$command"
+		[[ "${lines[0]}" == "Usage: obit $command"* ]]
+		local page=$output
+		obit_run 0 "$command" --help
+		[ "$output" = "$page" ]
+	done
+}
+
+# on_terminal COMMAND...: runs it with a pseudo-terminal as its standard output.
+on_terminal() {
+	run script -qec "$*" /dev/null
+}
+
+@test "colours on a terminal only, and neither with NO_COLOR, --no-color nor TERM=dumb" {
+	command -v script >/dev/null || skip "needs script(1)"
+	local plain
+	on_terminal "env -u NO_COLOR TERM=xterm $OBIT --socket $NO_SOCKET version"
+	[[ "$output" == *$'\e[33m'* ]]
+	obit_run 0 version
+	[[ "$output" != *$'\e'* ]]
+	for plain in "NO_COLOR=1 TERM=xterm $OBIT" "TERM=dumb $OBIT" "TERM=xterm $OBIT --no-color"; do
+		on_terminal "env $plain --socket $NO_SOCKET version"
+		[[ "$output" == *"no daemon answers"* ]]
+		[[ "$output" != *$'\e'* ]]
+	done
+}
+
+@test "output that is lost is not success" {
+	[ -c /dev/full ] || skip "no /dev/full"
+	run --separate-stderr -1 bash -c '"$1" help >/dev/full' _ "$OBIT"
+	one_line_error
+	run --separate-stderr -1 bash -c '"$1" help >&-' _ "$OBIT"
+	one_line_error
+}
+
+@test "a reader that leaves early ends obit quietly" {
+	run --separate-stderr bash -c 'set -o pipefail
+		trap "" PIPE
+		for i in {1..200}; do "$1" help; done | head -n 1' _ "$OBIT"
+	[ -z "$stderr" ]
+	[ "${#lines[@]}" -eq 1 ]
+}

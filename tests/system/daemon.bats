@@ -1,0 +1,440 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# The daemon itself: starting, stopping, reloading, being killed, being asked nonsense, and idling.
+# shellcheck disable=SC2034,SC2030,SC2031 # variables of lib.bash; each test is a process of its own
+
+load lib
+
+setup() {
+	obit_setup
+}
+
+teardown() {
+	obit_teardown
+}
+
+# Another obitd, to its end; sets RC and the file $T/second.
+run_obitd() {
+	RC=0
+	timeout 20 "$OBITD" "$@" >"$T/second" 2>&1 </dev/null 3>&- || RC=$?
+}
+
+# One sentence, no more: a person reads it in a log.
+said_one_line() {
+	[ "$(wc -l <"$T/second")" = 1 ] || {
+		cat "$T/second"
+		return 1
+	}
+}
+
+knock() {
+	timeout 20 "$VICTIMS/knock" "$SOCKET"
+}
+
+reload_with() {
+	printf '%s\n' "$1" >"$CONF"
+	obit reload
+}
+
+watches() {
+	obit ls --json | jq -r 'map(.name) | sort | join(" ")'
+}
+
+watches_are() {
+	[ "$(watches)" = "$1" ]
+}
+
+context_switches() {
+	awk '/^voluntary_ctxt_switches/ { sum += $2 } END { print sum }' "/proc/$OBITD_PID/task/"*/status
+}
+
+# ---- stopping ----
+
+@test "SIGTERM stops it cleanly: exit 0, no socket, no pins, and the service lives on" {
+	start_obitd "$(watch_text web "$T/service")"
+	start_watched_service web
+	[ -e "$PIN_DIR" ]
+	local pid
+	pid=$(service_pid)
+	stop_obitd
+	[ ! -e "$PIN_DIR" ]
+	[ ! -e "$SOCKET" ]
+	is_alive "$pid"
+	[ "$(event_count start)" = 1 ]
+}
+
+@test "SIGINT stops it too" {
+	start_obitd "$(watch_text web "$T/service")"
+	local pid=$OBITD_PID
+	kill -INT "$pid"
+	retry_until 15 is_dead "$pid"
+	OBITD_PID=
+	wait "$pid"
+	[ ! -e "$PIN_DIR" ]
+}
+
+@test "without --ephemeral the pins stay, and the next daemon takes over what it finds" {
+	OBITD_OPTIONS=()
+	start_obitd "$(watch_text web "$T/service")"
+	start_watched_service web "an argument"
+	local pid
+	pid=$(service_pid)
+	stop_obitd
+	[ -e "$PIN_DIR" ]
+	launch_obitd
+	retry_until 5 state_is web up
+	main_pid_is web "$pid"
+	kill -KILL "$pid"
+	wait_events up 2
+	expect_same_start 1 2
+	OBITD_OPTIONS=(--ephemeral)
+	stop_obitd
+	launch_obitd
+	stop_obitd
+	[ ! -e "$PIN_DIR" ]
+}
+
+@test "a death while the daemon is dead is told by the next one, once, with its status, and starts nothing" {
+	OBITD_OPTIONS=()
+	start_obitd "$(watch_text web "$T/service")"
+	start_watched_service web
+	local pid
+	pid=$(service_pid)
+	kill_obitd
+	kill -KILL "$pid"
+	retry_until 5 is_dead "$pid"
+	launch_obitd
+	retry_until 5 deaths_are web 1
+	[ "$(last_death "$pid" .wait_status)" = 9 ]
+	[ "$(last_death "$pid" .action)" = report ]
+	kill_obitd
+	launch_obitd
+	deaths_are web 0
+	# what is started by hand afterwards is watched as ever
+	start_watched_service web
+	kill -KILL "$(service_pid)"
+	wait_events up 3
+	[ "$(event_count start)" = 3 ]
+}
+
+# ---- starting ----
+
+@test "a second daemon on the same socket and pins is refused with one line, and disturbs nothing" {
+	start_obitd "$(watch_text web "$T/service")"
+	start_watched_service web
+	run_obitd -c "$CONF" --socket "$SOCKET" --pin-dir "$PIN_DIR"
+	[ "$RC" = 1 ]
+	said_one_line
+	run_obitd -c "$CONF" --socket "$T/other.sock" --pin-dir "$PIN_DIR"
+	[ "$RC" = 1 ]
+	said_one_line
+	run_obitd -c "$CONF" --socket "$SOCKET" --pin-dir "$PIN_DIR-other" --ephemeral
+	[ "$RC" = 1 ]
+	said_one_line
+	[ ! -e "$PIN_DIR-other" ]
+	kill -KILL "$(service_pid)"
+	wait_events up 2
+}
+
+@test "what a killed daemon left behind does not keep the next one from starting" {
+	start_obitd "$(watch_text web "$T/service")"
+	kill_obitd
+	[ -e "$SOCKET" ]
+	[ -e "$PIN_DIR" ]
+	launch_obitd
+	stop_obitd
+	[ ! -e "$PIN_DIR" ]
+}
+
+@test "anybody but root is refused with one line" {
+	install -m 0755 "$OBITD" "$T/obitd"
+	watch_text web "$T/service" >"$CONF"
+	RC=0
+	setpriv --reuid 65534 --regid 65534 --clear-groups "$T/obitd" -c "$CONF" --socket "$SOCKET" \
+		--pin-dir "$PIN_DIR" >"$T/second" 2>&1 </dev/null || RC=$?
+	[ "$RC" = 1 ]
+	said_one_line
+	[ ! -e "$PIN_DIR" ]
+}
+
+@test "outside the host's pid namespace it refuses to run" {
+	watch_text web "$T/service" >"$CONF"
+	RC=0
+	timeout 20 unshare --pid --fork --mount-proc "$OBITD" -c "$CONF" --socket "$SOCKET" \
+		--pin-dir "$PIN_DIR" >"$T/second" 2>&1 </dev/null || RC=$?
+	[ "$RC" = 1 ]
+	said_one_line
+	[ ! -e "$PIN_DIR" ]
+}
+
+@test "a pin directory that is on no bpf file system is refused with one line" {
+	watch_text web "$T/service" >"$CONF"
+	run_obitd -c "$CONF" --socket "$SOCKET" --pin-dir "$T/pins"
+	[ "$RC" = 1 ]
+	said_one_line
+}
+
+@test "a kernel without type information is refused with one line that names what it lacks" {
+	watch_text web "$T/service" >"$CONF"
+	run_obitd -c "$CONF" --socket "$SOCKET" --pin-dir "$PIN_DIR" --btf "$T/none"
+	[ "$RC" = 1 ]
+	said_one_line
+	grep -q CONFIG_DEBUG_INFO_BTF "$T/second"
+	[ ! -e "$PIN_DIR" ]
+	: >"$T/empty"
+	run_obitd -c "$CONF" --socket "$SOCKET" --pin-dir "$PIN_DIR" --btf "$T/empty"
+	[ "$RC" = 1 ]
+	said_one_line
+	[ ! -e "$PIN_DIR" ]
+}
+
+@test "a kernel without a hook is refused with one line that names the hook" {
+	watch_text web "$T/service" >"$CONF"
+	# the type information of an object file stands for a kernel that has no tracepoints
+	run_obitd -c "$CONF" --socket "$SOCKET" --pin-dir "$PIN_DIR" --btf "$BUILD/bpf/obit.bpf.o"
+	[ "$RC" = 1 ]
+	said_one_line
+	grep -q sched_process "$T/second"
+	[ ! -e "$PIN_DIR" ]
+}
+
+@test "a spawner that is killed is replaced, and what dies afterwards is brought back" {
+	start_obitd "$(watch_text web "$T/service")"
+	start_watched_service web
+	local spawner
+	spawner=$(pgrep -P "$OBITD_PID" -x obitd-spawner)
+	kill -KILL "$spawner"
+	retry_until 5 is_dead "$spawner"
+	retry_until 5 pgrep -P "$OBITD_PID" -x obitd-spawner
+	kill -KILL "$(service_pid)"
+	wait_events up 2
+	retry_until 5 main_pid_is web "$(service_pid)"
+}
+
+# ---- reloading ----
+
+@test "reload adds and removes watches, and keeps what is unchanged" {
+	copy_victim victim
+	start_obitd "$(watch_text web "$T/service"; watch_text old "$T/old" "restart = no")"
+	start_watched_service web
+	watches_are "old web"
+	local pid
+	pid=$(service_pid)
+	reload_with "$(watch_text web "$T/service"; watch_text new "$T/victim" "restart = no")"
+	watches_are "new web"
+	main_pid_is web "$pid"
+	"$T/victim" exit 5 || true
+	retry_until 5 deaths_are new 1
+	kill -KILL "$pid"
+	wait_events up 2
+	reload_with "$(watch_text new "$T/victim" "restart = no")"
+	watches_are new
+	kill -KILL "$(service_pid)"
+	# told after that death, so it would be known by then
+	"$T/victim" exit 5 || true
+	retry_until 5 deaths_are new 2
+	[ "$(event_count start)" = 2 ]
+}
+
+@test "reload finds what a new watch means and runs already" {
+	start_obitd "$(watch_text other "$T/other")"
+	start_service
+	wait_events up 1
+	reload_with "$(watch_text other "$T/other"; watch_text web "$T/service")"
+	retry_until 5 state_is web up
+	kill -KILL "$(service_pid)"
+	wait_events up 2
+	expect_same_start 1 2
+}
+
+@test "a changed policy holds from the reload on" {
+	start_obitd "$(watch_text web "$T/service")"
+	start_watched_service web
+	kill -KILL "$(service_pid)"
+	wait_events up 2
+	retry_until 5 restarts_are web 1
+	reload_with "$(watch_text web "$T/service" "restart = no")"
+	restarts_are web 1
+	kill -KILL "$(service_pid)"
+	retry_until 5 deaths_are web 2
+	[[ "$(last_death web .action_detail)" == *"restart = no"* ]]
+	[ "$(event_count start)" = 2 ]
+}
+
+@test "a reload with an error changes nothing, and says file and line" {
+	start_obitd "$(watch_text web "$T/service")"
+	start_watched_service web
+	printf 'watch web {\n\tpath = "%s"\n\trestart = perhaps\n}\n' "$T/service" >"$CONF"
+	run obit reload
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"$CONF:3"* ]]
+	watches_are web
+	kill -HUP "$OBITD_PID"
+	retry_until 5 log_has "$CONF:3"
+	watches_are web
+	kill -KILL "$(service_pid)"
+	wait_events up 2
+}
+
+@test "SIGHUP reloads" {
+	start_obitd "$(watch_text web "$T/service")"
+	watch_text more "$T/more" >>"$CONF"
+	kill -HUP "$OBITD_PID"
+	retry_until 5 watches_are "more web"
+}
+
+@test "SIGUSR1 logs the state" {
+	start_obitd "$(watch_text web "$T/service")"
+	start_watched_service web
+	: >"$T/obitd.log"
+	kill -USR1 "$OBITD_PID"
+	retry_until 5 log_has "web.*up"
+}
+
+# ---- the control socket ----
+
+@test "nonsense on the control socket is answered or dropped, and harms nobody" {
+	start_obitd "$(watch_text web "$T/service")"
+	start_watched_service web
+	printf 'hello\n' | knock >"$T/reply"
+	jq -e '.ok == false and (.error | length) > 0' "$T/reply"
+	printf '{"command":"no such"}\n' | knock >"$T/reply"
+	jq -e '.ok == false' "$T/reply"
+	printf '{"command":17}\n[]\n"x"\nnull\n{}\n' | knock >/dev/null
+	printf '{"command":"why","name":{"a":1},"count":"x"}\n' | knock >/dev/null
+	printf '{"command":"why","name":"web","count":-1}\n' | knock >/dev/null
+	printf '{"command":"tail","count":99999999999999999999}\n' | knock >/dev/null
+	printf '{"command":"ls"' | knock >/dev/null
+	printf '\xff\xfe{"command":"\xc3\x28"}\n' | knock >/dev/null
+	printf '%0100000d' 0 | tr 0 '[' | knock >/dev/null
+	head -c 1000000 /dev/zero | knock >/dev/null
+	head -c 1000000 /dev/urandom | knock >/dev/null
+	yes '{"command":"ls"}' | head -n 2000 | knock >/dev/null
+	is_alive "$OBITD_PID"
+	state_is web up
+	kill -KILL "$(service_pid)"
+	wait_events up 2
+}
+
+@test "clients that connect and say nothing do not keep others out for ever, nor stop a respawn" {
+	start_obitd "$(watch_text web "$T/service")"
+	start_watched_service web
+	mkfifo "$T/opened"
+	"$VICTIMS/knock" "$SOCKET" 500 >"$T/opened" 3>&- &
+	STARTED+=($!)
+	local line
+	read -r line <"$T/opened"
+	[[ "$line" == "open "* ]]
+	kill -KILL "$(service_pid)"
+	wait_events up 2
+	kill -KILL "${STARTED[-1]}"
+	retry_until 10 state_is web up
+}
+
+@test "a follower that never reads is dropped rather than waited for" {
+	copy_victim victim
+	start_obitd "$(watch_text v "$T/victim" "restart = no")"
+	mkfifo "$T/stuck"
+	exec 8<>"$T/stuck"
+	"$OBIT" --socket "$SOCKET" tail --json >"$T/stuck" 2>/dev/null 3>&- &
+	local follower=$! i
+	STARTED+=("$follower")
+	for i in {1..10}; do
+		"$T/victim" exit 1 || true
+	done
+	kill -STOP "$follower"
+	for i in {1..1000}; do
+		"$T/victim" exit 1 || true
+	done
+	retry_until 20 deaths_are v 1010
+	exec 8>&-
+	kill -KILL "$follower"
+}
+
+@test "only root may act; others are told so" {
+	start_obitd "$(watch_text web "$T/service")"
+	start_watched_service web
+	install -m 0755 "$OBIT" "$T/obit"
+	local command
+	for command in "stop web" "restart web" reload; do
+		RC=0
+		# shellcheck disable=SC2086 # words
+		setpriv --reuid 65534 --regid 65534 --clear-groups "$T/obit" --socket "$SOCKET" $command \
+			>"$T/second" 2>&1 || RC=$?
+		[ "$RC" -ne 0 ]
+		[ -s "$T/second" ]
+	done
+	main_pid_is web "$(service_pid)"
+	[ "$(event_count start)" = 1 ]
+}
+
+@test "without a daemon the client says so and exits 5" {
+	RC=0
+	"$OBIT" --socket "$SOCKET" ls >"$T/second" 2>&1 || RC=$?
+	[ "$RC" = 5 ]
+	said_one_line
+}
+
+@test "an unknown watch: exit 4 and a suggestion; a watch that has not died: exit 1" {
+	start_obitd "$(watch_text web "$T/service")"
+	run obit status wbe
+	[ "$status" -eq 4 ]
+	run obit why webb
+	[ "$status" -eq 4 ]
+	[[ "$output" == *"did you mean"*web* ]]
+	run obit why web
+	[ "$status" -eq 1 ]
+	run obit nosuchcommand
+	[ "$status" -eq 2 ]
+	run obit why
+	[ "$status" -eq 2 ]
+}
+
+# ---- cost ----
+
+@test "idle means idle: no wake-up in three seconds, whatever the rest of the host does" {
+	start_obitd "$(watch_text web "$T/service"; watch_text jobs "$T/jobs/**")"
+	start_watched_service web
+	local before after end i
+	# it may still have things to finish: wait for one quiet second first
+	retry_until 20 quiet_for_a_second
+	before=$(context_switches)
+	end=$((${EPOCHREALTIME/./} + 3000000))
+	for ((i = 0; ${EPOCHREALTIME/./} < end; i++)); do
+		/bin/true
+	done
+	after=$(context_switches)
+	echo "$i processes came and went; context switches: $before, then $after"
+	[ "$i" -gt 100 ]
+	[ "$after" = "$before" ]
+}
+
+quiet_for_a_second() {
+	local before
+
+	before=$(context_switches)
+	sleep 1
+	[ "$(context_switches)" = "$before" ]
+}
+
+@test "many deaths leave neither descriptors nor memory behind" {
+	copy_victim victim
+	start_obitd "$(watch_text v "$T/victim" "restart = no")"
+	local i before_fds before_rss
+	for i in {1..500}; do
+		"$T/victim" exit 1 || true
+	done
+	retry_until 20 deaths_are v 500
+	before_fds=$(find "/proc/$OBITD_PID/fd" -type l | wc -l)
+	before_rss=$(awk '/^VmRSS/ { print $2 }' "/proc/$OBITD_PID/status")
+	for i in {1..2000}; do
+		"$T/victim" exit 1 || true
+	done
+	retry_until 20 deaths_are v 2500
+	[ "$(find "/proc/$OBITD_PID/fd" -type l | wc -l)" -le "$before_fds" ]
+	# the address sanitizer keeps what was freed for a while
+	if ! grep -q __asan_init "$OBITD"; then
+		[ "$(awk '/^VmRSS/ { print $2 }' "/proc/$OBITD_PID/status")" -le $((before_rss + 1024)) ]
+	fi
+	[ "$(obit stats --json | jq '[.losses[]] | add')" = 0 ]
+}

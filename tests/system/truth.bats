@@ -1,0 +1,171 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# The wait status that obit tells is the one that the parent was given: for every death, once.
+# shellcheck disable=SC2034 # variables of lib.bash
+
+load lib
+
+setup() {
+	obit_setup
+	copy_victim victim
+	copy_victim truth
+}
+
+teardown() {
+	obit_teardown
+}
+
+# Follows the obituaries into $T/tail from now on.
+follow() {
+	"$OBIT" --socket "$SOCKET" tail -n 0 --json >"$T/tail" 2>"$T/tail.err" </dev/null 3>&- &
+	STARTED+=($!)
+	TAIL_PID=$!
+	sentinel 1
+}
+
+# Dies with a known status and waits until the follower has heard of it: then it has heard of all deaths
+# before that one, too.
+sentinel() {
+	local try pid
+
+	for try in {1..50}; do
+		"$T/victim" exit 77 &
+		pid=$!
+		wait "$pid" || true
+		if retry_until 1 grep -q "\"pid\": *$pid\\b" "$T/tail" >/dev/null; then
+			return 0
+		fi
+		# only the very first may be missed, while the follower is still connecting
+		[ "$1" = 1 ] || break
+	done
+	echo "the obituary of the sentinel did not arrive (try $try)"
+	cat "$T/tail.err"
+	return 1
+}
+
+# "PID STATUS" of all that was told, the sentinels (exit 77, which is 19712) taken out, sorted.
+told() {
+	jq -r 'select(.wait_status != 19712) | "\(.pid) \(.wait_status)"' "$T/tail" | sort
+}
+
+# compare REAL: every line of REAL (of truth) has one obituary with that status, and no other has any.
+compare() {
+	grep -vE '^[0-9]+ 19712 exit 77$' "$1" | cut -d' ' -f1,2 | sort >"$T/real"
+	told >"$T/told"
+	[ -s "$T/real" ]
+	diff "$T/real" "$T/told" >"$T/diff" || {
+		echo "< as the parent was told, > as obit tells (PID STATUS):"
+		head -n 40 "$T/diff"
+		return 1
+	}
+}
+
+# A victim that did not die as asked would make the comparison worth nothing.
+victims_died_as_asked() {
+	refute grep -E '^[0-9]+ (32000|32256) ' <(grep -vE ' exit 12[56]$' "$1")
+}
+
+@test "every exit code, every signal, every thread shape: the wait status, once per process" {
+	start_obitd "$(watch_text victims "$T/victim" "restart = no" "uid = any")"
+	follow
+	"$T/truth" --races 300 "$T/victim" >"$T/deaths"
+	[ "$(wc -l <"$T/deaths")" -gt 700 ]
+	victims_died_as_asked "$T/deaths"
+	sentinel 2
+	is_alive "$TAIL_PID"
+	compare "$T/deaths"
+}
+
+@test "how, exit_status, signal and core_dumped agree with the wait status" {
+	start_obitd "$(watch_text victims "$T/victim" "restart = no" "uid = any")"
+	follow
+	"$T/truth" --races 0 "$T/victim" >"$T/deaths"
+	sentinel 2
+	jq -e -s 'length > 400 and all(
+		if .wait_status % 128 == 0 then
+			.how == "exited" and .exit_status == (.wait_status / 256 | floor)
+			and (.signal // null) == null and .core_dumped == false
+		elif .wait_status >= 128 then
+			.how == "dumped" and .core_dumped and (.signal | type) == "string"
+			and (has("exit_status") | not)
+		else
+			.how == "killed" and (.core_dumped | not) and (.signal | type) == "string"
+			and (has("exit_status") | not)
+		end)' "$T/tail"
+}
+
+@test "the signal is called by its name" {
+	start_obitd "$(watch_text victims "$T/victim" "restart = no" "uid = any")"
+	local name number pid
+	while read -r name number; do
+		"$T/victim" signal "$number" 2>/dev/null &
+		pid=$!
+		wait "$pid" 2>/dev/null || true
+		retry_until 5 has_died "$pid"
+		[ "$(last_death "$pid" .signal)" = "$name" ] || {
+			echo "signal $number is told as $(last_death "$pid" .signal), not $name"
+			return 1
+		}
+	done <<-END
+		SIGHUP 1
+		SIGKILL 9
+		SIGUSR1 10
+		SIGSEGV 11
+		SIGTERM 15
+		SIGSYS 31
+		SIGRTMIN 34
+		SIGRTMIN+7 41
+	END
+}
+
+@test "obit why PID tells the status of each thread shape" {
+	start_obitd "$(watch_text victims "$T/victim" "restart = no" "uid = any")"
+	local mode status pid
+	while read -r mode status; do
+		"$T/victim" "$mode" &
+		pid=$!
+		wait "$pid" 2>/dev/null || true
+		retry_until 5 has_died "$pid"
+		[ "$(last_death "$pid" .wait_status)" = "$status" ] || {
+			echo "$mode: $(last_death "$pid" .wait_status), not $status"
+			return 1
+		}
+	done <<-END
+		leader-group 768
+		thread-group 1792
+		leader-then-thread 1792
+		leader-then-group 1792
+		thread-exec 2304
+		thread-segv 11
+		leader-then-segv 11
+	END
+}
+
+# burst: 400 deaths, each with its status, while the daemon does not run; "PID STATUS" into $T/deaths.
+burst() {
+	local i pid
+
+	kill -STOP "$OBITD_PID"
+	for i in {1..400}; do
+		"$T/victim" exit $((i % 77)) &
+		pid=$!
+		wait "$pid" || true
+		echo "$pid $((i % 77 * 256))" >>"$T/deaths"
+	done
+	kill -CONT "$OBITD_PID"
+}
+
+@test "a burst of deaths while nobody reads: every one is told afterwards, with its status" {
+	start_obitd "$(watch_text victims "$T/victim" "restart = no" "uid = any")"
+	follow
+	burst
+	sentinel 2
+	compare "$T/deaths"
+}
+
+@test "a burst of deaths while nobody reads: every one counts for its watch, and none was untracked" {
+	start_obitd "$(watch_text victims "$T/victim" "restart = no" "uid = any")"
+	burst
+	retry_until 20 deaths_are victims 400
+	[ "$(obit stats --json | jq .losses.untracked)" = 0 ]
+}
