@@ -11,7 +11,7 @@ VICTIMS=${VICTIMS:-$BUILD/tests/victims}
 obit_setup() {
 	[ "$(id -u)" -eq 0 ] || skip "needs root"
 	[ -e /sys/kernel/btf/vmlinux ] || skip "this kernel has no BTF"
-	[ "$(stat -f -c %T /sys/fs/bpf 2>/dev/null)" = bpf_fs ] || skip "/sys/fs/bpf is not mounted"
+	mount_bpffs
 	T=$(mktemp -d /tmp/obit-sys.XXXXXX)
 	chmod 0755 "$T"
 	PIN_DIR=/sys/fs/bpf/obit-test-$$-$BATS_TEST_NUMBER
@@ -24,6 +24,11 @@ obit_setup() {
 	SERVICE_CWD=$T
 	MADE_CGROUPS=()
 	STARTED=()
+}
+
+# As obitd does, and as every init system does: it stays mounted.
+mount_bpffs() {
+	[ "$(stat -f -c %T /sys/fs/bpf)" = bpf_fs ] || mount -t bpf -o mode=0700 bpf /sys/fs/bpf
 }
 
 # Ends what the test started, and nothing else; fails where something would stay behind.
