@@ -31,42 +31,48 @@ static __always_inline void begin_text(struct scratch *s, __u32 kind)
 	s->text.pad = 0;
 }
 
-static __noinline void send_walked(struct scratch *s, __u32 kind)
+VERIFIED_ONCE int send_walked(__u32 slot, __u32 kind)
 {
-	__u32 start = s->start;
-	__u32 length = OBIT_PATH_MAX - start;
+	struct scratch *s = get_scratch(slot);
+	__u32 start, length;
 
+	if (!s)
+		return 0;
+	start = s->start;
+	length = OBIT_PATH_MAX - start;
 	if (s->walk_flags & WALK_CUT) {
 		s->exec.flags |= OBIT_EXEC_PATH_CUT;
 		COUNT(path_cut);
 	}
 	if (length > OBIT_PATH_MAX)
-		return;
+		return 0;
 	begin_text(s, kind);
 	bpf_probe_read_kernel(s->text.data, length, &s->path[start & (OBIT_PATH_MAX - 1)]);
 	send_text(s, 0, length);
+	return 0;
 }
 
-static __always_inline void send_path(struct scratch *s, __u32 kind, struct vfsmount *mnt,
-				      struct dentry *dentry)
+static __always_inline void send_path(__u32 kind, struct path *path)
 {
-	walk_path(s, mnt, dentry);
-	send_walked(s, kind);
+	walk_file(SCRATCH_EXEC, path);
+	send_walked(SCRATCH_EXEC, kind);
 }
 
 /* argv or env: [from, to) of the new program's memory, which exec has just written and faulted in. */
-static __noinline void send_user_strings(struct scratch *s, __u32 kind, unsigned long from,
-					 unsigned long to)
+VERIFIED_ONCE int send_user_strings(__u32 kind, __u64 from, __u64 to)
 {
 	__u32 cut = kind == OBIT_TEXT_ARGV ? OBIT_EXEC_ARGS_CUT : OBIT_EXEC_ENV_CUT;
+	struct scratch *s = get_scratch(SCRATCH_EXEC);
 
+	if (!s)
+		return 0;
 	begin_text(s, kind);
 	for (__u32 i = 0; i < OBIT_TEXT_CHUNKS; i++) {
-		unsigned long left = to - from;
+		__u64 left = to - from;
 		__u32 length = left > OBIT_TEXT_CHUNK ? OBIT_TEXT_CHUNK : left;
 
 		if (from >= to)
-			return;
+			return 0;
 		if (length > OBIT_TEXT_CHUNK ||
 		    bpf_probe_read_user(s->text.data, length, (void *)from))
 			break;
@@ -75,6 +81,7 @@ static __noinline void send_user_strings(struct scratch *s, __u32 kind, unsigned
 	}
 	if (from < to)
 		s->exec.flags |= cut;
+	return 0;
 }
 
 static __always_inline void fill_stdio(struct scratch *s, struct task_struct *task)
@@ -94,8 +101,7 @@ static __always_inline void fill_stdio(struct scratch *s, struct task_struct *ta
 			continue;
 		s->exec.stdio[i].flags = BPF_CORE_READ(file, f_flags);
 		s->exec.stdio[i].mode = BPF_CORE_READ(file, f_inode, i_mode);
-		send_path(s, OBIT_TEXT_STDIN + i, BPF_CORE_READ(file, f_path.mnt),
-			  BPF_CORE_READ(file, f_path.dentry));
+		send_path(OBIT_TEXT_STDIN + i, &file->f_path);
 	}
 }
 
@@ -186,8 +192,8 @@ static __always_inline void fill_cgroup(struct scratch *s, struct task_struct *t
 	cgroup_key(cgroup, &key);
 	s->exec.cgroup_id = key.id;
 	s->exec.cgroup_hierarchy = key.hierarchy;
-	walk_cgroup(s, BPF_CORE_READ(cgroup, kn));
-	send_walked(s, OBIT_TEXT_CGROUP);
+	walk_cgroup(SCRATCH_EXEC, (__u64)BPF_CORE_READ(cgroup, kn));
+	send_walked(SCRATCH_EXEC, OBIT_TEXT_CGROUP);
 }
 
 static __always_inline void send_script(struct scratch *s, struct linux_binprm *bprm)
@@ -226,19 +232,19 @@ static __always_inline void send_exec(struct scratch *s, const struct obit_key *
 	bpf_probe_read_kernel(exec->comm, sizeof(exec->comm), task->comm);
 	fill_creds(exec, task);
 	fill_limits(exec, task);
-	send_walked(s, OBIT_TEXT_EXE);
+	send_walked(SCRATCH_EXEC, OBIT_TEXT_EXE);
 	if (is_script(bprm))
 		send_script(s, bprm);
-	send_path(s, OBIT_TEXT_CWD, BPF_CORE_READ(fs, pwd.mnt), BPF_CORE_READ(fs, pwd.dentry));
+	send_path(OBIT_TEXT_CWD, &fs->pwd);
 	if (s->walk_flags & WALK_DELETED)
 		exec->flags |= OBIT_EXEC_CWD_DELETED;
-	send_path(s, OBIT_TEXT_ROOT, BPF_CORE_READ(fs, root.mnt), BPF_CORE_READ(fs, root.dentry));
+	send_path(OBIT_TEXT_ROOT, &fs->root);
 	fill_stdio(s, task);
 	fill_cgroup(s, task);
 	exec->argv_bytes = mm->arg_end - mm->arg_start;
 	exec->env_bytes = mm->env_end - mm->env_start;
-	send_user_strings(s, OBIT_TEXT_ARGV, mm->arg_start, mm->arg_end);
-	send_user_strings(s, OBIT_TEXT_ENV, mm->env_start, mm->env_end);
+	send_user_strings(OBIT_TEXT_ARGV, mm->arg_start, mm->arg_end);
+	send_user_strings(OBIT_TEXT_ENV, mm->env_start, mm->env_end);
 	if (bpf_ringbuf_output(&events, exec, sizeof(*exec), wakeup))
 		COUNT(ring_lost);
 }

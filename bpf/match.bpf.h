@@ -8,10 +8,10 @@
  * there every process can have the same one) the first v1 cgroup that is not. */
 static __always_inline struct cgroup *cgroup_of(struct task_struct *task)
 {
-	struct css_set *set = task->cgroups;
-	struct cgroup *cgroup = set->dfl_cgrp;
+	struct css_set *set = BPF_CORE_READ(task, cgroups);
+	struct cgroup *cgroup = BPF_CORE_READ(set, dfl_cgrp);
 
-	if (cgroup->level > 0)
+	if (BPF_CORE_READ(cgroup, level) > 0)
 		return cgroup;
 	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id)) {
 		int id = bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id);
@@ -38,24 +38,26 @@ static __always_inline void cgroup_key(struct cgroup *cgroup, struct obit_cgroup
 }
 
 /* True if the cgroup or one above it is watched. */
-static __noinline bool is_watched_cgroup(struct cgroup *cgroup)
+VERIFIED_ONCE int is_watched_cgroup(__u64 address)
 {
+	struct cgroup *cgroup = (void *)address;
+
 	for (int i = 0; i < CGROUP_STEPS; i++) {
 		struct obit_cgroup key;
 
 		cgroup_key(cgroup, &key);
 		if (bpf_map_lookup_elem(&cgroups, &key))
-			return true;
+			return 1;
 		cgroup = BPF_CORE_READ(cgroup, self.parent, cgroup);
 		if (!cgroup)
 			break;
 	}
-	return false;
+	return 0;
 }
 
 static __always_inline bool is_in_watched_cgroup(struct task_struct *task)
 {
-	return watches_cgroups && is_watched_cgroup(cgroup_of(task));
+	return watches_cgroups && is_watched_cgroup((__u64)cgroup_of(task));
 }
 
 /* The value of the longest prefix in the trie, or 0. */

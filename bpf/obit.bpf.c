@@ -57,8 +57,7 @@ int BPF_PROG(obit_exec, struct task_struct *task, pid_t old_pid, struct linux_bi
 	key_of(task, &key);
 	letter = find_letter(&key);
 	tracked = letter != NULL;
-	walk_path(s, BPF_CORE_READ(bprm, file, f_path.mnt),
-		  BPF_CORE_READ(bprm, file, f_path.dentry));
+	walk_file(SCRATCH_EXEC, &bprm->file->f_path);
 	prefix = walked_prefix(&path_prefixes, s);
 	if (!prefix && is_script(bprm))
 		prefix = string_prefix(&path_prefixes, s, BPF_CORE_READ(bprm, filename));
@@ -148,7 +147,7 @@ int BPF_PROG(obit_cgroup_attach, struct cgroup *cgroup, const char *path, struct
 	struct obit_letter *letter;
 	__u32 flags = OBIT_LETTER_CANDIDATE | OBIT_LETTER_MOVED;
 
-	if (!watches_cgroups || !is_watched_cgroup(cgroup))
+	if (!watches_cgroups || !is_watched_cgroup(address_of(cgroup)))
 		return 0;
 	key_of(task, &key);
 	if (find_letter(&key))
@@ -182,7 +181,7 @@ int obit_scan(struct bpf_iter__task *ctx)
 	key_of(task, &key);
 	if (find_letter(&key))
 		return 0;
-	walk_path(s, BPF_CORE_READ(file, f_path.mnt), BPF_CORE_READ(file, f_path.dentry));
+	walk_file(SCRATCH_SCAN, &file->f_path);
 	prefix = walked_prefix(&path_prefixes, s);
 	if (!prefix && !is_in_watched_cgroup(task))
 		return 0;

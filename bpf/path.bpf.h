@@ -4,6 +4,19 @@
 #ifndef OBIT_PATH_BPF_H
 #define OBIT_PATH_BPF_H
 
+/* Not static, and of nothing but numbers: such a function is verified once, for any arguments, and not
+ * again on each path that leads to it. (One with pointers to its callers' types needs 5.13.) */
+#define VERIFIED_ONCE __attribute__((noinline))
+
+/* The verifier knows what kind of thing a hook's own argument points to; as a number it is just that. */
+static __always_inline __u64 address_of(const void *pointer)
+{
+	__u64 address = 0;
+
+	bpf_probe_read_kernel(&address, sizeof(address), &pointer);
+	return address;
+}
+
 #define WALK_STEPS   96 /* path components and mount points together */
 #define CGROUP_STEPS 32
 #define NAME_MASK    255 /* NAME_MAX */
@@ -71,11 +84,14 @@ static __always_inline bool is_hosts(struct task_struct *task, struct vfsmount *
 
 /* The path of `dentry`, up to the root of its mount namespace and never to a process's own root:
  * a chroot must not pose as something that it is not. */
-static __noinline void walk_path(struct scratch *s, struct vfsmount *vfsmount,
-				 struct dentry *dentry)
+VERIFIED_ONCE int walk_path(__u32 slot, __u64 vfsmount, __u64 dentry_address)
 {
-	struct mount *mount = real_mount(vfsmount);
+	struct dentry *dentry = (void *)dentry_address;
+	struct mount *mount = real_mount((void *)vfsmount);
+	struct scratch *s = get_scratch(slot);
 
+	if (!s)
+		return 0;
 	begin_walk(s);
 	if (is_unlinked(dentry))
 		s->walk_flags |= WALK_DELETED;
@@ -102,6 +118,13 @@ static __noinline void walk_path(struct scratch *s, struct vfsmount *vfsmount,
 		dentry = parent;
 	}
 	finish_walk(s);
+	return 0;
+}
+
+/* Leaves the path of the file in the scratch. */
+static __always_inline void walk_file(__u32 slot, struct path *path)
+{
+	walk_path(slot, (__u64)BPF_CORE_READ(path, mnt), (__u64)BPF_CORE_READ(path, dentry));
 }
 
 static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *node)
@@ -114,8 +137,13 @@ static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *nod
 }
 
 /* The path of a cgroup within its hierarchy, as /proc/PID/cgroup has it. Uses scratch->text. */
-static __noinline void walk_cgroup(struct scratch *s, struct kernfs_node *node)
+VERIFIED_ONCE int walk_cgroup(__u32 slot, __u64 kernfs_node)
 {
+	struct kernfs_node *node = (void *)kernfs_node;
+	struct scratch *s = get_scratch(slot);
+
+	if (!s)
+		return 0;
 	begin_walk(s);
 	for (int i = 0; i < CGROUP_STEPS; i++) {
 		struct kernfs_node *parent = kernfs_parent(node);
@@ -132,6 +160,7 @@ static __noinline void walk_cgroup(struct scratch *s, struct kernfs_node *node)
 		node = parent;
 	}
 	finish_walk(s);
+	return 0;
 }
 
 #endif
