@@ -116,8 +116,8 @@ static bool is_host_process(const struct recipe *recipe, const char *container)
 
 static bool container_matches(const struct watch_config *watch, const struct recipe *recipe)
 {
-	char id[CONTAINER_ID_SIZE];
-	const char *container = recipe->cgroup ? container_id(recipe->cgroup, id) : NULL;
+	char name[CONTAINER_NAME_SIZE];
+	const char *container = recipe->cgroup ? container_id(recipe->cgroup, name) : NULL;
 
 	switch (watch->container) {
 	case CONTAINER_ANY:

@@ -89,12 +89,26 @@ static void put_usage(struct json_object *object, const struct obituary *obituar
 	put_number(object, "major_faults", exit->major_faults);
 }
 
+/* The cgroup, NULL where not known, and what it tells. */
+static void put_cgroup(struct json_object *object, const char *cgroup)
+{
+	struct cgroup_facts facts;
+
+	cgroup_facts(cgroup ? cgroup : "", &facts);
+	put_string(object, "cgroup", cgroup);
+	put_string(object, "container", *facts.container ? facts.container : NULL);
+	put_string(object, "container_runtime", facts.runtime);
+	put_string(object, "pod_uid", *facts.pod_uid ? facts.pod_uid : NULL);
+	put_string(object, "pod_qos", facts.pod_qos);
+	put_string(object, "unit", *facts.unit ? facts.unit : NULL);
+}
+
 static void put_who(struct json_object *object, const struct obituary *obituary)
 {
 	const struct process *process = obituary->process;
 	const struct obit_exit *exit = &obituary->letter->exit;
 	const struct image *image = process->image;
-	char comm[OBIT_COMM_SIZE + 1], id[CONTAINER_ID_SIZE];
+	char comm[OBIT_COMM_SIZE + 1];
 	static const struct strings nothing = {0};
 
 	snprintf(comm, sizeof(comm), "%.*s", OBIT_COMM_SIZE, exit->comm);
@@ -108,9 +122,7 @@ static void put_who(struct json_object *object, const struct obituary *obituary)
 	put_string(object, "path", image ? image->exe : "");
 	json_object_object_add(object, "argv",
 			       strings_to_json(image ? &image->argv : &nothing, OBITUARY_ARGV_MAX));
-	put_string(object, "cgroup", image ? image->cgroup : NULL);
-	put_string(object, "container",
-		   image && image->cgroup ? container_id(image->cgroup, id) : NULL);
+	put_cgroup(object, image ? image->cgroup : NULL);
 }
 
 struct json_object *render_obituary(const struct obituary *obituary)

@@ -233,6 +233,13 @@ static const struct {
 	{"/docker/" ID, 0, false, true, true},
 	{"/docker/" ID, OBIT_EXEC_HOST_PIDNS | OBIT_EXEC_HOST_MNT_OWNER, false, true, true},
 	{"/machine.slice/libpod-conmon-" ID ".scope", 0, true, true, false},
+	{"/lxc.payload.4f1d-web", 0, false, true, true},
+	{"/lxc.payload.web", 0, false, true, false},
+	{"/lxc.monitor.4f1d-web", 0, true, true, false},
+	{"/machine.slice/machine-4f1d\\x2dweb.scope/payload", 0, false, true, true},
+	{"/machine.slice/machine-4f1d\\x2dweb.scope/supervisor", 0, true, true, false},
+	{"/default/4f1d", 0, false, true, true},
+	{"/payload/system.slice/nginx.service", 0, false, true, false}, /* its name is not known */
 	{NULL, 0, true, true, false},
 	{NULL, OBIT_EXEC_HOST_PIDNS, false, true, false},
 };
