@@ -9,10 +9,11 @@
 #include <linux/types.h>
 #endif
 
-#define OBIT_ABI_VERSION 1
+#define OBIT_ABI_VERSION 2
 
 #define OBIT_COMM_SIZE	 16
 #define OBIT_PATH_MAX	 4096 /* bytes of a path, as PATH_MAX */
+#define OBIT_SENDER_SIZE 512  /* bytes of the path of who sent a signal, its NUL included */
 #define OBIT_TEXT_CHUNK	 4096 /* bytes of text in one record */
 #define OBIT_TEXT_CHUNKS 64   /* chunks of argv, and of env: 256 KiB each */
 #define OBIT_PREFIX_SIZE 256  /* bytes of a path that the prefix filter sees: the trie's maximum */
@@ -36,11 +37,18 @@ enum obit_letter_flags {
 	OBIT_LETTER_MOVED = 1 << 3, /* entered when it migrated into a watched cgroup */
 };
 
+enum obit_letter_signal_flags {
+	OBIT_LETTER_ASKED = 1 << 0,	  /* the map has a request to stop: see OBIT_SIGNAL_ASKED */
+	OBIT_LETTER_SIGNAL_LOST = 1 << 1, /* the map was full: who sent one is not known */
+};
+
 enum obit_exit_flags {
 	OBIT_EXIT_OOM = 1 << 0,	    /* signal->oom_mm set and killed by SIGKILL */
 	OBIT_EXIT_HAD_TTY = 1 << 1, /* had a controlling terminal */
 	OBIT_EXIT_ORPHAN = 1 << 2,  /* its parent was init or a subreaper */
 	OBIT_EXIT_SESSION_LEADER = 1 << 3,
+	OBIT_EXIT_MOVED =
+		1 << 4, /* in another cgroup than the letter says: the path was sent as text */
 };
 
 struct obit_exit {
@@ -51,12 +59,13 @@ struct obit_exit {
 	__u32 ppid; /* tgid of the parent at death */
 	__u32 uid;
 	__u32 gid;
-	__u32 pad;
+	__u32 ns_pid; /* in its own pid namespace; 0: that is the host's */
 	__u64 cpu_ns;
 	__u64 max_rss_pages;
 	__u64 minor_faults;
 	__u64 major_faults;
 	char comm[OBIT_COMM_SIZE];
+	char parent_comm[OBIT_COMM_SIZE];
 };
 
 /* The letter that a tracked process leaves: made at its birth, written by the kernel side alone,
@@ -71,16 +80,60 @@ struct obit_letter {
 	__u32 flags;
 	__u32 uid;    /* effective, at its last exec or birth */
 	__u32 prefix; /* what the filter says of the path it matched last: see obit_prefix; 0: none */
+	__u32 cgroup_hierarchy; /* of cgroup_id; 0: cgroup v2 */
+	__u64 cgroup_id;	/* at its last exec or birth */
+	__u64 signals;		/* bit N-1: the map `signals` knows who sent it signal N last */
+	__u32 signal_flags;	/* enum obit_letter_signal_flags */
 	__u32 pad;
 	struct obit_exit exit;
 };
 
+/* Key of the map `signals`: what each tracked process was sent, the latest of each number that was
+ * delivered (not ignored, not pending already) and that may end a process. */
+#define OBIT_SIGNAL_ASKED 0 /* as a number: the latest TERM, INT or QUIT from another process */
+struct obit_signal_key {
+	struct obit_key process;
+	__u32 number;
+	__u32 pad;
+};
+
+enum obit_signal_flags {
+	OBIT_SIGNAL_KERNEL =
+		1 << 0,		   /* SEND_SIG_PRIV: the kernel's; `sender` just happened to run */
+	OBIT_SIGNAL_BARE = 1 << 1, /* SEND_SIG_NOINFO: the kernel's on behalf of `sender` */
+	OBIT_SIGNAL_CALLED = 1 << 2, /* a system call of `sender`: kill(2) and its like */
+	OBIT_SIGNAL_SENDER_EXITING = 1 << 3,
+	OBIT_SIGNAL_SENDER_KTHREAD = 1 << 4,
+	OBIT_SIGNAL_SENDER_INIT = 1 << 5, /* of a pid namespace that is not the host's */
+	OBIT_SIGNAL_PATH_CUT = 1 << 6,
+	OBIT_SIGNAL_OOM_HOST = 1 << 7, /* SIGKILL of the kernel, no cgroup's limit being handled */
+	OBIT_SIGNAL_OOM_CGROUP = 1 << 8,  /* a cgroup's limit was: `path` is that cgroup */
+	OBIT_SIGNAL_CPU_LIMITED = 1 << 9, /* the target has a hard RLIMIT_CPU */
+};
+
+struct obit_signal {
+	__u64 time;
+	struct obit_key sender; /* the process that ran when the signal was made */
+	__u64 address;		/* si_addr of a fault, si_call_addr of SIGSYS */
+	__u64 oom_limit_pages;	/* of the cgroup, when the signal was made */
+	__u64 oom_usage_pages;
+	__u32 number;
+	__s32 code; /* si_code */
+	__u32 flags;
+	__u32 uid;     /* real, of the sender */
+	__s32 syscall; /* si_syscall of SIGSYS */
+	__u32 pad;
+	char comm[OBIT_COMM_SIZE];
+	char path[OBIT_SENDER_SIZE]; /* the sender's executable; "" where it has none */
+};
+
 enum obit_record_type {
-	OBIT_RECORD_FORK = 1, /* struct obit_letter_record */
-	OBIT_RECORD_EXIT = 2, /* struct obit_letter_record */
-	OBIT_RECORD_TEXT = 3, /* struct obit_text_record; precedes its OBIT_RECORD_EXEC */
-	OBIT_RECORD_EXEC = 4, /* struct obit_exec_record */
-	OBIT_RECORD_MOVE = 5, /* struct obit_letter_record: migrated into a watched cgroup */
+	OBIT_RECORD_FORK = 1,	   /* struct obit_letter_record */
+	OBIT_RECORD_EXIT = 2,	   /* struct obit_letter_record */
+	OBIT_RECORD_TEXT = 3,	   /* struct obit_text_record; precedes its OBIT_RECORD_EXEC */
+	OBIT_RECORD_EXEC = 4,	   /* struct obit_exec_record */
+	OBIT_RECORD_MOVE = 5,	   /* struct obit_letter_record: migrated into a watched cgroup */
+	OBIT_RECORD_UNWATCHED = 6, /* struct obit_unwatched_record, in the ring `exits` */
 };
 
 struct obit_record {
@@ -93,6 +146,12 @@ struct obit_record {
 struct obit_letter_record {
 	struct obit_record header;
 	struct obit_letter letter;
+};
+
+/* The death of a process that is not tracked, while somebody wants to hear of all. */
+struct obit_unwatched_record {
+	struct obit_record header;
+	struct obit_exit exit;
 };
 
 enum obit_text_kind {
@@ -111,7 +170,7 @@ enum obit_text_kind {
 
 struct obit_text_record {
 	struct obit_record header;
-	__u64 exec_sequence; /* which exec it belongs to */
+	__u64 exec_sequence; /* which exec it belongs to; 0: its death, an OBIT_RECORD_EXIT follows */
 	__u32 kind;
 	__u32 offset; /* of data[0] in the text */
 	__u32 length; /* bytes in data */
@@ -203,23 +262,29 @@ struct obit_slots {
 
 /* Counters, losses first. bpftool shows them by name. */
 struct obit_stats {
-	__u64 untracked;   /* births that found the map of processes full */
-	__u64 ring_lost;   /* records that found the ring full; healed by reading the letters */
-	__u64 path_cut;	   /* paths longer or deeper than the walk */
-	__u64 cgroup_lost; /* watched cgroups that found their set full */
-	__u64 tracked;	   /* letters made */
-	__u64 deaths;	   /* letters written */
-	__u64 execs;	   /* execs of tracked or matching processes */
-	__u64 scanned;	   /* letters made by the task iterator */
+	__u64 untracked;    /* births that found the map of processes full */
+	__u64 ring_lost;    /* records that found the ring full; healed by reading the letters */
+	__u64 path_cut;	    /* paths longer or deeper than the walk */
+	__u64 cgroup_lost;  /* watched cgroups that found their set full */
+	__u64 tracked;	    /* letters made */
+	__u64 deaths;	    /* letters written */
+	__u64 execs;	    /* execs of tracked or matching processes */
+	__u64 scanned;	    /* letters made by the task iterator */
+	__u64 signals;	    /* of tracked processes, remembered */
+	__u64 signals_lost; /* that found their map full */
+	__u64 exits;	    /* deaths of all processes while somebody wanted to hear of all */
+	__u64 exits_lost;   /* of them, those that found the ring `exits` full */
 };
 
 #define OBIT_ASSERT_SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), #type)
 OBIT_ASSERT_SIZE(struct obit_key, 16);
-OBIT_ASSERT_SIZE(struct obit_exit, 88);
-OBIT_ASSERT_SIZE(struct obit_letter, 152);
+OBIT_ASSERT_SIZE(struct obit_exit, 104);
+OBIT_ASSERT_SIZE(struct obit_letter, 192);
+OBIT_ASSERT_SIZE(struct obit_signal_key, 24);
+OBIT_ASSERT_SIZE(struct obit_signal, 600);
 OBIT_ASSERT_SIZE(struct obit_record, 24);
 OBIT_ASSERT_SIZE(struct obit_text_record, 48 + OBIT_TEXT_CHUNK);
-OBIT_ASSERT_SIZE(struct obit_exec_record, 992);
+OBIT_ASSERT_SIZE(struct obit_exec_record, 1032);
 OBIT_ASSERT_SIZE(struct obit_prefix, 4 + OBIT_PREFIX_SIZE);
 OBIT_ASSERT_SIZE(struct obit_cgroup, 16);
 

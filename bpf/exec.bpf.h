@@ -8,50 +8,6 @@
 #define SECCOMP_FILTER	   2
 #define NICE_0_STATIC_PRIO 120
 
-static __always_inline void send_text(struct scratch *s, __u32 offset, __u32 length)
-{
-	s->text.offset = offset;
-	s->text.length = length;
-	s->text.header.size = __builtin_offsetof(struct obit_text_record, data) + length;
-	if (length > OBIT_TEXT_CHUNK)
-		return;
-	if (bpf_ringbuf_output(&events, &s->text,
-			       __builtin_offsetof(struct obit_text_record, data) + length,
-			       BPF_RB_NO_WAKEUP)) {
-		COUNT(ring_lost);
-		s->exec.flags |= OBIT_EXEC_TEXT_LOST;
-	}
-}
-
-static __always_inline void begin_text(struct scratch *s, __u32 kind)
-{
-	init_record(&s->text.header, OBIT_RECORD_TEXT, 0, &s->exec.header.key);
-	s->text.exec_sequence = s->exec.letter.exec_sequence;
-	s->text.kind = kind;
-	s->text.pad = 0;
-}
-
-VERIFIED_ONCE int send_walked(__u32 slot, __u32 kind)
-{
-	struct scratch *s = get_scratch(slot);
-	__u32 start, length;
-
-	if (!s)
-		return 0;
-	start = s->start;
-	length = OBIT_PATH_MAX - start;
-	if (s->walk_flags & WALK_CUT) {
-		s->exec.flags |= OBIT_EXEC_PATH_CUT;
-		COUNT(path_cut);
-	}
-	if (length > OBIT_PATH_MAX)
-		return 0;
-	begin_text(s, kind);
-	bpf_probe_read_kernel(s->text.data, length, &s->path[start & (OBIT_PATH_MAX - 1)]);
-	send_text(s, 0, length);
-	return 0;
-}
-
 static __always_inline void send_path(__u32 kind, struct path *path)
 {
 	walk_file(SCRATCH_EXEC, path);
@@ -66,7 +22,7 @@ VERIFIED_ONCE int send_user_strings(__u32 kind, __u64 from, __u64 to)
 
 	if (!s)
 		return 0;
-	begin_text(s, kind);
+	s->text.kind = kind;
 	for (__u32 i = 0; i < OBIT_TEXT_CHUNKS; i++) {
 		__u64 left = to - from;
 		__u32 length = left > OBIT_TEXT_CHUNK ? OBIT_TEXT_CHUNK : left;
@@ -187,11 +143,9 @@ static __always_inline __u32 exec_flags_of(struct task_struct *task, struct linu
 static __always_inline void fill_cgroup(struct scratch *s, struct task_struct *task)
 {
 	struct cgroup *cgroup = cgroup_of(task);
-	struct obit_cgroup key;
 
-	cgroup_key(cgroup, &key);
-	s->exec.cgroup_id = key.id;
-	s->exec.cgroup_hierarchy = key.hierarchy;
+	s->exec.cgroup_id = s->exec.letter.cgroup_id;
+	s->exec.cgroup_hierarchy = s->exec.letter.cgroup_hierarchy;
 	walk_cgroup(SCRATCH_EXEC, (__u64)BPF_CORE_READ(cgroup, kn));
 	send_walked(SCRATCH_EXEC, OBIT_TEXT_CGROUP);
 }
@@ -200,7 +154,7 @@ static __always_inline void send_script(struct scratch *s, struct linux_binprm *
 {
 	long size;
 
-	begin_text(s, OBIT_TEXT_SCRIPT);
+	s->text.kind = OBIT_TEXT_SCRIPT;
 	size = bpf_probe_read_kernel_str(s->text.data, OBIT_TEXT_CHUNK,
 					 BPF_CORE_READ(bprm, filename));
 	if (size > 1 && size <= OBIT_TEXT_CHUNK)
@@ -223,6 +177,7 @@ static __always_inline void send_exec(struct scratch *s, const struct obit_key *
 
 	init_record(&exec->header, OBIT_RECORD_EXEC, sizeof(*exec), key);
 	bpf_probe_read_kernel(&exec->letter, sizeof(exec->letter), letter);
+	begin_texts(s, key, exec->letter.exec_sequence);
 	exec->flags = exec_flags_of(task, bprm);
 	if (s->walk_flags & WALK_DELETED)
 		exec->flags |= OBIT_EXEC_EXE_DELETED;

@@ -5,6 +5,8 @@
 
 #define SIGNAL_GROUP_EXIT 0x4 /* include/linux/sched/signal.h, unchanged since 5.10 at least */
 #define SIGKILL		  9
+#define CORE_FLAG	  0x80	       /* of a wait status */
+#define EXITS_FULL	  (128 * 1024) /* bytes unread in the ring `exits` that end the daemon's sleep */
 
 static __always_inline void key_of(struct task_struct *task, struct obit_key *ret)
 {
@@ -38,6 +40,15 @@ static __always_inline void delete_letter(const struct obit_key *key)
 		__sync_fetch_and_add(slot, -1);
 }
 
+static __always_inline void mark_cgroup(struct obit_letter *letter, struct task_struct *task)
+{
+	struct obit_cgroup cgroup;
+
+	cgroup_key(cgroup_of(task), &cgroup);
+	letter->cgroup_id = cgroup.id;
+	letter->cgroup_hierarchy = cgroup.hierarchy;
+}
+
 /* Makes the letter of a process that is born for obit now; a process that has one keeps it. Returns
  * it, or NULL where the map is full (counted). */
 static __always_inline struct obit_letter *make_letter(struct task_struct *task,
@@ -54,6 +65,7 @@ static __always_inline struct obit_letter *make_letter(struct task_struct *task,
 	letter.birth_time = bpf_ktime_get_boot_ns();
 	letter.flags = flags;
 	letter.uid = task->cred->euid.val;
+	mark_cgroup(&letter, task);
 	__sync_fetch_and_add(slot, 1);
 	if (bpf_map_update_elem(&processes, key, &letter, BPF_NOEXIST))
 		__sync_fetch_and_add(slot, -1);
@@ -74,6 +86,7 @@ static __always_inline void mark_exec(struct obit_letter *letter, struct task_st
 	if (prefix)
 		letter->prefix = prefix;
 	letter->uid = task->cred->euid.val;
+	mark_cgroup(letter, task);
 	letter->exec_time = bpf_ktime_get_boot_ns();
 	letter->exec_sequence = next_sequence();
 	COUNT(execs);
@@ -132,13 +145,24 @@ static __always_inline __u32 exit_flags_of(struct task_struct *task, __u32 wait_
 	return flags;
 }
 
-/* Writes the letter. signal_struct holds the sums of the threads that are gone; this thread and a
- * leader that waits as a zombie are added. */
-static __always_inline void write_letter(struct task_struct *task, struct obit_letter *letter)
+static __always_inline __u32 number_in(struct pid *pid, __u32 level)
+{
+	__u32 number = 0;
+
+	bpf_probe_read_kernel(&number, sizeof(number),
+			      (void *)pid + bpf_core_field_offset(pid->numbers) +
+				      level * bpf_core_type_size(struct upid));
+	return number;
+}
+
+/* signal_struct holds the sums of the threads that are gone; this thread and a leader that waits as a
+ * zombie are added. */
+static __always_inline void fill_exit(struct obit_exit *exit, struct task_struct *task)
 {
 	struct signal_struct *signal = task->signal;
 	struct task_struct *leader = task->group_leader;
-	struct obit_exit *exit = &letter->exit;
+	struct pid *pid = leader->thread_pid;
+	__u32 level = BPF_CORE_READ(pid, level);
 
 	exit->time = bpf_ktime_get_boot_ns();
 	exit->wait_status = wait_status_of(task);
@@ -155,10 +179,53 @@ static __always_inline void write_letter(struct task_struct *task, struct obit_l
 		exit->major_faults += leader->maj_flt;
 	}
 	exit->max_rss_pages = signal->maxrss;
+	exit->ns_pid = level ? number_in(pid, level) : 0;
 	bpf_probe_read_kernel(exit->comm, sizeof(exit->comm), leader->comm);
+	bpf_probe_read_kernel(exit->parent_comm, sizeof(exit->parent_comm),
+			      leader->real_parent->comm);
 	/* Last: a letter with a number is complete. */
 	exit->sequence = next_sequence();
-	COUNT(deaths);
+}
+
+/* What the letter has no room for: where it was, if it has moved since its exec, and where its core dump may
+ * be. Told before the death is. */
+static __always_inline void send_last_texts(struct task_struct *task, const struct obit_key *key,
+					    struct obit_letter *letter)
+{
+	struct scratch *s = get_scratch(SCRATCH_EXIT);
+	struct cgroup *cgroup = cgroup_of(task);
+	struct obit_cgroup now;
+
+	if (!s)
+		return;
+	cgroup_key(cgroup, &now);
+	begin_texts(s, key, 0);
+	if (now.id != letter->cgroup_id || now.hierarchy != letter->cgroup_hierarchy) {
+		letter->exit.flags |= OBIT_EXIT_MOVED;
+		walk_cgroup(SCRATCH_EXIT, (__u64)BPF_CORE_READ(cgroup, kn));
+		send_walked(SCRATCH_EXIT, OBIT_TEXT_CGROUP);
+	}
+	if (letter->exit.wait_status & CORE_FLAG && task->fs) {
+		walk_file(SCRATCH_EXIT, &task->fs->pwd);
+		send_walked(SCRATCH_EXIT, OBIT_TEXT_CWD);
+	}
+}
+
+static __always_inline void tell_unwatched(struct task_struct *task, const struct obit_key *key)
+{
+	struct obit_unwatched_record *record;
+
+	record = bpf_ringbuf_reserve(&exits, sizeof(*record), 0);
+	if (!record) {
+		COUNT(exits_lost);
+		return;
+	}
+	init_record(&record->header, OBIT_RECORD_UNWATCHED, sizeof(*record), key);
+	fill_exit(&record->exit, task);
+	/* Nobody acts on it: the daemon looks from time to time, or before the ring is full. */
+	bpf_ringbuf_submit(record, bpf_ringbuf_query(&exits, BPF_RB_AVAIL_DATA) > EXITS_FULL
+					   ? BPF_RB_FORCE_WAKEUP
+					   : BPF_RB_NO_WAKEUP);
 }
 
 #endif

@@ -56,11 +56,26 @@ struct {
 	__type(value, __u32);
 } cgroups SEC(".maps");
 
+/* Who sent tracked processes their signals. The entries of a process go with its letter. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, struct obit_signal_key);
+	__type(value, struct obit_signal);
+} signals SEC(".maps");
+
 /* The bell. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 512 * 1024); /* set by the daemon */
 } events SEC(".maps");
+
+/* Deaths of all others, for who follows them. A ring of its own: a flood here must not drown the bell. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 512 * 1024);
+} exits SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -78,7 +93,14 @@ struct {
 } sequence SEC(".maps");
 
 /* Working memory, one slot for each kind of program that may interrupt another on the same CPU. */
-enum scratch_slot { SCRATCH_EXEC, SCRATCH_SCAN, SCRATCH_CGROUP, SCRATCH_SLOTS };
+enum scratch_slot {
+	SCRATCH_EXEC,
+	SCRATCH_EXIT,
+	SCRATCH_SCAN,
+	SCRATCH_CGROUP,
+	SCRATCH_SIGNAL,
+	SCRATCH_SLOTS
+};
 
 struct scratch {
 	/* A path is written backwards and ends at OBIT_PATH_MAX; what follows stays zero, so that the
@@ -91,6 +113,7 @@ struct scratch {
 	struct obit_prefix prefix;
 	struct obit_text_record text;
 	struct obit_exec_record exec;
+	struct obit_signal signal;
 };
 
 struct {
@@ -103,6 +126,7 @@ struct {
 /* Switches that the daemon may turn at any time. */
 __u32 spawner_tgid;    /* the process that makes obitd's children: each is tracked from its birth */
 __u32 watches_cgroups; /* not 0: cgroup_prefixes has entries */
+__u32 tells_all;       /* not 0: somebody wants to hear of every death */
 
 static __always_inline struct obit_stats *get_stats(void)
 {

@@ -15,7 +15,9 @@ const volatile __u64 lazy_limit = 256 * 1024;
 #include "maps.bpf.h"
 #include "path.bpf.h"
 #include "match.bpf.h"
+#include "text.bpf.h"
 #include "letter.bpf.h"
+#include "signal.bpf.h"
 #include "exec.bpf.h"
 
 SEC("tp_btf/sched_process_fork")
@@ -87,11 +89,18 @@ static __always_inline int on_death(struct task_struct *task)
 	struct obit_letter *letter;
 	struct obit_key key;
 
+	if (tells_all)
+		COUNT(exits);
 	key_of(task, &key);
 	letter = find_letter(&key);
-	if (!letter)
+	if (!letter) {
+		if (tells_all)
+			tell_unwatched(task, &key);
 		return 0;
-	write_letter(task, letter);
+	}
+	fill_exit(&letter->exit, task);
+	COUNT(deaths);
+	send_last_texts(task, &key, letter);
 	ring_letter(OBIT_RECORD_EXIT, &key, letter, BPF_RB_FORCE_WAKEUP);
 	return 0;
 }
@@ -109,6 +118,22 @@ SEC("tp_btf/sched_process_exit")
 int BPF_PROG(obit_exit_before_6_16, struct task_struct *task)
 {
 	return task->signal->live.counter == 0 ? on_death(task) : 0;
+}
+
+SEC("tp_btf/signal_generate")
+int BPF_PROG(obit_signal, int number, struct kernel_siginfo *info, struct task_struct *task,
+	     int group, int result)
+{
+	struct obit_letter *letter;
+	struct obit_key key;
+
+	if (result != TRACE_SIGNAL_DELIVERED && result != TRACE_SIGNAL_LOSE_INFO)
+		return 0;
+	key_of(task, &key);
+	letter = find_letter(&key);
+	if (letter && may_end(number))
+		remember_signal(number, address_of(info), task, &key, letter);
+	return 0;
 }
 
 SEC("tp_btf/cgroup_mkdir")

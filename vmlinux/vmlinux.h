@@ -20,6 +20,7 @@ typedef __u8 u8;
 typedef __u16 u16;
 typedef __u32 u32;
 typedef __u64 u64;
+typedef __s64 s64;
 typedef _Bool bool;
 typedef int pid_t;
 typedef unsigned short umode_t;
@@ -44,6 +45,12 @@ enum { BPF_RB_AVAIL_DATA = 0 };
 typedef struct {
 	int counter;
 } atomic_t;
+
+typedef struct {
+	s64 counter;
+} atomic64_t;
+
+typedef atomic64_t atomic_long_t;
 
 typedef struct {
 	u32 val;
@@ -127,8 +134,13 @@ struct nsproxy {
 	struct mnt_namespace *mnt_ns;
 };
 
+struct upid {
+	int nr;
+};
+
 struct pid {
 	unsigned int level;
+	struct upid numbers[];
 };
 
 struct group_info {
@@ -193,6 +205,17 @@ struct cgroup_subsys_state {
 	struct cgroup_subsys_state *parent;
 };
 
+struct page_counter {
+	atomic_long_t usage;
+	unsigned long max;
+};
+
+struct mem_cgroup {
+	struct cgroup_subsys_state css;
+	struct page_counter memory;
+	bool oom_lock;
+};
+
 struct cgroup_root {
 	int hierarchy_id;
 };
@@ -224,7 +247,11 @@ struct seccomp {
 	int mode;
 };
 
+struct kernel_siginfo;
+
 struct task_struct {
+	void *stack;
+	unsigned int flags;
 	int static_prio;
 	unsigned int rt_priority;
 	struct sched_entity se;

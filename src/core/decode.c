@@ -45,6 +45,11 @@ int decode_record(const void *data, size_t size, struct event *ret)
 		if (!exec_is_sound(event.exec, record->size))
 			return -EBADMSG;
 		break;
+	case OBIT_RECORD_UNWATCHED:
+		if (record->size < sizeof(struct obit_unwatched_record))
+			return -EBADMSG;
+		event.exit = &((const struct obit_unwatched_record *)data)->exit;
+		break;
 	default:
 		return -EBADMSG;
 	}

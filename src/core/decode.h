@@ -14,6 +14,7 @@ struct event {
 		const struct obit_letter *letter;    /* FORK, EXIT, MOVE */
 		const struct obit_text_record *text; /* TEXT: length bytes of data are there */
 		const struct obit_exec_record *exec; /* EXEC */
+		const struct obit_exit *exit;	     /* UNWATCHED */
 	};
 };
 

@@ -111,8 +111,7 @@ static void before_turn(void *arg)
 	read_signals(daemon);
 	if (daemon->stopping) /* what dies from now on is for the next daemon to tell */
 		return;
-	bpf_source_drain(daemon->source);
-	events_check_losses(daemon);
+	events_read(daemon);
 }
 
 /* The bell and the signals are answered before the turn: their sources only wake the loop. */
@@ -148,6 +147,7 @@ static int open_kernel_side(struct daemon *daemon, __u32 max_processes)
 		.btf = daemon->options->btf,
 		.ephemeral = daemon->options->ephemeral,
 		.max_processes = max_processes,
+		.ring_bytes = 1024 * 1024,
 	};
 	char error[BPF_SOURCE_ERROR_SIZE];
 	int r = bpf_source_open(&options, events_record, daemon, &daemon->source, error);
@@ -186,6 +186,11 @@ static int open_loop(struct daemon *daemon)
 	if (r == 0)
 		r = loop_timer_new(daemon->loop, act_on_timer, daemon, &daemon->timer);
 	if (r == 0)
+		r = loop_timer_new(daemon->loop, events_on_backlog_timer, daemon,
+				   &daemon->backlog_timer);
+	if (r == 0)
+		r = loop_timer_new(daemon->loop, events_on_heal_timer, daemon, &daemon->heal_timer);
+	if (r == 0)
 		r = cgroupfs_init(&daemon->cgroupfs);
 	if (r < 0)
 		log_error("cannot set up the event loop: %s", strerror(-r));
@@ -221,6 +226,8 @@ static void stop(struct daemon *daemon)
 	loop_source_free(daemon->signals);
 	close_fdp(&daemon->signal_fd);
 	loop_timer_free(daemon->timer);
+	loop_timer_free(daemon->backlog_timer);
+	loop_timer_free(daemon->heal_timer);
 	loop_free(daemon->loop);
 	cgroupfs_clear(&daemon->cgroupfs);
 	settings_free(daemon);

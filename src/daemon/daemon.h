@@ -2,6 +2,7 @@
 /* The daemon: wires the sources of events to core, and core's actions to io. One loop, one thread.
  *
  *   events.c    kernel records -> lineage -> inputs of the policy
+ *   evidence.c	 what there is to know of a death beyond its letter
  *   act.c	 the policy's actions -> spawn, kill, timers; their results -> inputs
  *   requests.c  obit(1)'s commands -> inputs; and answers
  *   settings.c  configuration files -> watches, filters of the kernel side
@@ -16,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/heap.h"
+#include "core/cause.h"
 #include "core/config.h"
 #include "core/lineage.h"
 #include "core/match.h"
@@ -118,7 +120,10 @@ struct daemon {
 	struct daemon_counters counters;
 	struct obit_stats seen; /* what was known of the kernel's counters last */
 	uint64_t started_ns;
-	uint64_t rescanned_ns; /* what the ring holds from before that may be old news */
+	uint64_t rescanned_ns;	 /* what the ring holds from before that may be old news */
+	struct backlog *backlog; /* letters to be read after a loss, or NULL */
+	struct loop_timer *backlog_timer, *heal_timer;
+	bool map_full; /* of letters: some processes are not seen */
 	bool stopping;
 };
 
@@ -147,11 +152,14 @@ struct bpf_prefix settings_prefix(const char *glob, bool exact);
 /* One record of the ring. */
 void events_record(void *arg, const void *data, size_t size);
 
-/* Finds what runs already and what the ring has lost: scans, then reads every letter. */
+/* Finds what runs already and what the ring has lost: scans, then takes every letter, some each turn of the
+ * loop. Until that is done the ring waits: what it holds is newer. */
 void events_rescan(struct daemon *daemon);
 
-/* Compares the kernel's counters with the last ones; after a loss, says so once and rescans. */
-void events_check_losses(struct daemon *daemon);
+/* Reads what the kernel side has to tell: letters after a loss, else the ring. */
+void events_read(struct daemon *daemon);
+void events_on_backlog_timer(void *arg);
+void events_on_heal_timer(void *arg);
 
 /* Forgets an instance and stops tracking its processes. */
 void events_drop_instance(struct daemon *daemon, struct instance *instance);
@@ -211,10 +219,29 @@ void requests_handle(void *arg, struct control_client *client, const char *comma
 int requests_reload(struct daemon *daemon, struct config_error *error,
 		    struct json_object **summary);
 
+/* ---- evidence.c ---- */
+
+struct evidence {
+	enum death_cause cause;
+	bool has_fatal, has_asked;
+	struct obit_signal
+		fatal; /* the signal that ended it, where one did and its sender is known */
+	struct obit_signal asked; /* the last request to stop by another process, not long before */
+	char *cgroup;		  /* at death; NULL where unknown. Owned, as the next ones */
+	char *core_path, *core_handler;
+};
+
+/* `image` and `last_texts` (what the kernel side sent on the process's last way) may be NULL. */
+void evidence_gather(struct daemon *daemon, const struct obit_key *key,
+		     const struct obit_letter *letter, const struct image *image,
+		     const struct recipe *last_texts, struct evidence *ret);
+void evidence_done(struct evidence *evidence);
+
 /* ---- render.c ---- */
 
 struct obituary {
 	const struct process *process;
+	const struct evidence *evidence;
 	enum process_role role; /* in which it died */
 	const struct obit_letter *letter;
 	const char *watch; /* NULL: none */
@@ -224,6 +251,8 @@ struct obituary {
 
 /* All of them return a new reference, or NULL without memory. */
 struct json_object *render_obituary(const struct obituary *obituary);
+/* Of a process that no watch has to do with. */
+struct json_object *render_unwatched(const struct obit_key *key, const struct obit_exit *exit);
 struct json_object *render_watch(const struct daemon *daemon, size_t watch);
 struct json_object *render_show(const struct daemon *daemon, size_t watch, bool secrets);
 struct json_object *render_stats(struct daemon *daemon);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/decode.h"
+#include "core/glob.h"
 #include "daemon/daemon.h"
 #include "io/proc.h"
 
@@ -85,6 +86,20 @@ static struct recipe *take_arrival(struct daemon *daemon, const struct obit_exec
 	if (recipe)
 		recipe_finish(recipe, exec);
 	return recipe;
+}
+
+/* What came on the process's last way, or NULL; the caller's. */
+static struct recipe *take_last_texts(struct daemon *daemon, const struct obit_key *key)
+{
+	struct arrival *arrival;
+	struct recipe *texts = NULL;
+
+	HASH_FIND(hh, daemon->arrivals, key, sizeof(*key), arrival);
+	if (!arrival || arrival->exec_sequence)
+		return NULL;
+	texts = TAKE_PTR(arrival->recipe);
+	arrival_free(daemon, arrival);
+	return texts;
 }
 
 /* ---- births and execs ---- */
@@ -204,7 +219,8 @@ static void begin(struct daemon *daemon, struct process *process, size_t watch,
 }
 
 /* Which watch a letter is of, when nothing but the letter is known: that of the prefix it matched. */
-static ssize_t watch_of_letter(const struct daemon *daemon, const struct obit_letter *letter)
+static ssize_t watch_of_letter(const struct daemon *daemon, const struct obit_letter *letter,
+			       const char **ret_path)
 {
 	for (size_t w = 0; letter->prefix && w < daemon->config.watch_count; w++) {
 		const struct string_list *paths = &daemon->config.watches[w].path;
@@ -213,8 +229,11 @@ static ssize_t watch_of_letter(const struct daemon *daemon, const struct obit_le
 			struct bpf_prefix prefix = settings_prefix(paths->items[i], true);
 
 			if (bpf_source_prefix_number(&prefix) == letter->prefix &&
-			    match_uid(&daemon->config.watches[w], &daemon->people, letter->uid))
+			    match_uid(&daemon->config.watches[w], &daemon->people, letter->uid)) {
+				*ret_path = glob_is_pattern(paths->items[i]) ? NULL
+									     : paths->items[i];
 				return (ssize_t)w;
+			}
 		}
 	}
 	return MATCH_NONE;
@@ -225,9 +244,10 @@ static ssize_t find_watch(const struct daemon *daemon, const struct obit_letter 
 			  const struct recipe *recipe)
 {
 	ssize_t watch = match_watch(&daemon->config, &daemon->people, recipe);
+	const char *path;
 
 	if (watch == MATCH_NONE && recipe->source == RECIPE_PROC && letter->exec_sequence)
-		watch = watch_of_letter(daemon, letter);
+		watch = watch_of_letter(daemon, letter, &path);
 	/* Only the path may be another one by now. */
 	if (watch >= 0 &&
 	    !match_all_but_path(&daemon->config.watches[watch], &daemon->people, recipe))
@@ -372,6 +392,21 @@ static void publish(struct daemon *daemon, const struct obituary *obituary, ssiz
 	json_object_put(json);
 }
 
+static void publish_unwatched(struct daemon *daemon, const struct obit_key *key,
+			      const struct obit_exit *exit)
+{
+	struct json_object *json = render_unwatched(key, exit);
+
+	(void)daemon;
+	json_object_put(json);
+}
+
+static void publish_loss(struct daemon *daemon, uint64_t count)
+{
+	(void)daemon;
+	(void)count;
+}
+
 static void look_up_sessions(struct instance *instance)
 {
 	struct process *process;
@@ -417,11 +452,14 @@ static void drop_if_job(struct daemon *daemon, struct instance *instance,
 }
 
 static void bury_offspring(struct daemon *daemon, struct process *process,
-			   const struct obit_letter *letter)
+			   const struct obit_letter *letter, const struct evidence *evidence)
 {
 	struct policy_output nothing = {.verdict = VERDICT_NONE};
-	struct obituary obituary = {
-		.process = process, .role = ROLE_OFFSPRING, .letter = letter, .decision = &nothing};
+	struct obituary obituary = {.process = process,
+				    .evidence = evidence,
+				    .role = ROLE_OFFSPRING,
+				    .letter = letter,
+				    .decision = &nothing};
 
 	render_log_death(&obituary);
 	publish(daemon, &obituary, MATCH_NONE);
@@ -439,7 +477,7 @@ static struct instance *find_instance(const struct daemon *daemon, uint64_t id)
 }
 
 static void bury_member(struct daemon *daemon, struct instance *instance, struct process *process,
-			const struct obit_letter *letter)
+			const struct obit_letter *letter, const struct evidence *evidence)
 {
 	char refusal[RECIPE_SENTENCE_SIZE];
 	struct policy_output decision;
@@ -447,6 +485,7 @@ static void bury_member(struct daemon *daemon, struct instance *instance, struct
 	enum process_role role = process->role;
 	struct obituary obituary = {
 		.process = process,
+		.evidence = evidence,
 		.role = role,
 		.letter = letter,
 		.watch = watch_of(daemon, instance)->name,
@@ -474,6 +513,26 @@ static void bury_unborn(struct daemon *daemon, struct process *process)
 	act_await_gone(daemon, &process->key);
 }
 
+static bool is_unborn(const struct process *process, const struct obit_letter *letter)
+{
+	return letter->flags & OBIT_LETTER_SPAWNED && !letter->exec_sequence && !process->instance;
+}
+
+static void tell_death(struct daemon *daemon, struct process *process,
+		       const struct obit_letter *letter)
+{
+	struct recipe *last_texts = take_last_texts(daemon, &process->key);
+	struct evidence evidence;
+
+	evidence_gather(daemon, &process->key, letter, process->image, last_texts, &evidence);
+	if (process->instance && process->role != ROLE_OFFSPRING)
+		bury_member(daemon, process->instance, process, letter, &evidence);
+	else
+		bury_offspring(daemon, process, letter, &evidence);
+	evidence_done(&evidence);
+	recipe_free(last_texts);
+}
+
 static void bury(struct daemon *daemon, struct process *process, const struct obit_letter *letter)
 {
 	struct obit_key key = process->key;
@@ -484,12 +543,10 @@ static void bury(struct daemon *daemon, struct process *process, const struct ob
 		act_read_reports(daemon);
 	if (letter->flags & OBIT_LETTER_SPAWNED && !letter->exec_sequence && process->instance)
 		act_forget_child(process->instance); /* it died without a word */
-	if (letter->flags & OBIT_LETTER_SPAWNED && !letter->exec_sequence && !process->instance)
+	if (is_unborn(process, letter))
 		bury_unborn(daemon, process);
-	else if (process->instance && process->role != ROLE_OFFSPRING)
-		bury_member(daemon, process->instance, process, letter);
 	else
-		bury_offspring(daemon, process, letter);
+		tell_death(daemon, process, letter);
 	forget(daemon, &key);
 }
 
@@ -502,10 +559,19 @@ static void bury_stranger(struct daemon *daemon, const struct obit_key *key,
 		.verdict = VERDICT_REPORT,
 		.detail = "not respawned: it died unseen, and how it was started is not known",
 	};
-	ssize_t watch = watch_of_letter(daemon, letter);
-	struct process stranger = {.key = *key, .parent = letter->parent, .role = ROLE_MAIN};
+	const char *path = NULL;
+	ssize_t watch = watch_of_letter(daemon, letter, &path);
+	_cleanup_free_ char *exe = path ? strdup(path) : NULL;
+	struct image image = {.exe = exe};
+	struct process stranger = {.key = *key,
+				   .parent = letter->parent,
+				   .role = ROLE_MAIN,
+				   .image = exe ? &image : NULL};
+	struct recipe *last_texts = take_last_texts(daemon, key);
+	struct evidence evidence;
 	struct obituary obituary = {
 		.process = &stranger,
+		.evidence = &evidence,
 		.role = letter->flags & OBIT_LETTER_CANDIDATE ? ROLE_MAIN : ROLE_OFFSPRING,
 		.letter = letter,
 		.watch = watch < 0 ? NULL : daemon->config.watches[watch].name,
@@ -513,8 +579,11 @@ static void bury_stranger(struct daemon *daemon, const struct obit_key *key,
 		.decision = &decision,
 	};
 
+	evidence_gather(daemon, key, letter, stranger.image, last_texts, &evidence);
 	render_log_death(&obituary);
 	publish(daemon, &obituary, watch);
+	evidence_done(&evidence);
+	recipe_free(last_texts);
 	forget(daemon, key);
 }
 
@@ -576,6 +645,9 @@ void events_record(void *arg, const void *data, size_t size)
 	case OBIT_RECORD_EXIT:
 		on_exit_record(daemon, event.key, event.letter);
 		return;
+	case OBIT_RECORD_UNWATCHED:
+		publish_unwatched(daemon, event.key, event.exit);
+		return;
 	case OBIT_RECORD_MOVE:
 		if (!lineage_find(&daemon->lineage, event.key))
 			take_from_proc(daemon, event.key, event.letter);
@@ -585,64 +657,96 @@ void events_record(void *arg, const void *data, size_t size)
 
 /* ---- letters ---- */
 
-struct kept_letter {
+/* Of one turn of the loop: the watchdog and the clients are not to wait for a hundred thousand. */
+#define LETTERS_A_TURN 500
+
+struct kept_key {
 	struct obit_key key;
-	struct obit_letter letter;
+	uint64_t order
+		[2]; /* the living by their age, so that parents come before their children; then
+			      the dead as they died */
 };
 
-struct letter_list {
-	struct kept_letter *items; /* owned */
-	size_t count, room;
+/* Keys only: a letter is read when its turn comes, as it is then. */
+struct backlog {
+	struct kept_key *items; /* owned */
+	size_t count, room, next;
 	bool cut;
 };
 
 static void collect_letter(void *arg, const struct obit_key *key, const struct obit_letter *letter)
 {
-	struct letter_list *list = arg;
+	struct backlog *backlog = arg;
 
-	if (list->count == list->room) {
-		size_t room = list->room ? list->room * 2 : 256;
-		void *items = realloc(list->items, room * sizeof(*list->items));
+	if (backlog->count == backlog->room) {
+		size_t room = backlog->room ? backlog->room * 2 : 256;
+		void *items = realloc(backlog->items, room * sizeof(*backlog->items));
 
 		if (!items) {
-			list->cut = true;
+			backlog->cut = true;
 			return;
 		}
-		list->items = items;
-		list->room = room;
+		backlog->items = items;
+		backlog->room = room;
 	}
-	list->items[list->count].key = *key;
-	list->items[list->count++].letter = *letter;
+	backlog->items[backlog->count++] = (struct kept_key){
+		.key = *key,
+		.order = {letter->exit.sequence, letter->exit.sequence ? 0 : key->start_boottime},
+	};
 }
 
-/* The living by their age, so that parents come before their children; then the dead as they died. */
-static int compare_letters(const void *left, const void *right)
+static int compare_keys(const void *left, const void *right)
 {
-	const struct kept_letter *a = left, *b = right;
-	__u64 x = a->letter.exit.sequence, y = b->letter.exit.sequence;
+	const struct kept_key *a = left, *b = right;
+	size_t i = a->order[0] == b->order[0];
 
-	if (!x != !y)
-		return x ? 1 : -1;
-	if (!x) {
-		x = a->key.start_boottime;
-		y = b->key.start_boottime;
-	}
-	return x < y ? -1 : x > y;
+	return a->order[i] < b->order[i] ? -1 : a->order[i] > b->order[i];
 }
 
-static void read_letters(struct daemon *daemon)
+static void free_backlog(struct daemon *daemon)
 {
-	struct letter_list list = {0};
+	if (daemon->backlog)
+		free(daemon->backlog->items);
+	free(daemon->backlog);
+	daemon->backlog = NULL;
+}
 
-	bpf_source_letters(daemon->source, collect_letter, &list);
+static void take_letters(struct daemon *daemon)
+{
+	struct backlog *backlog = daemon->backlog;
+	size_t end = backlog->next + LETTERS_A_TURN;
+	struct obit_letter letter;
+
+	if (end > backlog->count)
+		end = backlog->count;
+	while (backlog->next < end) {
+		const struct obit_key *key = &backlog->items[backlog->next++].key;
+
+		if (bpf_source_letter(daemon->source, key, &letter) == 0)
+			take_letter(daemon, key, &letter);
+	}
 	daemon->rescanned_ns = clock_boot_ns();
-	if (list.cut)
+	if (end == backlog->count)
+		free_backlog(daemon);
+	else
+		loop_timer_set(daemon->backlog_timer, 1);
+}
+
+static void collect_letters(struct daemon *daemon)
+{
+	struct backlog *backlog;
+
+	free_backlog(daemon);
+	backlog = daemon->backlog = calloc(1, sizeof(*backlog));
+	if (!backlog) {
 		out_of_memory(daemon, "reading the letters");
-	if (list.count)
-		qsort(list.items, list.count, sizeof(*list.items), compare_letters);
-	for (size_t i = 0; i < list.count; i++)
-		take_letter(daemon, &list.items[i].key, &list.items[i].letter);
-	free(list.items);
+		return;
+	}
+	bpf_source_letters(daemon->source, collect_letter, backlog);
+	if (backlog->cut)
+		out_of_memory(daemon, "reading the letters");
+	if (backlog->count)
+		qsort(backlog->items, backlog->count, sizeof(*backlog->items), compare_keys);
 }
 
 void events_rescan(struct daemon *daemon)
@@ -654,31 +758,84 @@ void events_rescan(struct daemon *daemon)
 	while (added > 0);
 	if (added < 0)
 		log_error("cannot scan the running processes: %s", strerror(-added));
-	read_letters(daemon);
+	bpf_source_sweep_signals(daemon->source);
+	collect_letters(daemon);
+	if (daemon->backlog)
+		take_letters(daemon);
 }
 
-void events_check_losses(struct daemon *daemon)
-{
-	struct obit_stats now;
-	bool lost;
+/* ---- losses ---- */
 
-	if (bpf_source_stats(daemon->source, &now) < 0)
-		return;
-	if (now.untracked != daemon->seen.untracked)
-		log_warning("%llu processes could not be tracked: the map of processes is full "
-			    "(max_processes = %u); scanning for them",
-			    (unsigned long long)(now.untracked - daemon->seen.untracked),
-			    daemon->config.max_processes);
-	if (now.cgroup_lost != daemon->seen.cgroup_lost)
-		log_warning("some watched cgroups could not be marked: their set is full");
-	lost = now.untracked != daemon->seen.untracked || now.ring_lost != daemon->seen.ring_lost;
-	daemon->seen = now;
-	if (!lost)
-		return;
+/* How often processes that found the map full are looked for again. */
+#define HEAL_EVERY NS_PER_SEC
+
+static void tell_map_full(struct daemon *daemon, bool full)
+{
+	if (full && !daemon->map_full)
+		log_warning(
+			"the map of processes is full (max_processes = %u): some that are watched "
+			"go unseen until there is room",
+			daemon->config.max_processes);
+	if (!full && daemon->map_full)
+		log_notice("the map of processes has room again: all that is watched is seen");
+	daemon->map_full = full;
+	loop_timer_set(daemon->heal_timer, full ? clock_boot_ns() + HEAL_EVERY : 0);
+}
+
+static void heal(struct daemon *daemon, const struct obit_stats *before)
+{
+	struct obit_stats after;
+
+	if (before->untracked != daemon->seen.untracked)
+		tell_map_full(daemon, true);
 	daemon->counters.rescans++;
 	events_rescan(daemon);
-	/* What the scan itself found full is no news. */
-	bpf_source_stats(daemon->source, &daemon->seen);
+	if (bpf_source_stats(daemon->source, &after) < 0)
+		return;
+	daemon->seen = after; /* what the scan itself found full is no news */
+	if (daemon->map_full)
+		tell_map_full(daemon, after.untracked != before->untracked);
+}
+
+void events_on_heal_timer(void *arg)
+{
+	struct daemon *daemon = arg;
+	struct obit_stats now;
+
+	if (bpf_source_stats(daemon->source, &now) == 0)
+		heal(daemon, &now);
+}
+
+/* After a loss the letters are read. Not while they are being read: that would begin anew for ever. */
+static void check_losses(struct daemon *daemon)
+{
+	struct obit_stats now;
+
+	if (daemon->backlog || bpf_source_stats(daemon->source, &now) < 0)
+		return;
+	if (now.cgroup_lost != daemon->seen.cgroup_lost)
+		log_warning("some watched cgroups could not be marked: their set is full");
+	if (now.exits_lost != daemon->seen.exits_lost)
+		publish_loss(daemon, now.exits_lost - daemon->seen.exits_lost);
+	daemon->seen.cgroup_lost = now.cgroup_lost;
+	daemon->seen.exits_lost = now.exits_lost;
+	if (now.ring_lost != daemon->seen.ring_lost ||
+	    (now.untracked != daemon->seen.untracked && !daemon->map_full))
+		heal(daemon, &now);
+}
+
+void events_read(struct daemon *daemon)
+{
+	if (daemon->backlog)
+		take_letters(daemon);
+	if (!daemon->backlog)
+		bpf_source_drain(daemon->source);
+	check_losses(daemon);
+}
+
+void events_on_backlog_timer(void *arg)
+{
+	(void)arg; /* it only ends the sleep: the turn begins with events_read() */
 }
 
 /* ---- ends ---- */
@@ -708,6 +865,7 @@ void events_free(struct daemon *daemon)
 		lineage_gone(&daemon->lineage, process);
 	HASH_ITER (hh, daemon->arrivals, arrival, next_arrival)
 		arrival_free(daemon, arrival);
+	free_backlog(daemon);
 	for (size_t i = 0; i < HISTORY_SIZE; i++)
 		json_object_put(daemon->history[i]);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* State into JSON and log lines. The names are the users': they stay once released. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -62,10 +63,104 @@ static void put_ending(struct json_object *object, const struct obit_exit *exit)
 	put_number(object, "wait_status", exit->wait_status);
 	put_bool(object, "core_dumped", how == DEATH_DUMPED);
 	put_bool(object, "oom", exit->flags & OBIT_EXIT_OOM);
-	/* Who sent the signal, and a fault's address, are not recorded yet: null, never a guess. */
-	put_string(object, "killer", NULL);
-	put_string(object, "asked_by", NULL);
-	put_string(object, "fault", NULL);
+}
+
+/* JSON null where there is no path, or only its end. */
+static const char *sender_path(const struct obit_signal *signal)
+{
+	return *signal->path && !(signal->flags & OBIT_SIGNAL_PATH_CUT) ? signal->path : NULL;
+}
+
+static struct json_object *render_sender(const struct obit_signal *signal)
+{
+	struct json_object *object = json_object_new_object();
+	char comm[OBIT_COMM_SIZE + 1];
+
+	snprintf(comm, sizeof(comm), "%.*s", OBIT_COMM_SIZE, signal->comm);
+	put_number(object, "pid", signal->sender.tgid);
+	put_string(object, "comm", comm);
+	put_string(object, "path", sender_path(signal));
+	put_number(object, "uid", signal->uid);
+	return object;
+}
+
+static struct json_object *render_asked(const struct obit_signal *asked,
+					const struct obit_exit *exit)
+{
+	struct json_object *object = render_sender(asked);
+	char name[SIGNAL_NAME_SIZE];
+
+	put_string(object, "signal", signal_name((int)asked->number, name));
+	put_number(object, "before_ns", exit->time - asked->time);
+	return object;
+}
+
+/* The address as text: a JSON number loses digits in many a reader. */
+static struct json_object *render_fault(const struct obit_signal *signal)
+{
+	struct json_object *object = json_object_new_object();
+	char address[24];
+
+	snprintf(address, sizeof(address), "0x%llx", (unsigned long long)signal->address);
+	json_object_object_add(object, "code", json_object_new_int(signal->code));
+	put_string(object, "name", fault_name(signal->number, signal->code));
+	put_string(object, "address", address);
+	if (signal->number == SIGSYS)
+		json_object_object_add(object, "syscall", json_object_new_int(signal->syscall));
+	return object;
+}
+
+static struct json_object *pages_to_json(uint64_t pages)
+{
+	return json_object_new_uint64(pages * (uint64_t)sysconf(_SC_PAGESIZE));
+}
+
+static struct json_object *render_oom(const struct obit_signal *signal)
+{
+	struct json_object *object;
+	bool cgroup = signal->flags & OBIT_SIGNAL_OOM_CGROUP;
+
+	if (!(signal->flags & (OBIT_SIGNAL_OOM_CGROUP | OBIT_SIGNAL_OOM_HOST)))
+		return NULL;
+	object = json_object_new_object();
+	put_string(object, "scope", cgroup ? "cgroup" : "host");
+	put_string(object, "cgroup", cgroup ? sender_path(signal) : NULL);
+	json_object_object_add(object, "limit_bytes",
+			       cgroup ? pages_to_json(signal->oom_limit_pages) : NULL);
+	json_object_object_add(object, "usage_bytes",
+			       cgroup ? pages_to_json(signal->oom_usage_pages) : NULL);
+	return object;
+}
+
+static struct json_object *render_core(const struct evidence *evidence)
+{
+	struct json_object *object;
+
+	if (!evidence->core_path && !evidence->core_handler)
+		return NULL;
+	object = json_object_new_object();
+	put_string(object, "path", evidence->core_path);
+	put_string(object, "handler", evidence->core_handler);
+	return object;
+}
+
+static void put_cause(struct json_object *object, const struct evidence *evidence,
+		      const struct obit_exit *exit)
+{
+	const struct obit_signal *fatal = evidence->has_fatal ? &evidence->fatal : NULL;
+	enum death_cause cause = evidence->cause;
+	bool fault = fatal && (cause == CAUSE_FAULT || cause == CAUSE_SECCOMP);
+
+	put_string(object, "cause", death_cause_name(cause));
+	json_object_object_add(object, "killer",
+			       fatal && death_cause_has_killer(cause) ? render_sender(fatal)
+								      : NULL);
+	json_object_object_add(object, "asked_by",
+			       evidence->has_asked ? render_asked(&evidence->asked, exit) : NULL);
+	json_object_object_add(object, "fault", fault ? render_fault(fatal) : NULL);
+	json_object_object_add(object, "oom_cause",
+			       fatal && cause == CAUSE_OOM ? render_oom(fatal) : NULL);
+	json_object_object_add(object, "core", render_core(evidence));
 }
 
 static uint64_t lived_ns(const struct obituary *obituary)
@@ -77,11 +172,8 @@ static uint64_t lived_ns(const struct obituary *obituary)
 	return obituary->letter->exit.time - began;
 }
 
-static void put_usage(struct json_object *object, const struct obituary *obituary)
+static void put_usage(struct json_object *object, const struct obit_exit *exit)
 {
-	const struct obit_exit *exit = &obituary->letter->exit;
-
-	put_number(object, "lived_ns", lived_ns(obituary));
 	put_number(object, "cpu_ns", exit->cpu_ns);
 	put_number(object, "max_rss_kib",
 		   exit->max_rss_pages * (uint64_t)sysconf(_SC_PAGESIZE) / 1024);
@@ -103,43 +195,87 @@ static void put_cgroup(struct json_object *object, const char *cgroup)
 	put_string(object, "unit", *facts.unit ? facts.unit : NULL);
 }
 
-static void put_who(struct json_object *object, const struct obituary *obituary)
+static void put_ids(struct json_object *object, const struct obit_key *key,
+		    const struct obit_exit *exit)
 {
-	const struct process *process = obituary->process;
-	const struct obit_exit *exit = &obituary->letter->exit;
-	const struct image *image = process->image;
-	char comm[OBIT_COMM_SIZE + 1];
-	static const struct strings nothing = {0};
+	char comm[OBIT_COMM_SIZE + 1], parent[OBIT_COMM_SIZE + 1];
 
 	snprintf(comm, sizeof(comm), "%.*s", OBIT_COMM_SIZE, exit->comm);
-	put_string(object, "watch", obituary->watch);
-	put_string(object, "role", process_role_name(obituary->role));
-	put_number(object, "pid", process->key.tgid);
+	snprintf(parent, sizeof(parent), "%.*s", OBIT_COMM_SIZE, exit->parent_comm);
+	put_number(object, "pid", key->tgid);
+	json_object_object_add(object, "ns_pid",
+			       exit->ns_pid ? json_object_new_int64(exit->ns_pid) : NULL);
 	put_number(object, "ppid", exit->ppid);
+	put_string(object, "parent_comm", *parent ? parent : NULL);
 	put_number(object, "uid", exit->uid);
 	put_number(object, "gid", exit->gid);
 	put_string(object, "comm", comm);
-	put_string(object, "path", image ? image->exe : "");
-	json_object_object_add(object, "argv",
-			       strings_to_json(image ? &image->argv : &nothing, OBITUARY_ARGV_MAX));
-	put_cgroup(object, image ? image->cgroup : NULL);
 }
 
-struct json_object *render_obituary(const struct obituary *obituary)
+static void put_who(struct json_object *object, const struct obituary *obituary)
+{
+	const struct image *image = obituary->process->image;
+	static const struct strings nothing = {0};
+
+	put_string(object, "watch", obituary->watch);
+	put_string(object, "role", process_role_name(obituary->role));
+	put_ids(object, &obituary->process->key, &obituary->letter->exit);
+	put_string(object, "path", image && *image->exe ? image->exe : NULL);
+	json_object_object_add(object, "argv",
+			       strings_to_json(image ? &image->argv : &nothing, OBITUARY_ARGV_MAX));
+	put_cgroup(object, obituary->evidence->cgroup);
+}
+
+static struct json_object *new_obituary(const struct obit_exit *exit)
 {
 	struct json_object *object = json_object_new_object();
 	char time[CLOCK_RFC3339_SIZE];
 
+	if (object)
+		put_string(object, "time", clock_rfc3339(clock_boot_to_wall(exit->time), time));
+	return object;
+}
+
+struct json_object *render_obituary(const struct obituary *obituary)
+{
+	struct json_object *object = new_obituary(&obituary->letter->exit);
+
 	if (!object)
 		return NULL;
-	put_string(object, "time",
-		   clock_rfc3339(clock_boot_to_wall(obituary->letter->exit.time), time));
 	put_who(object, obituary);
 	put_ending(object, &obituary->letter->exit);
-	put_usage(object, obituary);
+	put_cause(object, obituary->evidence, &obituary->letter->exit);
+	put_number(object, "lived_ns", lived_ns(obituary));
+	put_usage(object, &obituary->letter->exit);
 	put_string(object, "action", policy_verdict_name(obituary->decision->verdict));
 	put_string(object, "action_detail",
 		   *obituary->decision->detail ? obituary->decision->detail : NULL);
+	return object;
+}
+
+/* Only what the kernel side tells of everybody; the names are those of every obituary. */
+struct json_object *render_unwatched(const struct obit_key *key, const struct obit_exit *exit)
+{
+	struct json_object *object = new_obituary(exit);
+	struct evidence evidence = {.cause = wait_status_how(exit->wait_status) == DEATH_EXITED
+						     ? CAUSE_EXIT
+					     : exit->flags & OBIT_EXIT_OOM ? CAUSE_OOM
+									   : CAUSE_UNKNOWN};
+
+	if (!object)
+		return NULL;
+	put_string(object, "watch", NULL);
+	put_string(object, "role", "unwatched");
+	put_ids(object, key, exit);
+	put_string(object, "path", NULL);
+	json_object_object_add(object, "argv", json_object_new_array());
+	put_cgroup(object, NULL);
+	put_ending(object, exit);
+	put_cause(object, &evidence, exit);
+	put_number(object, "lived_ns", exit->time - key->start_boottime);
+	put_usage(object, exit);
+	put_string(object, "action", policy_verdict_name(VERDICT_NONE));
+	put_string(object, "action_detail", NULL);
 	return object;
 }
 
@@ -407,6 +543,8 @@ struct json_object *render_stats(struct daemon *daemon)
 	put_number(losses, "untracked", stats.untracked);
 	put_number(losses, "ring_lost", stats.ring_lost);
 	put_number(losses, "cgroup_lost", stats.cgroup_lost);
+	put_number(losses, "signals_lost", stats.signals_lost);
+	put_number(losses, "exits_lost", stats.exits_lost);
 	put_number(losses, "path_cut", stats.path_cut);
 	put_number(losses, "bad_records", daemon->counters.bad_records);
 	put_number(losses, "out_of_memory", daemon->counters.out_of_memory);
@@ -415,6 +553,8 @@ struct json_object *render_stats(struct daemon *daemon)
 	put_number(kernel, "execs", stats.execs);
 	put_number(kernel, "deaths", stats.deaths);
 	put_number(kernel, "scanned", stats.scanned);
+	put_number(kernel, "signals", stats.signals);
+	put_number(kernel, "exits", stats.exits);
 	put_number(user, "watches", daemon->config.watch_count);
 	put_number(user, "processes", HASH_COUNT(daemon->lineage.processes));
 	put_number(user, "records", daemon->counters.records);

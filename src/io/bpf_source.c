@@ -28,13 +28,12 @@
 #include "obit.skel.h"
 #pragma GCC diagnostic pop
 
-#define RING_BYTES (1024 * 1024)
 #define KERNEL_BTF "/sys/kernel/btf/vmlinux"
 /* A service that forks faster than records are read must not keep the loop from its other work. */
 #define RECORDS_A_TURN 1000
 #define DRAINED_ENOUGH (-EAGAIN)
 #define SCHEMA_PIN     "schema"
-#define MAX_LINKS      8
+#define MAX_LINKS      9
 #define MAX_PIN_PATH   (PATH_MAX - 128)
 
 enum map_index {
@@ -44,7 +43,9 @@ enum map_index {
 	MAP_PATH_PREFIXES,
 	MAP_CGROUP_PREFIXES,
 	MAP_CGROUPS,
+	MAP_SIGNALS,
 	MAP_EVENTS,
+	MAP_EXITS,
 	MAP_STATS,
 	MAP_SEQUENCE,
 	_MAP_MAX
@@ -57,7 +58,9 @@ static const char *const map_names[] = {
 	[MAP_PATH_PREFIXES] = "path_prefixes",
 	[MAP_CGROUP_PREFIXES] = "cgroup_prefixes",
 	[MAP_CGROUPS] = "cgroups",
+	[MAP_SIGNALS] = "signals",
 	[MAP_EVENTS] = "events",
+	[MAP_EXITS] = "exits",
 	[MAP_STATS] = "stats",
 	[MAP_SEQUENCE] = "sequence",
 };
@@ -69,6 +72,7 @@ struct bpf_source {
 	int pin_dir_fd; /* holds the lock of the directory */
 	bool ephemeral;
 	bool took_over;
+	bool sees_signals;
 	int maps[_MAP_MAX];
 	int links[MAX_LINKS];
 	size_t link_count;
@@ -140,6 +144,8 @@ static int choose_programs(struct obit_bpf *skel, const struct btf *btf,
 				    needed[i]);
 	bpf_program__set_autoload(skel->progs.obit_exit, says_dead);
 	bpf_program__set_autoload(skel->progs.obit_exit_before_6_16, !says_dead);
+	bpf_program__set_autoload(skel->progs.obit_signal,
+				  hook_arguments(btf, "signal_generate") >= 0);
 	/* Without cgroups in the kernel there are none to watch. */
 	bpf_program__set_autoload(skel->progs.obit_cgroup_mkdir,
 				  hook_arguments(btf, "cgroup_mkdir") >= 0);
@@ -408,8 +414,9 @@ static int load(struct bpf_source *source, const struct bpf_source_options *opti
 		return r;
 	bpf_map__set_max_entries(skel->maps.processes, options->max_processes);
 	bpf_map__set_max_entries(skel->maps.offspring, options->max_processes);
-	bpf_map__set_max_entries(skel->maps.events, RING_BYTES);
-	skel->rodata->lazy_limit = RING_BYTES / 4;
+	bpf_map__set_max_entries(skel->maps.events, options->ring_bytes);
+	skel->rodata->lazy_limit = options->ring_bytes / 4;
+	source->sees_signals = bpf_program__autoload(skel->progs.obit_signal);
 	r = prepare_pins(source, skel);
 	if (r < 0)
 		return fail(error, r, "%s: cannot prepare the pins: %s", source->pin_dir,
@@ -489,8 +496,9 @@ int bpf_source_open(const struct bpf_source_options *options, bpf_source_record_
 	if (r == 0) {
 		source->ring = ring_buffer__new(source->maps[MAP_EVENTS], on_ring_record, source,
 						NULL);
-		if (!source->ring)
-			r = fail(error, -errno, "cannot map the ring: %s", strerror(errno));
+		if (!source->ring || ring_buffer__add(source->ring, source->maps[MAP_EXITS],
+						      on_ring_record, source) < 0)
+			r = fail(error, -errno, "cannot map the rings: %s", strerror(errno));
 	}
 	if (r < 0) {
 		bpf_source_close(source);
@@ -505,10 +513,11 @@ void bpf_source_close(struct bpf_source *source)
 	if (!source)
 		return;
 	ring_buffer__free(source->ring);
-	if (source->switches) /* the pinned programs live on, and the pid may be somebody else's */
+	if (source->switches) { /* the pinned programs live on, and the pid may be somebody else's */
 		bpf_source_set_spawner(source, 0);
-	if (source->switches)
+		bpf_source_tell_all(source, false);
 		munmap(source->switches, sizeof(*source->switches));
+	}
 	if (source->slots)
 		munmap(source->slots, sizeof(*source->slots));
 	if (source->ephemeral && source->pin_dir_fd >= 0) {
@@ -698,10 +707,60 @@ int bpf_source_letter(struct bpf_source *source, const struct obit_key *key,
 	return bpf_map_lookup_elem(source->maps[MAP_PROCESSES], key, ret) < 0 ? -ENOENT : 0;
 }
 
+int bpf_source_signal(struct bpf_source *source, const struct obit_key *key, __u32 number,
+		      struct obit_signal *ret)
+{
+	struct obit_signal_key signal = {.process = *key, .number = number};
+
+	return bpf_map_lookup_elem(source->maps[MAP_SIGNALS], &signal, ret) < 0 ? -ENOENT : 0;
+}
+
+bool bpf_source_sees_signals(const struct bpf_source *source)
+{
+	return source->sees_signals;
+}
+
+static void forget_signals(struct bpf_source *source, const struct obit_key *key,
+			   const struct obit_letter *letter)
+{
+	struct obit_signal_key signal = {.process = *key, .number = OBIT_SIGNAL_ASKED};
+
+	if (letter->signal_flags & OBIT_LETTER_ASKED)
+		bpf_map_delete_elem(source->maps[MAP_SIGNALS], &signal);
+	for (__u32 number = 1; number <= 64; number++) {
+		signal.number = number;
+		if (letter->signals & 1ULL << (number - 1))
+			bpf_map_delete_elem(source->maps[MAP_SIGNALS], &signal);
+	}
+}
+
+void bpf_source_sweep_signals(struct bpf_source *source)
+{
+	int map = source->maps[MAP_SIGNALS];
+	struct obit_signal_key key, next;
+	struct obit_letter letter;
+	bool more = bpf_map_get_next_key(map, NULL, &next) == 0;
+
+	while (more) {
+		key = next;
+		more = bpf_map_get_next_key(map, &key, &next) == 0;
+		if (bpf_source_letter(source, &key.process, &letter) < 0)
+			bpf_map_delete_elem(map, &key);
+	}
+}
+
+void bpf_source_tell_all(struct bpf_source *source, bool all)
+{
+	__atomic_store_n(&source->switches->tells_all, all, __ATOMIC_RELEASE);
+}
+
 void bpf_source_forget(struct bpf_source *source, const struct obit_key *key)
 {
 	__u32 *slot = &source->slots->letters[key->tgid % OBIT_SLOTS];
+	struct obit_letter letter;
 
+	if (bpf_source_letter(source, key, &letter) == 0)
+		forget_signals(source, key, &letter);
 	if (bpf_map_delete_elem(source->maps[MAP_PROCESSES], key) == 0)
 		__atomic_fetch_sub(slot, 1, __ATOMIC_RELEASE);
 	bpf_map_delete_elem(source->maps[MAP_OFFSPRING], key);

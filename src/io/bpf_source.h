@@ -16,6 +16,7 @@ struct bpf_source_options {
 	const char *btf;     /* another BTF file than the running kernel's; NULL: the kernel's */
 	bool ephemeral;	     /* remove the pins on close */
 	__u32 max_processes; /* letters at the same time */
+	__u32 ring_bytes;    /* of the ring that rings the bell: a power of two, pages at least */
 };
 
 typedef void bpf_source_record_fn(void *arg, const void *data, size_t size);
@@ -76,6 +77,17 @@ __u32 bpf_source_prefix_number(const struct bpf_prefix *prefix);
 /* One letter. 0, or -ENOENT where there is none. */
 int bpf_source_letter(struct bpf_source *source, const struct obit_key *key,
 		      struct obit_letter *ret);
+
+/* The latest signal `number` (or OBIT_SIGNAL_ASKED) that the process was sent. 0, or -ENOENT. */
+int bpf_source_signal(struct bpf_source *source, const struct obit_key *key, __u32 number,
+		      struct obit_signal *ret);
+/* True if signals are seen at all: not where the kernel lacks the hook. */
+bool bpf_source_sees_signals(const struct bpf_source *source);
+/* Deletes the signals that an ended process has left behind, after a race that is possible but rare. */
+void bpf_source_sweep_signals(struct bpf_source *source);
+
+/* Whether deaths of processes that are not tracked are told, too. */
+void bpf_source_tell_all(struct bpf_source *source, bool all);
 
 /* The process is no longer tracked, nor will its children be. */
 void bpf_source_forget(struct bpf_source *source, const struct obit_key *key);

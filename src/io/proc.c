@@ -387,6 +387,29 @@ void proc_login_uids(uint32_t *ret_min, uint32_t *ret_max)
 	}
 }
 
+static int read_line(const char *path, char *buf, size_t size)
+{
+	_cleanup_file_ FILE *file = fopen(path, "re");
+
+	if (!file)
+		return -errno;
+	if (!fgets(buf, (int)size, file))
+		buf[0] = '\0';
+	buf[strcspn(buf, "\n")] = '\0';
+	return 0;
+}
+
+int proc_core_pattern(char pattern[static PROC_CORE_PATTERN_SIZE], bool *ret_uses_pid)
+{
+	char uses_pid[8] = "";
+	int r = read_line("/proc/sys/kernel/core_uses_pid", uses_pid, sizeof(uses_pid));
+
+	if (r == 0)
+		r = read_line("/proc/sys/kernel/core_pattern", pattern, PROC_CORE_PATTERN_SIZE);
+	*ret_uses_pid = r == 0 && *uses_pid != '0';
+	return r;
+}
+
 bool proc_in_host_pidns(void)
 {
 	struct stat st;

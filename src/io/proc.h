@@ -26,6 +26,10 @@ int proc_capture(const struct obit_key *key, struct recipe *recipe);
 /* UID_MIN and UID_MAX of /etc/login.defs; 1000 and 60000 where it does not tell. */
 void proc_login_uids(uint32_t *ret_min, uint32_t *ret_max);
 
+#define PROC_CORE_PATTERN_SIZE 256 /* the kernel keeps 128 bytes */
+/* Where core dumps go: /proc/sys/kernel/core_pattern without its newline, and core_uses_pid. 0 or -errno. */
+int proc_core_pattern(char pattern[static PROC_CORE_PATTERN_SIZE], bool *ret_uses_pid);
+
 /* True if this process lives in the host's pid namespace, where pids mean what the kernel side says. */
 bool proc_in_host_pidns(void);
 

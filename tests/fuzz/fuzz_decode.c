@@ -92,6 +92,9 @@ static void take(struct recipe *recipe, const struct event *event, const void *r
 	case OBIT_RECORD_MOVE:
 		REQUIRE((const uint8_t *)(event->letter + 1) <= end);
 		break;
+	case OBIT_RECORD_UNWATCHED:
+		REQUIRE((const uint8_t *)(event->exit + 1) <= end);
+		break;
 	case OBIT_RECORD_TEXT:
 		REQUIRE((const uint8_t *)event->text->data + event->text->length <= end);
 		recipe_add_text(recipe, event->text);

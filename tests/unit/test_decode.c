@@ -21,6 +21,7 @@ union any_record {
 	struct obit_letter_record letter;
 	struct obit_text_record text;
 	struct obit_exec_record exec;
+	struct obit_unwatched_record unwatched;
 	char room[sizeof(struct obit_text_record) + 64];
 };
 
@@ -50,6 +51,9 @@ static union any_record *make_record(enum obit_record_type type)
 	case OBIT_RECORD_MOVE:
 		record->header.size = sizeof(struct obit_letter_record);
 		break;
+	case OBIT_RECORD_UNWATCHED:
+		record->header.size = sizeof(struct obit_unwatched_record);
+		break;
 	}
 	return record;
 }
@@ -73,7 +77,7 @@ static void each_type_is_decoded(void **state)
 {
 	static const enum obit_record_type types[] = {OBIT_RECORD_FORK, OBIT_RECORD_EXIT,
 						      OBIT_RECORD_TEXT, OBIT_RECORD_EXEC,
-						      OBIT_RECORD_MOVE};
+						      OBIT_RECORD_MOVE, OBIT_RECORD_UNWATCHED};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
@@ -87,6 +91,8 @@ static void each_type_is_decoded(void **state)
 			assert_ptr_equal(event.text, &record->text);
 		else if (types[i] == OBIT_RECORD_EXEC)
 			assert_ptr_equal(event.exec, &record->exec);
+		else if (types[i] == OBIT_RECORD_UNWATCHED)
+			assert_ptr_equal(event.exit, &record->unwatched.exit);
 		else
 			assert_ptr_equal(event.letter, &record->letter.letter);
 		/* the ring may hand out more than the record */
@@ -97,7 +103,7 @@ static void each_type_is_decoded(void **state)
 static void a_truncated_record_is_refused_at_every_length(void **state)
 {
 	(void)state;
-	for (int type = OBIT_RECORD_FORK; type <= OBIT_RECORD_MOVE; type++) {
+	for (int type = OBIT_RECORD_FORK; type <= OBIT_RECORD_UNWATCHED; type++) {
 		_cleanup_free_ union any_record *record = make_record((enum obit_record_type)type);
 
 		for (size_t size = 0; size < record->header.size; size++)
@@ -110,7 +116,7 @@ static void a_truncated_record_is_refused_at_every_length(void **state)
 static void a_short_record_is_refused_at_every_length(void **state)
 {
 	(void)state;
-	for (int type = OBIT_RECORD_FORK; type <= OBIT_RECORD_MOVE; type++) {
+	for (int type = OBIT_RECORD_FORK; type <= OBIT_RECORD_UNWATCHED; type++) {
 		_cleanup_free_ union any_record *record = make_record((enum obit_record_type)type);
 		__u32 whole = record->header.size;
 
@@ -132,7 +138,7 @@ static void unknown_types_are_refused(void **state)
 	for (int type = 0; type <= UINT16_MAX; type++) {
 		union any_record record = {.header = {.type = (__u16)type, .size = sizeof(record)}};
 		struct event event;
-		bool known = type >= OBIT_RECORD_FORK && type <= OBIT_RECORD_MOVE &&
+		bool known = type >= OBIT_RECORD_FORK && type <= OBIT_RECORD_UNWATCHED &&
 			     type != OBIT_RECORD_TEXT; /* kind 0 is none */
 
 		assert_int_equal(decode_record(&record, sizeof(record), &event),

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Who sends tracked processes what may end them. */
+#ifndef OBIT_SIGNAL_BPF_H
+#define OBIT_SIGNAL_BPF_H
+
+/* include/trace/events/signal.h: what became of a signal. */
+#define TRACE_SIGNAL_DELIVERED 0
+#define TRACE_SIGNAL_LOSE_INFO 4
+
+/* include/linux/sched.h and sched/signal.h */
+#define PF_EXITING	0x00000004
+#define PF_KTHREAD	0x00200000
+#define SEND_SIG_NOINFO 0UL
+#define SEND_SIG_PRIV	1UL
+
+#define SIGSYS	   31
+#define RLIMIT_CPU 0
+#define NO_LIMIT   (~0UL)
+
+/* A kernel stack is at least that large; what lies there was made by a call of the process that runs. */
+#define STACK_BYTES 16384
+
+#define BIT(number) (1ULL << ((number)-1))
+/* Signals whose default is to do nothing, to stop or to continue (signal(7)): they end nobody. The numbers
+ * are those of x86 and arm64. */
+#define HARMLESS                                                                                   \
+	(BIT(17) /* CHLD */ | BIT(18) /* CONT */ | BIT(19) /* STOP */ | BIT(20) /* TSTP */ |       \
+	 BIT(21) /* TTIN */ | BIT(22) /* TTOU */ | BIT(23) /* URG */ | BIT(28) /* WINCH */)
+#define REQUESTS_TO_STOP (BIT(2) /* INT */ | BIT(3) /* QUIT */ | BIT(15) /* TERM */)
+
+/* siginfo_t of 64-bit machines. The layout is user space's, too, and cannot change. */
+struct siginfo {
+	__s32 number;
+	__s32 error;
+	__s32 code;
+	__s32 pad;
+	__u64 address;
+	__s32 syscall;
+};
+
+static __always_inline bool may_end(int number)
+{
+	return number >= 1 && number <= 64 && !(BIT(number) & HARMLESS);
+}
+
+static __always_inline __u32 origin_of(__u64 info, int code, struct task_struct *sender)
+{
+	__u64 offset = info - (__u64)BPF_CORE_READ(sender, stack);
+
+	if (info == SEND_SIG_PRIV)
+		return OBIT_SIGNAL_KERNEL;
+	if (info == SEND_SIG_NOINFO)
+		return OBIT_SIGNAL_BARE;
+	/* Whoever queues a signal may write any negative code. But a timer's is not on the stack. */
+	return code <= 0 && offset < STACK_BYTES ? OBIT_SIGNAL_CALLED : OBIT_SIGNAL_KERNEL;
+}
+
+static __always_inline void fill_sender_path(struct scratch *s, struct obit_signal *signal)
+{
+	long size = bpf_probe_read_kernel_str(signal->path, sizeof(signal->path),
+					      &s->path[s->start & (OBIT_PATH_MAX - 1)]);
+
+	if (size >= (long)sizeof(signal->path) || s->walk_flags & WALK_CUT)
+		signal->flags |= OBIT_SIGNAL_PATH_CUT;
+}
+
+static __always_inline void fill_sender(struct obit_signal *signal, struct task_struct *sender)
+{
+	struct task_struct *leader = BPF_CORE_READ(sender, group_leader);
+	struct pid *pid = BPF_CORE_READ(leader, thread_pid);
+	__u32 level = BPF_CORE_READ(pid, level);
+	__u32 flags = BPF_CORE_READ(sender, flags);
+	struct file *file = BPF_CORE_READ(sender, mm, exe_file);
+	struct scratch *s = get_scratch(SCRATCH_SIGNAL);
+
+	signal->sender.tgid = BPF_CORE_READ(sender, tgid);
+	signal->sender.pad = 0;
+	signal->sender.start_boottime = BPF_CORE_READ(leader, start_boottime);
+	signal->uid = BPF_CORE_READ(sender, cred, uid.val);
+	bpf_core_read(signal->comm, sizeof(signal->comm), &leader->comm);
+	if (flags & PF_EXITING)
+		signal->flags |= OBIT_SIGNAL_SENDER_EXITING;
+	if (flags & PF_KTHREAD)
+		signal->flags |= OBIT_SIGNAL_SENDER_KTHREAD;
+	if (level > 0 && number_in(pid, level) == 1)
+		signal->flags |= OBIT_SIGNAL_SENDER_INIT;
+	signal->path[0] = '\0';
+	if (!file || !s)
+		return;
+	walk_file(SCRATCH_SIGNAL, &file->f_path);
+	fill_sender_path(s, signal);
+}
+
+/* An out-of-memory kill is sent while the cgroup whose limit is handled, and all below it, are locked for that
+ * (mm/memcontrol.c mem_cgroup_oom()): of those above the victim, the topmost that is. Where the kernel
+ * has no such lock (cgroup v1 compiled out) nothing is said. */
+static __always_inline void fill_oom(struct obit_signal *signal, struct task_struct *task)
+{
+	struct cgroup_subsys_state *css, *limiting = NULL;
+	struct scratch *s = get_scratch(SCRATCH_SIGNAL);
+	struct mem_cgroup *memory = NULL;
+	struct css_set *set = BPF_CORE_READ(task, cgroups);
+
+	if (!s || !bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id) ||
+	    !bpf_core_field_exists(memory->oom_lock))
+		return;
+	css = BPF_CORE_READ(
+		set, subsys[bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id) & 15]);
+	for (int i = 0; i < CGROUP_STEPS && css; i++) {
+		memory = (void *)css;
+		if (BPF_CORE_READ(memory, oom_lock))
+			limiting = css;
+		css = BPF_CORE_READ(css, parent);
+	}
+	if (!limiting) {
+		signal->flags |= OBIT_SIGNAL_OOM_HOST;
+		return;
+	}
+	memory = (void *)limiting;
+	signal->flags |= OBIT_SIGNAL_OOM_CGROUP;
+	signal->oom_limit_pages = BPF_CORE_READ(memory, memory.max);
+	signal->oom_usage_pages = BPF_CORE_READ(memory, memory.usage.counter);
+	walk_cgroup(SCRATCH_SIGNAL, (__u64)BPF_CORE_READ(limiting, cgroup, kn));
+	fill_sender_path(s, signal);
+}
+
+static __always_inline void fill_info(struct obit_signal *signal, __u64 info)
+{
+	struct siginfo copy = {};
+
+	signal->address = 0;
+	signal->syscall = 0;
+	signal->code = 0;
+	if (info == SEND_SIG_NOINFO || info == SEND_SIG_PRIV)
+		return;
+	bpf_probe_read_kernel(&copy, sizeof(copy), (void *)info);
+	signal->code = copy.code;
+	if (copy.code <= 0)
+		return;
+	signal->address = copy.address;
+	if (signal->number == SIGSYS)
+		signal->syscall = copy.syscall;
+}
+
+/* Under the target's siglock: nothing else writes these fields of its letter. */
+static __always_inline void keep_signal(const struct obit_signal *signal,
+					const struct obit_key *key, struct obit_letter *letter,
+					__u32 number)
+{
+	struct obit_signal_key signal_key = {.process = *key, .number = number};
+
+	if (bpf_map_update_elem(&signals, &signal_key, signal, BPF_ANY)) {
+		letter->signal_flags |= OBIT_LETTER_SIGNAL_LOST;
+		COUNT(signals_lost);
+		return;
+	}
+	if (number == OBIT_SIGNAL_ASKED)
+		letter->signal_flags |= OBIT_LETTER_ASKED;
+	else
+		letter->signals |= BIT(number);
+	COUNT(signals);
+}
+
+static __always_inline void remember_signal(int number, __u64 info, struct task_struct *target,
+					    const struct obit_key *key, struct obit_letter *letter)
+{
+	struct task_struct *sender = (void *)bpf_get_current_task();
+	struct scratch *s = get_scratch(SCRATCH_SIGNAL);
+	struct obit_signal *signal;
+
+	if (!s)
+		return;
+	signal = &s->signal;
+	signal->time = bpf_ktime_get_boot_ns();
+	signal->number = number;
+	signal->oom_limit_pages = signal->oom_usage_pages = 0;
+	signal->pad = 0;
+	fill_info(signal, info);
+	signal->flags = origin_of(info, signal->code, sender);
+	if (target->signal->rlim[RLIMIT_CPU].rlim_max != NO_LIMIT)
+		signal->flags |= OBIT_SIGNAL_CPU_LIMITED;
+	fill_sender(signal, sender);
+	if (info == SEND_SIG_PRIV && number == SIGKILL)
+		fill_oom(signal, target);
+	keep_signal(signal, key, letter, number);
+	if (BIT(number) & REQUESTS_TO_STOP && !(signal->flags & OBIT_SIGNAL_KERNEL) &&
+	    signal->sender.tgid != key->tgid)
+		keep_signal(signal, key, letter, OBIT_SIGNAL_ASKED);
+}
+
+#endif

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* What there is to know of a death beyond its letter: who sent what, where it was, where the core went. */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "core/core_pattern.h"
+#include "daemon/daemon.h"
+#include "io/proc.h"
+
+/* A request to stop that is older has nothing to do with the death any more. */
+#define ASKED_WINDOW (90 * NS_PER_SEC)
+
+static void gather_signals(struct daemon *daemon, const struct obit_key *key,
+			   const struct obit_letter *letter, struct evidence *ret)
+{
+	int number = wait_status_signal(letter->exit.wait_status);
+	struct obit_signal *fatal = &ret->fatal, *asked = &ret->asked;
+
+	if (number && letter->signals & 1ULL << (number - 1))
+		ret->has_fatal = bpf_source_signal(daemon->source, key, (__u32)number, fatal) == 0;
+	if (letter->signal_flags & OBIT_LETTER_ASKED)
+		ret->has_asked = bpf_source_signal(daemon->source, key, OBIT_SIGNAL_ASKED, asked) ==
+					 0 &&
+				 death_was_asked_for(&letter->exit, asked, ASKED_WINDOW);
+	ret->cause = death_cause(key, &letter->exit, ret->has_fatal ? fatal : NULL,
+				 bpf_source_sees_signals(daemon->source) &&
+					 !(letter->signal_flags & OBIT_LETTER_SIGNAL_LOST));
+}
+
+static void find_core(const struct obit_key *key, const struct obit_letter *letter,
+		      const struct image *image, const char *cwd, struct evidence *ret)
+{
+	const struct obit_exit *exit = &letter->exit;
+	char pattern[PROC_CORE_PATTERN_SIZE], hostname[HOST_NAME_MAX + 1], comm[OBIT_COMM_SIZE + 1];
+	bool uses_pid;
+	struct core_facts facts = {
+		.pid = key->tgid,
+		.ns_pid = exit->ns_pid ? exit->ns_pid : key->tgid,
+		.uid = exit->uid,
+		.gid = exit->gid,
+		.signal = wait_status_signal(exit->wait_status),
+		.comm = comm,
+		.exe = image && *image->exe ? image->exe : NULL,
+		/* A container has its own name, which is not known here. */
+		.hostname = exit->ns_pid || gethostname(hostname, sizeof(hostname)) < 0 ? NULL
+											: hostname,
+		.cwd = cwd,
+	};
+
+	if (wait_status_how(exit->wait_status) != DEATH_DUMPED ||
+	    proc_core_pattern(pattern, &uses_pid) < 0)
+		return;
+	snprintf(comm, sizeof(comm), "%.*s", OBIT_COMM_SIZE, exit->comm);
+	core_pattern_expand(pattern, uses_pid, &facts, &ret->core_path, &ret->core_handler);
+}
+
+void evidence_gather(struct daemon *daemon, const struct obit_key *key,
+		     const struct obit_letter *letter, const struct image *image,
+		     const struct recipe *last_texts, struct evidence *ret)
+{
+	*ret = (struct evidence){0};
+	gather_signals(daemon, key, letter, ret);
+	find_core(key, letter, image, last_texts ? last_texts->cwd : NULL, ret);
+	if (last_texts && last_texts->cgroup)
+		ret->cgroup = strdup(last_texts->cgroup);
+	else if (image && image->cgroup && !(letter->exit.flags & OBIT_EXIT_MOVED))
+		ret->cgroup = strdup(image->cgroup);
+}
+
+void evidence_done(struct evidence *evidence)
+{
+	free(evidence->cgroup);
+	free(evidence->core_path);
+	free(evidence->core_handler);
+}
