@@ -15,26 +15,29 @@ static __always_inline void key_of(struct task_struct *task, struct obit_key *re
 	ret->start_boottime = task->group_leader->start_boottime;
 }
 
-static __always_inline __u32 *slot_of(const struct obit_key *key)
+static __always_inline __u32 *slot_of(__u32 tgid)
 {
 	__u32 zero = 0;
 	struct obit_slots *all = bpf_map_lookup_elem(&slots, &zero);
 
-	return all ? &all->letters[key->tgid & (OBIT_SLOTS - 1)] : NULL;
+	return all ? &all->letters[tgid & (OBIT_SLOTS - 1)] : NULL;
 }
 
-static __always_inline struct obit_letter *find_letter(const struct obit_key *key)
+/* The letter of the task's process, and its key; NULL for most, and then at once. */
+static __always_inline struct obit_letter *find_letter(struct task_struct *task,
+						       struct obit_key *ret_key)
 {
-	__u32 *slot = slot_of(key);
+	__u32 *slot = slot_of(task->tgid);
 
 	if (slot && !*slot)
 		return NULL;
-	return bpf_map_lookup_elem(&processes, key);
+	key_of(task, ret_key);
+	return bpf_map_lookup_elem(&processes, ret_key);
 }
 
 static __always_inline void delete_letter(const struct obit_key *key)
 {
-	__u32 *slot = slot_of(key);
+	__u32 *slot = slot_of(key->tgid);
 
 	if (bpf_map_delete_elem(&processes, key) == 0 && slot)
 		__sync_fetch_and_add(slot, -1);
@@ -56,7 +59,7 @@ static __always_inline struct obit_letter *make_letter(struct task_struct *task,
 						       const struct obit_key *parent, __u32 flags)
 {
 	struct obit_letter letter = {};
-	__u32 *slot = slot_of(key);
+	__u32 *slot = slot_of(key->tgid);
 
 	if (!slot)
 		return NULL;

@@ -29,9 +29,10 @@ int BPF_PROG(obit_fork, struct task_struct *parent, struct task_struct *child)
 
 	if (child->tgid == parent->tgid)
 		return 0; /* a thread */
-	key_of(parent, &parent_key);
-	if (parent_key.tgid != spawner_tgid) {
-		letter = find_letter(&parent_key);
+	if ((__u32)parent->tgid == spawner_tgid) {
+		key_of(parent, &parent_key);
+	} else {
+		letter = find_letter(parent, &parent_key);
 		if (!letter || bpf_map_lookup_elem(&offspring, &parent_key))
 			return 0;
 		flags = letter->flags & OBIT_LETTER_HOST;
@@ -56,8 +57,7 @@ int BPF_PROG(obit_exec, struct task_struct *task, pid_t old_pid, struct linux_bi
 
 	if (!s)
 		return 0;
-	key_of(task, &key);
-	letter = find_letter(&key);
+	letter = find_letter(task, &key);
 	tracked = letter != NULL;
 	walk_file(SCRATCH_EXEC, &bprm->file->f_path);
 	prefix = walked_prefix(&path_prefixes, s);
@@ -66,8 +66,10 @@ int BPF_PROG(obit_exec, struct task_struct *task, pid_t old_pid, struct linux_bi
 	candidate = prefix || is_in_watched_cgroup(task);
 	if (!tracked && !candidate)
 		return 0;
-	if (!letter)
+	if (!letter) {
+		key_of(task, &key);
 		letter = make_letter(task, &key, &nobody, 0);
+	}
 	if (!letter) {
 		COUNT(untracked);
 		return 0;
@@ -91,13 +93,13 @@ static __always_inline int on_death(struct task_struct *task)
 
 	if (tells_all)
 		COUNT(exits);
-	key_of(task, &key);
-	letter = find_letter(&key);
-	if (!letter) {
-		if (tells_all)
-			tell_unwatched(task, &key);
-		return 0;
+	letter = find_letter(task, &key);
+	if (!letter && tells_all) {
+		key_of(task, &key);
+		tell_unwatched(task, &key);
 	}
+	if (!letter)
+		return 0;
 	fill_exit(&letter->exit, task);
 	COUNT(deaths);
 	send_last_texts(task, &key, letter);
@@ -129,8 +131,7 @@ int BPF_PROG(obit_signal, int number, struct kernel_siginfo *info, struct task_s
 
 	if (result != TRACE_SIGNAL_DELIVERED && result != TRACE_SIGNAL_LOSE_INFO)
 		return 0;
-	key_of(task, &key);
-	letter = find_letter(&key);
+	letter = find_letter(task, &key);
 	if (letter && may_end(number))
 		remember_signal(number, address_of(info), task, &key, letter);
 	return 0;
@@ -174,9 +175,9 @@ int BPF_PROG(obit_cgroup_attach, struct cgroup *cgroup, const char *path, struct
 
 	if (!watches_cgroups || !is_watched_cgroup(address_of(cgroup)))
 		return 0;
-	key_of(task, &key);
-	if (find_letter(&key))
+	if (find_letter(task, &key))
 		return 0;
+	key_of(task, &key);
 	if (task->mm && is_hosts(task, BPF_CORE_READ(task, mm, exe_file, f_path.mnt)))
 		flags |= OBIT_LETTER_HOST;
 	letter = make_letter(task, &key, &nobody, flags);
@@ -203,9 +204,9 @@ int obit_scan(struct bpf_iter__task *ctx)
 	file = task->mm->exe_file;
 	if (!file)
 		return 0;
-	key_of(task, &key);
-	if (find_letter(&key))
+	if (find_letter(task, &key))
 		return 0;
+	key_of(task, &key);
 	walk_file(SCRATCH_SCAN, &file->f_path);
 	prefix = walked_prefix(&path_prefixes, s);
 	if (!prefix && !is_in_watched_cgroup(task))

@@ -88,6 +88,12 @@ struct daemon_counters {
 	uint64_t out_of_memory;
 };
 
+/* How many deaths the log was told lately. */
+struct death_log {
+	uint64_t began_ns;
+	unsigned lines, held;
+};
+
 struct daemon {
 	const struct options *options;
 	struct config config;
@@ -118,6 +124,7 @@ struct daemon {
 	bool starving;
 
 	struct daemon_counters counters;
+	struct death_log death_log;
 	struct obit_stats seen; /* what was known of the kernel's counters last */
 	uint64_t started_ns;
 	uint64_t rescanned_ns;	 /* what the ring holds from before that may be old news */
@@ -260,7 +267,7 @@ struct json_object *render_stats(struct daemon *daemon);
 struct json_object *render_config(const struct watch_config *config);
 
 /* "web (pid 4711) was killed by SIGKILL after 3.2s: respawned at once" */
-void render_log_death(const struct obituary *obituary);
+void render_log_death(struct death_log *log, const struct obituary *obituary);
 
 /* The state of a watch: that of its instances, the worst first; "absent" if it has none. */
 const char *render_watch_state(const struct daemon *daemon, size_t watch);
