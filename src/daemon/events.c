@@ -790,8 +790,7 @@ static void heal(struct daemon *daemon, const struct obit_stats *before)
 		tell_map_full(daemon, true);
 	daemon->counters.rescans++;
 	events_rescan(daemon);
-	if (bpf_source_stats(daemon->source, &after) < 0)
-		return;
+	bpf_source_stats(daemon->source, &after);
 	daemon->seen = after; /* what the scan itself found full is no news */
 	if (daemon->map_full)
 		tell_map_full(daemon, after.untracked != before->untracked);
@@ -802,8 +801,8 @@ void events_on_heal_timer(void *arg)
 	struct daemon *daemon = arg;
 	struct obit_stats now;
 
-	if (bpf_source_stats(daemon->source, &now) == 0)
-		heal(daemon, &now);
+	bpf_source_stats(daemon->source, &now);
+	heal(daemon, &now);
 }
 
 /* After a loss the letters are read. Not while they are being read: that would begin anew for ever. */
@@ -811,8 +810,9 @@ static void check_losses(struct daemon *daemon)
 {
 	struct obit_stats now;
 
-	if (daemon->backlog || bpf_source_stats(daemon->source, &now) < 0)
+	if (daemon->backlog)
 		return;
+	bpf_source_stats(daemon->source, &now);
 	if (now.cgroup_lost != daemon->seen.cgroup_lost)
 		log_warning("some watched cgroups could not be marked: their set is full");
 	if (now.exits_lost != daemon->seen.exits_lost)

@@ -79,6 +79,7 @@ struct bpf_source {
 	int scan_link;
 	struct obit_bpf__bss *switches; /* mapped */
 	struct obit_slots *slots;	/* mapped */
+	const struct obit_stats *stats; /* mapped */
 	struct ring_buffer *ring;
 	int budget; /* records left in this turn */
 	bpf_source_record_fn *on_record;
@@ -336,7 +337,8 @@ static int keep_maps(struct bpf_source *source, struct obit_bpf *skel)
 	}
 	source->switches = map_memory(bpf_map__fd(skel->maps.bss), sizeof(*source->switches));
 	source->slots = map_memory(source->maps[MAP_SLOTS], sizeof(*source->slots));
-	return source->switches && source->slots ? 0 : -errno;
+	source->stats = map_memory(source->maps[MAP_STATS], sizeof(*source->stats));
+	return source->switches && source->slots && source->stats ? 0 : -errno;
 }
 
 /* The new link is there before the old one goes: no death falls between them. */
@@ -520,6 +522,8 @@ void bpf_source_close(struct bpf_source *source)
 	}
 	if (source->slots)
 		munmap(source->slots, sizeof(*source->slots));
+	if (source->stats)
+		munmap((void *)(uintptr_t)source->stats, sizeof(*source->stats));
 	if (source->ephemeral && source->pin_dir_fd >= 0) {
 		remove_pins(source);
 		rmdir(source->pin_dir);
@@ -666,13 +670,10 @@ void bpf_source_clear_cgroups(struct bpf_source *source)
 int bpf_source_scan(struct bpf_source *source)
 {
 	_cleanup_close_ int iterator = -1;
-	struct obit_stats before, after;
+	__u64 before = source->stats->scanned;
 	char nothing[64];
 	ssize_t n;
-	int r = bpf_source_stats(source, &before);
 
-	if (r < 0)
-		return r;
 	iterator = bpf_iter_create(source->scan_link);
 	if (iterator < 0)
 		return -errno;
@@ -681,8 +682,7 @@ int bpf_source_scan(struct bpf_source *source)
 	while (n > 0 || (n < 0 && errno == EINTR));
 	if (n < 0)
 		return -errno;
-	r = bpf_source_stats(source, &after);
-	return r < 0 ? r : (int)(after.scanned - before.scanned);
+	return (int)(*(const volatile __u64 *)&source->stats->scanned - before);
 }
 
 int bpf_source_letters(struct bpf_source *source, bpf_source_letter_fn *fn, void *arg)
@@ -799,9 +799,7 @@ void bpf_source_set_spawner(struct bpf_source *source, __u32 tgid)
 	__atomic_store_n(&source->switches->spawner_tgid, tgid, __ATOMIC_RELEASE);
 }
 
-int bpf_source_stats(struct bpf_source *source, struct obit_stats *ret)
+void bpf_source_stats(const struct bpf_source *source, struct obit_stats *ret)
 {
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(source->maps[MAP_STATS], &zero, ret) < 0 ? -errno : 0;
+	memcpy(ret, source->stats, sizeof(*ret));
 }

@@ -104,7 +104,7 @@ int bpf_source_bear_no_more(struct bpf_source *source, const struct obit_key *ke
 /* Every child of this process is tracked from its birth. */
 void bpf_source_set_spawner(struct bpf_source *source, __u32 tgid);
 
-/* The counters. 0 or -errno. */
-int bpf_source_stats(struct bpf_source *source, struct obit_stats *ret);
+/* The counters. */
+void bpf_source_stats(const struct bpf_source *source, struct obit_stats *ret);
 
 #endif
