@@ -2,9 +2,11 @@
 /* What the daemon and its clients agree on. One JSON object a line over a Unix stream socket:
  *
  *   request   {"command": "ls"}   {"command": "why", "name": "web"}   {"command": "tail", "count": 10}
+ *             {"command": "tail", "all": true}     of every process, not of those watched alone
  *   reply     {"ok": true, "data": ...}            data as each command below says
  *             {"ok": false, "exit": 1, "error": "a sentence"}
- *   stream    after the reply to `tail`, one obituary object a line until either side closes
+ *   stream    after the reply to `tail`, one obituary object a line until either side closes, and
+ *             {"dropped": N, "time": ...} where N are missing
  *
  * Who may do what is decided by SO_PEERCRED alone: root acts, root and the group `obit` read. */
 #ifndef OBIT_BASE_PROTOCOL_H

@@ -100,6 +100,8 @@ static struct json_object *request_json(const struct request *request)
 		json_object_object_add(object, "name", json_object_new_string(request->name));
 	if (request->count >= 0)
 		json_object_object_add(object, "count", json_object_new_int(request->count));
+	if (request->all)
+		json_object_object_add(object, "all", json_object_new_boolean(true));
 	return object;
 }
 

@@ -12,6 +12,7 @@ struct request {
 	const char *command;
 	const char *name;     /* NULL: without */
 	int count;	      /* negative: without */
+	bool all;	      /* of every process, not of those watched alone */
 	enum json_type shape; /* what the data of a good reply is; anything else is a failure */
 };
 

@@ -43,8 +43,12 @@ int cmd_why(const struct invocation *inv)
 static void print_death(const struct invocation *inv, size_t *watch_width,
 			struct json_object *death)
 {
+	uint64_t missing;
+
 	if (option_given(inv, OPTION_JSON))
 		json_print(stdout, death, false);
+	else if (member_span(death, "dropped", &missing))
+		death_gap(stdout, &inv->term, missing);
 	else
 		death_line(stdout, &inv->term, watch_width, death);
 	fflush(stdout);
@@ -116,6 +120,7 @@ int cmd_tail(const struct invocation *inv)
 
 	if (option_given(inv, OPTION_COUNT))
 		request.count = inv->count;
+	request.all = option_given(inv, OPTION_ALL);
 	signal(SIGINT, leave);
 	if (ask_quietly(inv, &request, &reply, &stream) != OBIT_EXIT_OK) {
 		log_error("%s", reply.error);

@@ -24,8 +24,11 @@ const struct command command_table[] = {
 	 "tell how it died, of what, and what was done about it",
 	 "Tells the last death of a watch or of a pid; with -n N the last N, the newest first.",
 	 cmd_why},
-	{"tail", NULL, false, OPTION_JSON | OPTION_COUNT, "print deaths as they happen, one a line",
+	{"tail", NULL, false, OPTION_JSON | OPTION_COUNT | OPTION_ALL,
+	 "print deaths as they happen, one a line",
 	 "Starts with the last 10 deaths, or the last N with -n N. Ends with Ctrl-C.\n"
+	 "With --all the deaths of processes that are not watched follow, too.\n"
+	 "Where there are more than can be taken, a line tells how many are missing.\n"
 	 "With --json every line is one object.",
 	 cmd_tail},
 	{"show", "NAME", false, OPTION_JSON,

@@ -305,3 +305,12 @@ void death_line(FILE *out, const struct term *term, size_t *watch_width, struct 
 	}
 	term_wrap(out, term, main_process ? death_action_style(death) : STYLE_DIM, columns, action);
 }
+
+void death_gap(FILE *out, const struct term *term, uint64_t missing)
+{
+	_cleanup_free_ char *line = must_printf("--- %" PRIu64 " death%s dropped here: %s ---",
+						missing, missing == 1 ? "" : "s",
+						"there were more than could be taken");
+
+	term_wrap(out, term, STYLE_DIM, 0, line);
+}

@@ -35,4 +35,7 @@ void death_headings(FILE *out, const struct term *term);
  * *watch_width grows with the names seen, so that columns line up; start with 0. */
 void death_line(FILE *out, const struct term *term, size_t *watch_width, struct json_object *death);
 
+/* One line for `obit tail` where `missing` deaths were dropped from the stream. */
+void death_gap(FILE *out, const struct term *term, uint64_t missing);
+
 #endif

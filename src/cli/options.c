@@ -26,6 +26,7 @@ const struct option_def option_table[] = {
 	{OPTION_HELP, 'h', "help", NULL, "print this help, or that of a command"},
 	{OPTION_VERSION, 0, "version", NULL, "print the version of this program"},
 	{OPTION_COUNT, 'n', "count", "N", "how many deaths"},
+	{OPTION_ALL, 0, "all", NULL, "the deaths of all processes, not of watched ones alone"},
 	{OPTION_WAIT, 0, "wait", "SECONDS", "wait at most so long until it is done (15)"},
 	{OPTION_NO_WAIT, 0, "no-wait", NULL, "do not wait until it is done"},
 	{0},
@@ -90,6 +91,7 @@ static int apply(struct parser *p, const struct option_def *option, const char *
 	case OPTION_HELP:
 	case OPTION_VERSION:
 	case OPTION_NO_WAIT:
+	case OPTION_ALL:
 		break;
 	}
 	return 0;

@@ -19,6 +19,7 @@ enum option_bit {
 	OPTION_COUNT = 1 << 5,
 	OPTION_WAIT = 1 << 6,
 	OPTION_NO_WAIT = 1 << 7,
+	OPTION_ALL = 1 << 8,
 };
 
 struct command;

@@ -388,7 +388,7 @@ static void publish(struct daemon *daemon, const struct obituary *obituary, ssiz
 	daemon->history[daemon->history_next] = json_object_get(json);
 	daemon->history_next = (daemon->history_next + 1) % HISTORY_SIZE;
 	if (daemon->control)
-		control_publish(daemon->control, json);
+		control_publish(daemon->control, CONTROL_WATCHED, json);
 	json_object_put(json);
 }
 

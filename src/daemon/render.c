@@ -570,6 +570,7 @@ struct json_object *render_stats(struct daemon *daemon)
 	put_number(losses, "bad_records", daemon->counters.bad_records);
 	put_number(losses, "out_of_memory", daemon->counters.out_of_memory);
 	put_number(losses, "clients_dropped", clients->dropped);
+	put_number(losses, "lines_dropped", clients->missed);
 	put_number(kernel, "tracked", stats.tracked);
 	put_number(kernel, "execs", stats.execs);
 	put_number(kernel, "deaths", stats.deaths);

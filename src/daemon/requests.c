@@ -19,6 +19,7 @@ struct request {
 	const char *command;
 	const char *name; /* "" if none was given */
 	int64_t count;	  /* -1 if none was given */
+	bool all;	  /* not only of watched processes */
 	bool may_act;
 };
 
@@ -185,7 +186,7 @@ static void do_tail(const struct request *request)
 			json_object_array_add(array, json_object_get(daemon->history[at]));
 	}
 	control_reply(request->client, array);
-	control_subscribe(request->client);
+	control_subscribe(request->client, request->all ? CONTROL_ALL : CONTROL_WATCHED);
 }
 
 static void do_show(const struct request *request)
@@ -390,6 +391,7 @@ void requests_handle(void *arg, struct control_client *client, const char *comma
 {
 	struct json_object *name = json_object_object_get(json, "name");
 	struct json_object *count = json_object_object_get(json, "count");
+	struct json_object *all = json_object_object_get(json, "all");
 	struct request request = {
 		.daemon = arg,
 		.client = client,
@@ -398,6 +400,7 @@ void requests_handle(void *arg, struct control_client *client, const char *comma
 								    : "",
 		.count = json_object_is_type(count, json_type_int) ? json_object_get_int64(count)
 								   : -1,
+		.all = json_object_is_type(all, json_type_boolean) && json_object_get_boolean(all),
 		.may_act = may_act,
 	};
 

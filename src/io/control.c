@@ -2,6 +2,7 @@
 #include "io/control.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,8 @@
 #define MAX_DEPTH	  16	     /* of JSON in JSON */
 #define PAUSE_NS	  NS_PER_SEC /* without accepting, when there are no descriptors left */
 #define FIRST_BUFFER	  4096
+#define STREAM_CHUNK	  65536 /* bytes published between two attempts to send within a turn */
+#define GAP_SIZE	  96	/* of the line that tells how many are missing */
 
 enum rights { RIGHTS_NONE, RIGHTS_READ, RIGHTS_ACT };
 
@@ -28,17 +31,20 @@ struct control_client {
 	enum rights rights;
 	uid_t uid;
 	bool subscribed;
-	bool busy;	      /* somebody up the stack works on it and will settle it */
-	bool answered;	      /* the request at hand */
-	bool at_eof;	      /* it sends no more, but may still read */
-	bool closing;	      /* as soon as everything is sent */
-	bool dead;	      /* at once */
-	uint64_t deadline_ns; /* 0: nothing is pending */
+	enum control_topic topic; /* if subscribed */
+	bool busy;		  /* somebody up the stack works on it and will settle it */
+	bool answered;		  /* the request at hand */
+	bool at_eof;		  /* it sends no more, but may still read */
+	bool closing;		  /* as soon as everything is sent */
+	bool dead;		  /* at once */
+	uint64_t deadline_ns;	  /* 0: nothing is pending */
 
 	char in[OBIT_MAX_REQUEST];
 	size_t in_length;
 	char *out; /* out[out_start] to out[out_end] is still to be sent */
 	size_t out_size, out_start, out_end;
+	size_t untried;	 /* bytes published to it since it was last tried to send some */
+	uint64_t missed; /* lines that belong behind the output */
 };
 
 struct control_server {
@@ -54,6 +60,9 @@ struct control_server {
 	control_fn *handler;
 	void *arg;
 	struct control_client *clients[CONTROL_MAX_CLIENTS]; /* NULL: free */
+	size_t subscribers[_CONTROL_TOPIC_MAX];		     /* by the topic they asked for */
+	void (*audience_fn)(void *arg, bool audience);
+	void *audience_arg;
 	struct control_counters counters;
 };
 
@@ -84,11 +93,17 @@ static size_t try_send(struct control_client *client, const char *data, size_t l
 	return sent;
 }
 
+/* Room for `length` bytes behind the output: 0, or -ENOBUFS where the client leaves too much unread, or
+ * -ENOMEM. */
 static int make_room(struct control_client *client, size_t length)
 {
 	size_t pending = client->out_end - client->out_start, size = FIRST_BUFFER;
 	char *grown;
 
+	if (pending + length > CONTROL_MAX_OUTPUT)
+		return -ENOBUFS;
+	if (client->out_end + length <= client->out_size)
+		return 0;
 	if (client->out_start > 0)
 		memmove(client->out, client->out + client->out_start, pending);
 	client->out_start = 0;
@@ -103,6 +118,13 @@ static int make_room(struct control_client *client, size_t length)
 	client->out = grown;
 	client->out_size = size;
 	return 0;
+}
+
+/* Into room that was made. */
+static void append(struct control_client *client, const char *data, size_t length)
+{
+	memcpy(client->out + client->out_end, data, length);
+	client->out_end += length;
 }
 
 static void drop(struct control_client *client)
@@ -121,22 +143,37 @@ static void enqueue(struct control_client *client, const char *data, size_t leng
 		sent = try_send(client, data, length);
 	if (client->dead || sent == length)
 		return;
-	data += sent;
-	length -= sent;
-	if (client->out_end - client->out_start + length > CONTROL_MAX_OUTPUT ||
-	    make_room(client, length) < 0) {
+	if (make_room(client, length - sent) == 0)
+		append(client, data + sent, length - sent);
+	else
 		drop(client);
-		return;
-	}
-	memcpy(client->out + client->out_end, data, length);
-	client->out_end += length;
+}
+
+static void append_gap(struct control_client *client)
+{
+	char line[GAP_SIZE], time[CLOCK_RFC3339_SIZE];
+	int length = snprintf(line, sizeof(line), "{\"dropped\":%" PRIu64 ",\"time\":\"%s\"}\n",
+			      client->missed, clock_rfc3339(clock_wall_ns(), time));
+
+	append(client, line, (size_t)length);
+	client->missed = 0;
+}
+
+/* A gap is told when all that comes before it is sent; in front of a newer line offer() tells it. */
+static void tell_gap(struct control_client *client)
+{
+	if (client->missed && !has_output(client) && make_room(client, GAP_SIZE) == 0)
+		append_gap(client);
 }
 
 static void flush(struct control_client *client)
 {
-	size_t sent = try_send(client, client->out + client->out_start,
-			       client->out_end - client->out_start);
+	size_t sent = 0;
 
+	if (has_output(client))
+		sent = try_send(client, client->out + client->out_start,
+				client->out_end - client->out_start);
+	client->untried = 0;
 	client->out_start += sent;
 	if (sent > 0)
 		client->deadline_ns = 0; /* it does read */
@@ -145,17 +182,51 @@ static void flush(struct control_client *client)
 	free(client->out);
 	client->out = NULL;
 	client->out_size = client->out_start = client->out_end = 0;
+	tell_gap(client);
 }
 
-/* The object as one line with its newline, to be freed; NULL without memory. */
+static void miss(struct control_client *client, uint64_t count)
+{
+	client->missed += count;
+	client->server->counters.missed += count;
+}
+
+/* One line of a stream, without its newline. What is queued here is sent together in the next turn, or
+ * when it is much: a reader on another processor keeps up even with a flood that comes within one turn. */
+static void offer(struct control_client *client, const char *text, size_t length)
+{
+	size_t gap = client->missed ? GAP_SIZE : 0;
+
+	if (client->dead)
+		return;
+	if (make_room(client, gap + length + 1) < 0) {
+		miss(client, 1);
+	} else {
+		if (gap)
+			append_gap(client);
+		append(client, text, length);
+		append(client, "\n", 1);
+	}
+	client->untried += length;
+	if (client->untried >= STREAM_CHUNK)
+		flush(client);
+	tell_gap(client);
+}
+
+/* The object as text, which lives as long as the object; NULL without memory. */
+static const char *text_of(struct json_object *object, size_t *ret_length)
+{
+	return object ? json_object_to_json_string_length(
+				object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE,
+				ret_length)
+		      : NULL;
+}
+
+/* The same as one line with its newline, to be freed. */
 static char *line_of(struct json_object *object, size_t *ret_length)
 {
 	size_t length = 0;
-	const char *text = object ? json_object_to_json_string_length(
-					    object,
-					    JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE,
-					    &length)
-				  : NULL;
+	const char *text = text_of(object, &length);
 	char *line = text ? malloc(length + 1) : NULL;
 
 	if (!line)
@@ -230,10 +301,27 @@ static void client_free(struct control_client *client)
 	free(client);
 }
 
+static void set_stream(struct control_client *client, bool subscribed, enum control_topic topic)
+{
+	struct control_server *server = client->server;
+	bool before = server->subscribers[CONTROL_ALL] > 0, now;
+
+	if (client->subscribed)
+		server->subscribers[client->topic]--;
+	if (subscribed)
+		server->subscribers[topic]++;
+	client->subscribed = subscribed;
+	client->topic = topic;
+	now = server->subscribers[CONTROL_ALL] > 0;
+	if (now != before && server->audience_fn)
+		server->audience_fn(server->audience_arg, now);
+}
+
 static void client_remove(struct control_client *client)
 {
 	struct control_server *server = client->server;
 
+	set_stream(client, false, client->topic);
 	for (size_t i = 0; i < CONTROL_MAX_CLIENTS; i++) {
 		if (server->clients[i] == client)
 			server->clients[i] = NULL;
@@ -263,11 +351,8 @@ static bool is_pending(const struct control_client *client)
 	       (has_output(client) && !client->subscribed);
 }
 
-/* Ends every work on a client: frees it, or waits for what it does next. The caller must not touch
- * it any more. */
-static void settle(struct control_client *client)
+static void settle_but_timer(struct control_client *client)
 {
-	struct control_server *server = client->server;
 	uint32_t events;
 
 	if (client->closing && !has_output(client))
@@ -279,7 +364,16 @@ static void settle(struct control_client *client)
 	else if (!is_pending(client))
 		client->deadline_ns = 0;
 	else if (!client->deadline_ns)
-		client->deadline_ns = clock_boot_ns() + server->patience_ns;
+		client->deadline_ns = clock_boot_ns() + client->server->patience_ns;
+}
+
+/* Ends every work on a client: frees it, or waits for what it does next. The caller must not touch
+ * it any more. */
+static void settle(struct control_client *client)
+{
+	struct control_server *server = client->server;
+
+	settle_but_timer(client);
 	set_timer(server);
 }
 
@@ -603,40 +697,64 @@ static void on_timer(void *arg)
 
 /* ---- streams ---- */
 
-void control_subscribe(struct control_client *client)
+void control_subscribe(struct control_client *client, enum control_topic topic)
 {
-	client->subscribed = true;
+	set_stream(client, true, topic);
 }
 
-bool control_has_subscribers(const struct control_server *server)
+void control_on_audience(struct control_server *server, void (*fn)(void *arg, bool audience),
+			 void *arg)
 {
-	for (size_t i = 0; i < CONTROL_MAX_CLIENTS; i++) {
-		if (server->clients[i] && server->clients[i]->subscribed)
+	server->audience_fn = fn;
+	server->audience_arg = arg;
+}
+
+bool control_has_subscribers(const struct control_server *server, enum control_topic topic)
+{
+	for (size_t i = topic; i < _CONTROL_TOPIC_MAX; i++) {
+		if (server->subscribers[i])
 			return true;
 	}
 	return false;
 }
 
-void control_publish(struct control_server *server, struct json_object *object)
+/* One line, or where `text` is NULL, that there were `lost` more. */
+static void stream(struct control_server *server, enum control_topic topic, const char *text,
+		   size_t length, uint64_t lost)
 {
-	_cleanup_free_ char *line = NULL;
-	size_t length = 0;
-
-	if (!control_has_subscribers(server))
-		return;
-	line = line_of(object, &length);
 	for (size_t i = 0; i < CONTROL_MAX_CLIENTS; i++) {
 		struct control_client *client = server->clients[i];
 
-		if (!client || !client->subscribed)
+		if (!client || !client->subscribed || client->topic < topic)
 			continue;
-		if (line)
-			enqueue(client, line, length);
-		else
-			drop(client);
+		if (text) {
+			offer(client, text, length);
+		} else {
+			miss(client, lost);
+			tell_gap(client);
+		}
 		if (!client->busy)
-			settle(client);
+			settle_but_timer(client);
 	}
+	set_timer(server);
+}
+
+void control_publish(struct control_server *server, enum control_topic topic,
+		     struct json_object *object)
+{
+	const char *text;
+	size_t length = 0;
+
+	if (!control_has_subscribers(server, topic))
+		return;
+	text = text_of(object, &length);
+	stream(server, topic, text, length, 1);
+}
+
+void control_publish_loss(struct control_server *server, enum control_topic topic, uint64_t count)
+{
+	if (count && control_has_subscribers(server, topic))
+		stream(server, topic, NULL, 0, count);
 }
 
 /* ---- the server ---- */
@@ -824,9 +942,12 @@ void control_close(struct control_server *server)
 {
 	if (!server)
 		return;
+	server->audience_fn = NULL;
 	for (size_t i = 0; i < CONTROL_MAX_CLIENTS; i++) {
-		if (server->clients[i])
-			client_remove(server->clients[i]);
+		if (!server->clients[i])
+			continue;
+		flush(server->clients[i]);
+		client_remove(server->clients[i]);
 	}
 	loop_source_free(server->listener);
 	loop_timer_free(server->timer);

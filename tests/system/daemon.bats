@@ -331,23 +331,47 @@ context_switches() {
 	retry_until 10 state_is web up
 }
 
-@test "a follower that never reads is dropped rather than waited for" {
+# Dies, and sets VICTIM to the pid that it had.
+die() {
+	"$T/victim" exit "$@" &
+	VICTIM=$!
+	wait "$VICTIM" || true
+}
+
+victim_is_told() {
+	grep -qE "\"pid\": *$VICTIM\b" "$T/tail"
+}
+
+# How many deaths a follower has told or counted as missing.
+deaths_accounted_for() {
+	jq -s 'map(.dropped // 1) | add' "$T/tail"
+}
+
+@test "a follower that does not read is not waited for; it is told how many deaths it missed" {
 	copy_victim victim
 	start_obitd "$(watch_text v "$T/victim" "restart = no")"
-	mkfifo "$T/stuck"
-	exec 8<>"$T/stuck"
-	"$OBIT" --socket "$SOCKET" tail --json >"$T/stuck" 2>/dev/null 3>&- &
-	local follower=$! i
+	"$OBIT" --socket "$SOCKET" tail -n 0 --json >"$T/tail" 2>/dev/null 3>&- &
+	local follower=$! i long before
 	STARTED+=("$follower")
-	for i in {1..10}; do
-		"$T/victim" exit 1 || true
+	for i in {1..20}; do
+		die 1
+		! retry_until 1 victim_is_told || break
 	done
+	victim_is_told
+	before=$(deaths_accounted_for)
+	long=$(printf '%04000d' 0)
 	kill -STOP "$follower"
-	for i in {1..1000}; do
-		"$T/victim" exit 1 || true
+	for i in {1..600}; do
+		die 1 "$long"
 	done
-	retry_until 20 deaths_are v 1010
-	exec 8>&-
+	retry_until 20 has_died "$VICTIM"
+	kill -CONT "$follower"
+	retry_until 10 jq -e -s 'any(.dropped > 100 and .time != null)' "$T/tail"
+	die 7
+	retry_until 10 victim_is_told
+	[ "$(deaths_accounted_for)" = $((before + 601)) ]
+	[ "$(obit stats --json | jq .losses.clients_dropped)" = 0 ]
+	[ "$(obit stats --json | jq .losses.lines_dropped)" = "$(jq -s 'map(.dropped // 0) | add' "$T/tail")" ]
 	kill -KILL "$follower"
 }
 

@@ -231,6 +231,22 @@ static void test_a_members_death_is_marked(void **state)
 	json_object_put(death);
 }
 
+static void test_a_gap_is_told(void **state)
+{
+	char *text = NULL;
+
+	(void)state;
+	CAPTURE(text, {
+		death_gap(out, &pipe_term, 1234);
+		death_gap(out, &color_term, 1);
+	});
+	assert_string_equal(
+		text, "--- 1234 deaths dropped here: there were more than could be taken ---\n"
+		      "\033[2m--- 1 death dropped here: there were more than could be taken "
+		      "---\033[0m\n");
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -243,6 +259,7 @@ int main(void)
 		cmocka_unit_test(test_a_line_fits_80_columns_and_lines_up),
 		cmocka_unit_test(test_a_pipe_gets_one_line_a_death),
 		cmocka_unit_test(test_a_members_death_is_marked),
+		cmocka_unit_test(test_a_gap_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

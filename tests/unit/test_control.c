@@ -20,6 +20,7 @@
 
 #define SHORT_DEADLINE (50 * NS_PER_MS)
 #define BIG	       (900 * 1024)
+#define FLOOD	       300000
 
 struct fake_sys fake_sys;
 
@@ -112,11 +113,11 @@ static struct json_object *big_string(size_t size)
 	return object;
 }
 
-static void publish_number(int n)
+static void publish_number(enum control_topic topic, int n)
 {
 	struct json_object *object = json_object_new_int(n);
 
-	control_publish(server, object);
+	control_publish(server, topic, object);
 	json_object_put(object);
 }
 
@@ -136,16 +137,16 @@ static void handler(void *arg, struct control_client *client, const char *comman
 		control_reply(client, big_string(65536));
 	else if (strcmp(command, "huge") == 0)
 		control_reply(client, big_string(CONTROL_MAX_OUTPUT));
-	else if (strcmp(command, "tail") == 0) {
+	else if (strncmp(command, "tail", 4) == 0) {
 		control_reply(client, json_object_new_array());
-		control_subscribe(client);
+		control_subscribe(client, command[4] ? CONTROL_ALL : CONTROL_WATCHED);
 	} else if (strcmp(command, "publish") == 0) {
 		control_reply(client, NULL);
-		publish_number(7);
+		publish_number(CONTROL_WATCHED, 7);
 	} else if (strcmp(command, "flood") == 0) {
 		control_reply(client, NULL);
-		for (int i = 0; i < 300000; i++)
-			publish_number(i);
+		for (int i = 0; i < FLOOD; i++)
+			publish_number(CONTROL_WATCHED, i);
 	} else {
 		assert_string_equal(command, "silent");
 	}
@@ -254,6 +255,41 @@ static void assert_ask(struct peer *peer, const char *request, const char *expec
 {
 	say(peer, request);
 	assert_hears(peer, expected);
+}
+
+/* Whether the line tells of a gap in a stream. */
+static bool is_gap(const char *line, uint64_t *ret_missing)
+{
+	struct json_object *object = json_tokener_parse(line), *dropped, *time;
+	bool gap = json_object_object_get_ex(object, "dropped", &dropped);
+
+	if (gap) {
+		*ret_missing = json_object_get_uint64(dropped);
+		assert_int_equal(json_object_object_length(object), 2);
+		assert_true(json_object_object_get_ex(object, "time", &time));
+		assert_int_equal(strlen(json_object_get_string(time)),
+				 strlen("2026-11-21T10:37:48.123456+00:00"));
+	}
+	json_object_put(object);
+	return gap;
+}
+
+static void assert_hears_gap(struct peer *peer, uint64_t expected)
+{
+	uint64_t missing = 0;
+	const char *line = hear(peer);
+
+	assert_non_null(line);
+	assert_true(is_gap(line, &missing));
+	assert_int_equal(missing, expected);
+}
+
+static void subscribe(struct peer *peer, const char *command)
+{
+	char request[64];
+
+	snprintf(request, sizeof(request), "{\"command\":\"%s\"}\n", command);
+	assert_ask(peer, request, "{\"ok\":true,\"data\":[]}");
 }
 
 static void assert_closed(struct peer *peer)
@@ -807,12 +843,12 @@ static void publishes_to_subscribers_only(void **state)
 	struct peer one = connected(), two = connected(), other = connected();
 
 	(void)state;
-	assert_false(control_has_subscribers(server));
-	assert_ask(&one, "{\"command\":\"tail\"}\n", "{\"ok\":true,\"data\":[]}");
-	assert_ask(&two, "{\"command\":\"tail\"}\n", "{\"ok\":true,\"data\":[]}");
-	assert_true(control_has_subscribers(server));
-	publish_number(1);
-	publish_number(2);
+	assert_false(control_has_subscribers(server, CONTROL_WATCHED));
+	subscribe(&one, "tail");
+	subscribe(&two, "tail");
+	assert_true(control_has_subscribers(server, CONTROL_WATCHED));
+	publish_number(CONTROL_WATCHED, 1);
+	publish_number(CONTROL_WATCHED, 2);
 	assert_hears(&one, "1");
 	assert_hears(&one, "2");
 	assert_hears(&two, "1");
@@ -824,41 +860,236 @@ static void publishes_to_subscribers_only(void **state)
 	assert_hears(&two, "7");
 	assert_int_equal(shutdown(two.fd, SHUT_WR), 0);
 	turn();
-	publish_number(3);
+	publish_number(CONTROL_WATCHED, 3);
 	assert_hears(&two, "3");
 	hang_up(&one);
 	hang_up(&two);
-	while (control_has_subscribers(server))
+	while (control_has_subscribers(server, CONTROL_WATCHED))
 		turn();
 	assert_int_equal(counters()->clients, 1);
 	assert_int_equal(counters()->dropped, 0);
 	hang_up(&other);
 }
 
-static void drops_a_slow_subscriber(void **state)
+static void tells_topics_apart(void **state)
 {
-	struct peer slow = connected(), fast = connected();
-	struct json_object *object = big_string(4096);
-	size_t published = 0, lines = 0;
+	struct peer watched = connected(), all = connected();
 
 	(void)state;
-	assert_ask(&slow, "{\"command\":\"tail\"}\n", "{\"ok\":true,\"data\":[]}");
-	assert_ask(&fast, "{\"command\":\"tail\"}\n", "{\"ok\":true,\"data\":[]}");
-	while (counters()->dropped == 0) {
-		control_publish(server, object);
-		published++;
-		assert_int_equal(strlen(hear(&fast)), 4098);
-	}
+	subscribe(&watched, "tail");
+	assert_true(control_has_subscribers(server, CONTROL_WATCHED));
+	assert_false(control_has_subscribers(server, CONTROL_ALL));
+	subscribe(&all, "tail all");
+	assert_true(control_has_subscribers(server, CONTROL_ALL));
+	publish_number(CONTROL_ALL, 1);
+	publish_number(CONTROL_WATCHED, 2);
+	control_publish_loss(server, CONTROL_ALL, 5);
+	control_publish_loss(server, CONTROL_WATCHED, 3);
+	control_publish_loss(server, CONTROL_ALL, 0);
+	publish_number(CONTROL_WATCHED, 3);
+	assert_hears(&watched, "2");
+	assert_hears_gap(&watched, 3);
+	assert_hears(&watched, "3");
+	assert_hears(&all, "1");
+	assert_hears(&all, "2");
+	assert_hears_gap(&all, 8);
+	assert_hears(&all, "3");
+	/* The last subscription counts. */
+	subscribe(&all, "tail");
+	assert_false(control_has_subscribers(server, CONTROL_ALL));
+	publish_number(CONTROL_ALL, 4);
+	publish_number(CONTROL_WATCHED, 5);
+	assert_hears(&all, "5");
+	assert_hears(&watched, "5");
+	assert_int_equal(counters()->missed, 11);
+	hang_up(&watched);
+	hang_up(&all);
+	while (control_has_subscribers(server, CONTROL_WATCHED))
+		turn();
+}
+
+static int audiences_began, audiences_ended;
+
+static void note_audience(void *arg, bool audience)
+{
+	assert_ptr_equal(arg, &audiences_began);
+	if (audience)
+		audiences_began++;
+	else
+		audiences_ended++;
+}
+
+static void tells_when_all_deaths_are_wanted(void **state)
+{
+	struct peer watched = connected(), one = connected(), two = connected();
+
+	(void)state;
+	audiences_began = audiences_ended = 0;
+	control_on_audience(server, note_audience, &audiences_began);
+	subscribe(&watched, "tail");
+	assert_int_equal(audiences_began, 0);
+	subscribe(&one, "tail all");
+	assert_int_equal(audiences_began, 1);
+	subscribe(&one, "tail all");
+	subscribe(&two, "tail all");
+	hang_up(&one);
+	while (counters()->clients > 2)
+		turn();
+	assert_int_equal(audiences_began, 1);
+	assert_int_equal(audiences_ended, 0);
+	hang_up(&two);
+	while (counters()->clients > 1)
+		turn();
+	assert_int_equal(audiences_ended, 1);
+	subscribe(&watched, "tail all");
+	assert_int_equal(audiences_began, 2);
+	subscribe(&watched, "tail");
+	assert_int_equal(audiences_ended, 2);
+	subscribe(&watched, "tail all");
+	control_close(TAKE_PTR(server));
+	assert_int_equal(audiences_began, 3);
+	assert_int_equal(audiences_ended, 2);
+	hang_up(&watched);
+}
+
+static void sends_together_what_comes_together(void **state)
+{
+	struct peer peer = connected();
+
+	(void)state;
+	subscribe(&peer, "tail");
+	for (int i = 1; i <= 3; i++)
+		publish_number(CONTROL_WATCHED, i);
+	assert_int_equal(take(&peer), -1);
+	turn();
+	assert_int_equal(take(&peer), strlen("1\n2\n3\n"));
+	/* A server that is closed sends what it has. */
+	publish_number(CONTROL_WATCHED, 4);
+	control_close(TAKE_PTR(server));
+	for (int i = 1; i <= 4; i++)
+		assert_hears(&peer, (char[]){(char)('0' + i), '\0'});
+	assert_closed(&peer);
+	hang_up(&peer);
+}
+
+/* Line n of a stream: {"n":n,"x":"xxx..."}. */
+static void publish_line(unsigned n, size_t padding)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_object_object_add(object, "n", json_object_new_int((int)n));
+	json_object_object_add(object, "x", big_string(padding));
+	control_publish(server, CONTROL_ALL, object);
 	json_object_put(object);
-	assert_in_range(published * 4099, CONTROL_MAX_OUTPUT, 3 * CONTROL_MAX_OUTPUT);
-	assert_int_equal(counters()->clients, 1);
-	while (hear(&slow))
-		lines++;
-	assert_true(lines < published);
-	publish_number(1);
-	assert_hears(&fast, "1");
+}
+
+/* What a reader knows of a stream of such lines. */
+struct account {
+	unsigned lines, missing, gaps;
+};
+
+/* Every line must be the one that lines and gaps so far have led up to. */
+static void take_account(struct account *account, const char *line)
+{
+	unsigned n, next = account->lines + account->missing;
+	uint64_t gap;
+
+	assert_non_null(line);
+	if (is_gap(line, &gap)) {
+		assert_true(gap > 0);
+		account->missing += (unsigned)gap;
+		account->gaps++;
+		return;
+	}
+	assert_int_equal(sscanf(line, "{\"n\":%u,", &n), 1);
+	assert_int_equal(n, next);
+	account->lines++;
+}
+
+static void hear_until(struct peer *peer, struct account *account, unsigned published)
+{
+	while (account->lines + account->missing < published)
+		take_account(account, hear(peer));
+	assert_int_equal(account->lines + account->missing, published);
+}
+
+/* Bursts and readings of any size: what is delivered and what is told as missing add up, in order. */
+static void a_slow_subscriber_is_told_what_it_misses(void **state)
+{
+	struct peer slow = connected(), fast = connected();
+	struct account of_slow = {0}, of_fast = {0};
+	unsigned published = 0, seed = 7;
+
+	(void)state;
+	subscribe(&slow, "tail all");
+	subscribe(&fast, "tail all");
+	for (int round = 0; round < 2000; round++) {
+		seed = seed * 1103515245 + 12345;
+		for (unsigned burst = seed >> 16 & 15; burst > 0; burst--) {
+			publish_line(published++, 1000 + (seed >> 20 & 4095));
+			if (burst % 4 == 0)
+				turn();
+		}
+		hear_until(&fast, &of_fast, published);
+		for (unsigned reads = seed >> 24 & 7; reads > 0 && published > 5000; reads--)
+			if (of_slow.lines + of_slow.missing < published)
+				take_account(&of_slow, hear(&slow));
+	}
+	hear_until(&slow, &of_slow, published);
+	assert_int_equal(of_fast.missing, 0);
+	assert_true(of_slow.gaps > 1);
+	assert_int_equal(counters()->missed, of_slow.missing);
+	assert_int_equal(counters()->dropped, 0);
+	publish_line(published++, 1);
+	hear_until(&slow, &of_slow, published);
 	hang_up(&slow);
 	hang_up(&fast);
+}
+
+/* A hundred megabytes nobody reads: no more is kept than is promised, and the gap is told at the end even
+ * if nothing follows. */
+static void keeps_no_more_than_the_limit(void **state)
+{
+	struct account account = {0};
+	struct peer stuck = connected();
+	size_t kept = 0;
+
+	(void)state;
+	subscribe(&stuck, "tail all");
+	for (unsigned n = 0; n < 25000; n++) {
+		publish_line(n, 4096);
+		if (n % 100 == 0)
+			control_publish_loss(server, CONTROL_ALL, 0);
+	}
+	assert_false(is_armed()); /* a stream has no deadline */
+	while (account.lines + account.missing < 25000) {
+		const char *line = hear(&stuck);
+
+		kept += strlen(line) + 1;
+		take_account(&account, line);
+	}
+	assert_int_equal(account.gaps, 1);
+	assert_in_range(kept, CONTROL_MAX_OUTPUT, 3 * CONTROL_MAX_OUTPUT);
+	hang_up(&stuck);
+}
+
+static void a_line_too_long_for_anybody_is_a_gap(void **state)
+{
+	struct json_object *object = big_string(CONTROL_MAX_OUTPUT);
+	struct peer peer = connected();
+
+	(void)state;
+	subscribe(&peer, "tail");
+	control_publish(server, CONTROL_WATCHED, object);
+	assert_hears_gap(&peer, 1);
+	publish_number(CONTROL_WATCHED, 1);
+	control_publish(server, CONTROL_WATCHED, object);
+	publish_number(CONTROL_WATCHED, 2);
+	json_object_put(object);
+	assert_hears(&peer, "1");
+	assert_hears_gap(&peer, 1);
+	assert_hears(&peer, "2");
+	hang_up(&peer);
 }
 
 static void a_slow_subscriber_catches_up(void **state)
@@ -867,30 +1098,36 @@ static void a_slow_subscriber_catches_up(void **state)
 	struct peer slow = connected();
 
 	(void)state;
-	assert_ask(&slow, "{\"command\":\"tail\"}\n", "{\"ok\":true,\"data\":[]}");
+	subscribe(&slow, "tail");
 	for (int round = 0; round < 20; round++) {
 		for (int i = 0; i < 10; i++)
-			control_publish(server, object);
+			control_publish(server, CONTROL_WATCHED, object);
 		assert_false(is_armed()); /* a stream has no deadline */
 		for (int i = 0; i < 10; i++)
 			assert_int_equal(strlen(hear(&slow)), 65538);
 	}
 	json_object_put(object);
-	assert_int_equal(counters()->dropped, 0);
+	assert_int_equal(counters()->missed, 0);
 	hang_up(&slow);
 }
 
-/* A client that is dropped while its own request is being handled. */
-static void survives_dropping_the_asker(void **state)
+/* A client whose own request brings more than it can be kept. */
+static void a_subscriber_may_ask_for_a_flood(void **state)
 {
 	struct peer peer = connected();
+	unsigned lines = 0;
+	uint64_t gap = 0;
 
 	(void)state;
-	assert_ask(&peer, "{\"command\":\"tail\"}\n", "{\"ok\":true,\"data\":[]}");
+	subscribe(&peer, "tail");
 	say(&peer, "{\"command\":\"flood\"}\n{\"command\":\"echo\"}\n");
-	while (counters()->clients > 0)
-		turn();
-	assert_int_equal(counters()->dropped, 1);
+	assert_hears(&peer, "{\"ok\":true,\"data\":null}");
+	for (const char *line; !is_gap(line = hear(&peer), &gap); lines++)
+		assert_int_equal(atoi(line), lines);
+	assert_true(lines > 100000);
+	assert_int_equal(lines + gap, FLOOD);
+	assert_hears(&peer, "{\"ok\":true,\"data\":null}");
+	assert_int_equal(counters()->dropped, 0);
 	hang_up(&peer);
 }
 
@@ -1018,7 +1255,7 @@ static void closes_in_the_middle_of_everything(void **state)
 	struct peer late;
 
 	(void)state;
-	assert_ask(&tail, "{\"command\":\"tail\"}\n", "{\"ok\":true,\"data\":[]}");
+	subscribe(&tail, "tail");
 	say(&half, "{\"command\"");
 	say(&unread, "{\"command\":\"big\"}\n");
 	while (!is_armed())
@@ -1062,9 +1299,14 @@ int main(void)
 		TEST(a_stranger_does_not_linger),
 		TEST(asks_the_kernel_who_is_there),
 		TEST(publishes_to_subscribers_only),
-		TEST(drops_a_slow_subscriber),
+		TEST(tells_topics_apart),
+		TEST(tells_when_all_deaths_are_wanted),
+		TEST(sends_together_what_comes_together),
 		TEST(a_slow_subscriber_catches_up),
-		TEST(survives_dropping_the_asker),
+		TEST(a_slow_subscriber_is_told_what_it_misses),
+		TEST(keeps_no_more_than_the_limit),
+		TEST(a_line_too_long_for_anybody_is_a_gap),
+		TEST(a_subscriber_may_ask_for_a_flood),
 		TEST(makes_the_socket_for_whom_it_is_meant),
 		TEST(tells_what_is_in_the_way),
 		TEST(two_daemons_do_not_share_a_socket),
