@@ -258,6 +258,7 @@ static const struct path_case pod_paths[] = {
 	{.cgroup = "/kubepods/burstable/pod3b8d2c9e-8d53-4a0a-9d7e00c6f0d3f4c11"},
 	{.cgroup = "/kubepods/burstable/xpod" POD},
 	{.cgroup = "/kubepods/notburstable/pod" POD},
+	{.cgroup = "/kubepods-burstable_pod" POD_ ".slice"},
 	{.cgroup = "/kubepods/burstable/pod"},
 	{.cgroup = "/pod" POD},
 };

@@ -86,6 +86,7 @@ static const struct pattern_case known_table[] = {
 	{"|/usr/lib/systemd/systemd-coredump %P %u %g %s %t %c %h %d %F\n", NULL,
 	 "/usr/lib/systemd/systemd-coredump"},
 	{"|/usr/bin/handler", NULL, "/usr/bin/handler"},
+	{"|/usr/bin/handler\n", NULL, "/usr/bin/handler"},
 	{"|  /usr/bin/handler\t%p", NULL, "/usr/bin/handler"},
 	{"|/usr/bin/a\xa0"
 	 "b",
