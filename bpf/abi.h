@@ -109,6 +109,7 @@ enum obit_signal_flags {
 	OBIT_SIGNAL_OOM_HOST = 1 << 7, /* SIGKILL of the kernel, no cgroup's limit being handled */
 	OBIT_SIGNAL_OOM_CGROUP = 1 << 8,  /* a cgroup's limit was: `path` is that cgroup */
 	OBIT_SIGNAL_CPU_LIMITED = 1 << 9, /* the target has a hard RLIMIT_CPU */
+	OBIT_SIGNAL_THREADED = 1 << 10,	  /* the target has more than one thread */
 };
 
 struct obit_signal {

@@ -179,6 +179,8 @@ static __always_inline void remember_signal(int number, __u64 info, struct task_
 	signal->flags = origin_of(info, signal->code, sender);
 	if (target->signal->rlim[RLIMIT_CPU].rlim_max != NO_LIMIT)
 		signal->flags |= OBIT_SIGNAL_CPU_LIMITED;
+	if (target->signal->nr_threads > 1)
+		signal->flags |= OBIT_SIGNAL_THREADED;
 	fill_sender(signal, sender);
 	if (info == SEND_SIG_PRIV && number == SIGKILL)
 		fill_oom(signal, target);

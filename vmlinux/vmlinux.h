@@ -171,6 +171,7 @@ struct tty_struct;
 
 struct signal_struct {
 	atomic_t live;
+	int nr_threads;
 	int group_exit_code;
 	unsigned int flags;
 	unsigned int is_child_subreaper : 1;

@@ -209,6 +209,8 @@ static int start(struct daemon *daemon, struct config *fresh)
 	if (r == 0)
 		r = open_kernel_side(daemon, fresh->max_processes);
 	if (r == 0)
+		r = audience_open(daemon);
+	if (r == 0)
 		r = settings_apply(daemon, fresh, NULL);
 	if (r == 0)
 		r = guard_open(daemon);
@@ -221,6 +223,7 @@ static void stop(struct daemon *daemon)
 	events_free(daemon);
 	act_free(daemon);
 	loop_source_free(daemon->bell);
+	audience_close(daemon);
 	bpf_source_close(daemon->source);
 	control_close(daemon->control);
 	loop_source_free(daemon->signals);

@@ -3,6 +3,7 @@
  *
  *   events.c    kernel records -> lineage -> inputs of the policy
  *   evidence.c	 what there is to know of a death beyond its letter
+ *   audience.c	 who follows the deaths of all processes
  *   act.c	 the policy's actions -> spawn, kill, timers; their results -> inputs
  *   requests.c  obit(1)'s commands -> inputs; and answers
  *   settings.c  configuration files -> watches, filters of the kernel side
@@ -131,6 +132,8 @@ struct daemon {
 	struct backlog *backlog; /* letters to be read after a loss, or NULL */
 	struct loop_timer *backlog_timer, *heal_timer;
 	bool map_full; /* of letters: some processes are not seen */
+	bool followed; /* somebody wants to hear of all deaths */
+	struct loop_timer *follow_timer;
 	bool stopping;
 };
 
@@ -243,6 +246,15 @@ void evidence_gather(struct daemon *daemon, const struct obit_key *key,
 		     const struct obit_letter *letter, const struct image *image,
 		     const struct recipe *last_texts, struct evidence *ret);
 void evidence_done(struct evidence *evidence);
+
+/* ---- audience.c ---- */
+
+int audience_open(struct daemon *daemon);
+void audience_close(struct daemon *daemon);
+/* A death that no watch has to do with. */
+void audience_tell(struct daemon *daemon, const struct obit_key *key, const struct obit_exit *exit);
+/* So many of them were lost in the kernel. */
+void audience_tell_loss(struct daemon *daemon, uint64_t count);
 
 /* ---- render.c ---- */
 

@@ -392,21 +392,6 @@ static void publish(struct daemon *daemon, const struct obituary *obituary, ssiz
 	json_object_put(json);
 }
 
-static void publish_unwatched(struct daemon *daemon, const struct obit_key *key,
-			      const struct obit_exit *exit)
-{
-	struct json_object *json = render_unwatched(key, exit);
-
-	(void)daemon;
-	json_object_put(json);
-}
-
-static void publish_loss(struct daemon *daemon, uint64_t count)
-{
-	(void)daemon;
-	(void)count;
-}
-
 static void look_up_sessions(struct instance *instance)
 {
 	struct process *process;
@@ -543,10 +528,12 @@ static void bury(struct daemon *daemon, struct process *process, const struct ob
 		act_read_reports(daemon);
 	if (letter->flags & OBIT_LETTER_SPAWNED && !letter->exec_sequence && process->instance)
 		act_forget_child(process->instance); /* it died without a word */
-	if (is_unborn(process, letter))
+	if (is_unborn(process, letter)) {
+		audience_tell(daemon, &key, &letter->exit);
 		bury_unborn(daemon, process);
-	else
+	} else {
 		tell_death(daemon, process, letter);
+	}
 	forget(daemon, &key);
 }
 
@@ -613,8 +600,9 @@ static void on_exit_record(struct daemon *daemon, const struct obit_key *key,
 	if (process)
 		bury(daemon, process, letter);
 	else if (bpf_source_letter(daemon->source, key, &now) == 0)
-		take_letter(daemon, key,
-			    &now); /* its birth was lost; else it was dealt with already */
+		take_letter(daemon, key, &now); /* its birth was lost */
+	else if (letter->exit.time > daemon->rescanned_ns)
+		audience_tell(daemon, key, &letter->exit); /* of no watch, as it turned out */
 }
 
 /* ---- the ring ---- */
@@ -646,7 +634,7 @@ void events_record(void *arg, const void *data, size_t size)
 		on_exit_record(daemon, event.key, event.letter);
 		return;
 	case OBIT_RECORD_UNWATCHED:
-		publish_unwatched(daemon, event.key, event.exit);
+		audience_tell(daemon, event.key, event.exit);
 		return;
 	case OBIT_RECORD_MOVE:
 		if (!lineage_find(&daemon->lineage, event.key))
@@ -816,7 +804,7 @@ static void check_losses(struct daemon *daemon)
 	if (now.cgroup_lost != daemon->seen.cgroup_lost)
 		log_warning("some watched cgroups could not be marked: their set is full");
 	if (now.exits_lost != daemon->seen.exits_lost)
-		publish_loss(daemon, now.exits_lost - daemon->seen.exits_lost);
+		audience_tell_loss(daemon, now.exits_lost - daemon->seen.exits_lost);
 	daemon->seen.cgroup_lost = now.cgroup_lost;
 	daemon->seen.exits_lost = now.exits_lost;
 	if (now.ring_lost != daemon->seen.ring_lost ||

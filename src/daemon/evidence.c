@@ -43,7 +43,8 @@ static void find_core(const struct obit_key *key, const struct obit_letter *lett
 		.uid = exit->uid,
 		.gid = exit->gid,
 		.signal = wait_status_signal(exit->wait_status),
-		.comm = comm,
+		/* Of several threads any may have dumped, and each may have a name of its own. */
+		.comm = ret->has_fatal && !(ret->fatal.flags & OBIT_SIGNAL_THREADED) ? comm : NULL,
 		.exe = image && *image->exe ? image->exe : NULL,
 		/* A container has its own name, which is not known here. */
 		.hostname = exit->ns_pid || gethostname(hostname, sizeof(hostname)) < 0 ? NULL

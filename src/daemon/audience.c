@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Who follows the deaths of all processes (obit tail --all). Nobody acts on those: they are read some times a
+ * second, since a wake-up costs tens of times what a record does. */
+#include "base/clock.h"
+#include "daemon/daemon.h"
+
+#define READ_EVERY (NS_PER_SEC / 10)
+
+/* What is left in the ring when the last one goes is read at once, and so is never told to the next one. */
+static void on_audience(void *arg, bool audience)
+{
+	struct daemon *daemon = arg;
+
+	daemon->followed = audience;
+	bpf_source_tell_all(daemon->source, audience);
+	loop_timer_set(daemon->follow_timer, audience ? clock_boot_ns() + READ_EVERY : 1);
+}
+
+/* The turn that it begins starts with events_read(). */
+static void on_timer(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	if (daemon->followed)
+		loop_timer_set(daemon->follow_timer, clock_boot_ns() + READ_EVERY);
+}
+
+int audience_open(struct daemon *daemon)
+{
+	int r = loop_timer_new(daemon->loop, on_timer, daemon, &daemon->follow_timer);
+
+	if (r == 0)
+		control_on_audience(daemon->control, on_audience, daemon);
+	return r;
+}
+
+void audience_close(struct daemon *daemon)
+{
+	loop_timer_free(daemon->follow_timer);
+}
+
+void audience_tell(struct daemon *daemon, const struct obit_key *key, const struct obit_exit *exit)
+{
+	struct json_object *json;
+
+	if (!control_has_subscribers(daemon->control, CONTROL_ALL))
+		return;
+	json = render_unwatched(key, exit);
+	if (json)
+		control_publish(daemon->control, CONTROL_ALL, json);
+	else
+		control_publish_loss(daemon->control, CONTROL_ALL, 1);
+	json_object_put(json);
+}
+
+void audience_tell_loss(struct daemon *daemon, uint64_t count)
+{
+	control_publish_loss(daemon->control, CONTROL_ALL, count);
+}
