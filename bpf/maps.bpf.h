@@ -65,6 +65,15 @@ struct {
 	__type(value, struct obit_signal);
 } signals SEC(".maps");
 
+/* Deaths of the last moments, where the kernel does not say which thread was the last one. Set to one entry by
+ * the daemon where it does. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct obit_key);
+	__type(value, __u32);
+} claims SEC(".maps");
+
 /* The bell. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

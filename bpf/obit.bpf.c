@@ -114,12 +114,17 @@ int BPF_PROG(obit_exit, struct task_struct *task, bool group_dead)
 	return group_dead ? on_death(task) : 0;
 }
 
-/* Before 6.16 two threads that end together can both see nobody left: the letter is then written twice
- * with the same words, and user space takes one death for each key. */
+/* Before 6.16 two threads that end together can both see nobody left: one of them can claim the death. */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(obit_exit_before_6_16, struct task_struct *task)
 {
-	return task->signal->live.counter == 0 ? on_death(task) : 0;
+	struct obit_key key;
+	__u32 one = 1;
+
+	if (task->signal->live.counter != 0)
+		return 0;
+	key_of(task, &key);
+	return bpf_map_update_elem(&claims, &key, &one, BPF_NOEXIST) ? 0 : on_death(task);
 }
 
 SEC("tp_btf/signal_generate")

@@ -145,6 +145,8 @@ static int choose_programs(struct obit_bpf *skel, const struct btf *btf,
 				    needed[i]);
 	bpf_program__set_autoload(skel->progs.obit_exit, says_dead);
 	bpf_program__set_autoload(skel->progs.obit_exit_before_6_16, !says_dead);
+	if (says_dead)
+		bpf_map__set_max_entries(skel->maps.claims, 1);
 	bpf_program__set_autoload(skel->progs.obit_signal,
 				  hook_arguments(btf, "signal_generate") >= 0);
 	/* Without cgroups in the kernel there are none to watch. */
