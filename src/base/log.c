@@ -23,6 +23,11 @@ void log_open(const char *name, enum log_sink sink)
 		openlog(name, LOG_PID | LOG_NDELAY, LOG_DAEMON);
 }
 
+enum log_sink log_get_sink(void)
+{
+	return log_sink_kind;
+}
+
 void log_set_level(int level)
 {
 	log_level = level;

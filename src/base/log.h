@@ -11,6 +11,8 @@ enum log_sink { LOG_SINK_STDERR, LOG_SINK_SYSLOG };
 /* Chooses where messages go. `name` is kept by reference and starts every line. */
 void log_open(const char *name, enum log_sink sink);
 
+enum log_sink log_get_sink(void);
+
 /* Messages above `level` (LOG_ERR 3 ... LOG_DEBUG 7) are dropped. The default is LOG_INFO. */
 void log_set_level(int level);
 int log_get_level(void);

@@ -180,6 +180,7 @@ static int merge(struct config *config, struct config *next)
 	next->watch_count = 0;
 	config->log_level = next->log_level;
 	config->max_processes = next->max_processes;
+	config->journal = next->journal;
 	config->watchdog.timeout_ns = next->watchdog.timeout_ns;
 	config->watchdog.disarm_on_stop = next->watchdog.disarm_on_stop;
 	if (next->watchdog.device) {

@@ -103,6 +103,12 @@ struct watch_config {
 	uint64_t recover_within_ns;
 };
 
+enum journal_mode {
+	JOURNAL_AUTO, /* deaths go to the system's log where there is one */
+	JOURNAL_NO,
+	_JOURNAL_MODE_MAX,
+};
+
 struct watchdog_config {
 	char *device; /* NULL: no watchdog */
 	uint64_t timeout_ns;
@@ -115,6 +121,7 @@ struct config {
 	struct watchdog_config watchdog;
 	int log_level; /* LOG_ERR ... LOG_DEBUG */
 	uint32_t max_processes;
+	enum journal_mode journal;
 	struct string_list include; /* files and globs still to be read by the caller, in order */
 };
 

@@ -37,6 +37,12 @@ static const char *const owner_words[] = {
 	[_OWNER_MODE_MAX] = NULL,
 };
 
+static const char *const journal_words[] = {
+	[JOURNAL_AUTO] = "auto",
+	[JOURNAL_NO] = "no",
+	[_JOURNAL_MODE_MAX] = NULL,
+};
+
 static const char *const members_words[] = {"ignore", "restart", NULL};
 static const char *const bool_words[] = {"false", "true", "no", "yes", "off", "on", NULL};
 static const char *const log_words[] = {"error", "warning", "notice", "info", "debug", NULL};
@@ -117,6 +123,7 @@ static const struct config_key file_keys[] = {
 	 C(max_processes),
 	 false,
 	 {.min = 1, .max = MAX_PROCESSES, .expected = "a whole number from 1 to 16777216"}},
+	{"journal", config_set_word, C(journal), false, {.words = journal_words}},
 	{"include", config_add_path, C(include), true, {0}},
 };
 #undef C

@@ -202,6 +202,7 @@ static int start(struct daemon *daemon, struct config *fresh)
 {
 	int r = act_start_spawner(daemon);
 
+	death_log_open(daemon);
 	if (r == 0)
 		r = open_loop(daemon);
 	if (r == 0)
@@ -226,6 +227,7 @@ static void stop(struct daemon *daemon)
 	audience_close(daemon);
 	bpf_source_close(daemon->source);
 	control_close(daemon->control);
+	death_log_close(daemon);
 	loop_source_free(daemon->signals);
 	close_fdp(&daemon->signal_fd);
 	loop_timer_free(daemon->timer);

@@ -8,7 +8,8 @@
  *   requests.c  obit(1)'s commands -> inputs; and answers
  *   settings.c  configuration files -> watches, filters of the kernel side
  *   guard.c     health -> the hardware watchdog
- *   render.c    state -> JSON and log lines
+ *   render.c    state -> JSON and sentences
+ *   death_log.c deaths -> obitd's log, the system's log
  */
 #ifndef OBIT_DAEMON_DAEMON_H
 #define OBIT_DAEMON_DAEMON_H
@@ -25,6 +26,7 @@
 #include "io/bpf_source.h"
 #include "io/cgroupfs.h"
 #include "io/control.h"
+#include "io/journal.h"
 #include "io/loop.h"
 #include "io/spawn.h"
 #include "io/watchdog.h"
@@ -87,10 +89,11 @@ struct daemon_counters {
 	uint64_t respawns;
 	uint64_t failed_respawns;
 	uint64_t out_of_memory;
+	uint64_t journal_lost; /* deaths that the system's log did not take */
 };
 
 /* How many deaths the log was told lately. */
-struct death_log {
+struct log_window {
 	uint64_t began_ns;
 	unsigned lines, held;
 };
@@ -119,13 +122,17 @@ struct daemon {
 	struct json_object *history[HISTORY_SIZE]; /* a ring, references */
 	size_t history_next;
 
+	struct journal *journal; /* NULL: it could not be opened */
+	bool stderr_is_journal;
+	bool journal_losing;
+
 	struct watchdog *watchdog;
 	struct loop_timer *feed_timer;
 	uint64_t fed_ns;
 	bool starving;
 
 	struct daemon_counters counters;
-	struct death_log death_log;
+	struct log_window log_window;
 	struct obit_stats seen; /* what was known of the kernel's counters last */
 	uint64_t started_ns;
 	uint64_t rescanned_ns;	 /* what the ring holds from before that may be old news */
@@ -278,10 +285,37 @@ struct json_object *render_stats(struct daemon *daemon);
 /* render_config.c */
 struct json_object *render_config(const struct watch_config *config);
 
-/* "web (pid 4711) was killed by SIGKILL after 3.2s: respawned at once" */
-void render_log_death(struct death_log *log, const struct obituary *obituary);
+/* How much it matters: LOG_NOTICE or LOG_DEBUG. */
+int render_death_level(const struct obituary *obituary);
+
+#define DEATH_SENTENCE_SIZE 1024
+/* "web: pid 4711 killed by SIGKILL after 3.2s: respawned at once" */
+void render_death_sentence(const struct obituary *obituary, char buf[static DEATH_SENTENCE_SIZE]);
 
 /* The state of a watch: that of its instances, the worst first; "absent" if it has none. */
 const char *render_watch_state(const struct daemon *daemon, size_t watch);
+
+/* ---- journal_fields.c ---- */
+
+/* Names and values are printable; values are cut at 4 KiB. */
+struct journal_fields {
+	struct journal_field items[JOURNAL_MAX_FIELDS]; /* with room for one more */
+	size_t count;
+	char text[65536]; /* what the items point to */
+	size_t used;
+};
+
+/* What is known in an obituary, under OBIT_NAME; of an object in it each part, under OBIT_NAME_PART; argv
+ * joined, under OBIT_CMDLINE. */
+void journal_fields_of(struct json_object *obituary, struct journal_fields *ret);
+
+/* ---- death_log.c ---- */
+
+void death_log_open(struct daemon *daemon);
+void death_log_close(struct daemon *daemon);
+
+/* Logs a death as far as log_level lets it. What matters goes to the system's log, too, and if that is where
+ * obitd's own lines go, only there. */
+void death_log(struct daemon *daemon, const struct obituary *obituary);
 
 #endif

@@ -446,7 +446,7 @@ static void bury_offspring(struct daemon *daemon, struct process *process,
 				    .letter = letter,
 				    .decision = &nothing};
 
-	render_log_death(&daemon->death_log, &obituary);
+	death_log(daemon, &obituary);
 	publish(daemon, &obituary, MATCH_NONE);
 	lineage_gone(&daemon->lineage, process);
 }
@@ -482,7 +482,7 @@ static void bury_member(struct daemon *daemon, struct instance *instance, struct
 	lineage_died(process);
 	describe_death(daemon, instance, process, letter, &input, refusal);
 	act_decide(instance, &input, &decision);
-	render_log_death(&daemon->death_log, &obituary);
+	death_log(daemon, &obituary);
 	act_carry_out(daemon, instance, &decision);
 	publish(daemon, &obituary, (ssize_t)instance->watch);
 	act_await_gone(daemon, &process->key);
@@ -567,7 +567,7 @@ static void bury_stranger(struct daemon *daemon, const struct obit_key *key,
 	};
 
 	evidence_gather(daemon, key, letter, stranger.image, last_texts, &evidence);
-	render_log_death(&daemon->death_log, &obituary);
+	death_log(daemon, &obituary);
 	publish(daemon, &obituary, watch);
 	evidence_done(&evidence);
 	recipe_free(last_texts);

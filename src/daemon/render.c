@@ -279,34 +279,20 @@ struct json_object *render_unwatched(const struct obit_key *key, const struct ob
 	return object;
 }
 
-/* Whoever reads the log may be slow, and the loop must not wait for him: a storm is cut short. */
-#define LOG_WINDOW     (10 * NS_PER_SEC)
-#define LINES_A_WINDOW 1000
-
-static bool may_log(struct death_log *log, uint64_t now_ns)
+int render_death_level(const struct obituary *obituary)
 {
-	if (now_ns - log->began_ns > LOG_WINDOW) {
-		if (log->held)
-			log_notice("%u deaths were not told here", log->held);
-		*log = (struct death_log){.began_ns = now_ns};
-	}
-	if (log->lines++ < LINES_A_WINDOW)
-		return true;
-	if (!log->held++)
-		log_notice("more than %u deaths in 10s: the next ones are told by obit alone",
-			   LINES_A_WINDOW);
-	return false;
+	bool matters = obituary->role == ROLE_MAIN &&
+		       obituary->decision->verdict != VERDICT_HAND_OVER;
+
+	return matters ? LOG_NOTICE : LOG_DEBUG;
 }
 
-void render_log_death(struct death_log *log, const struct obituary *obituary)
+void render_death_sentence(const struct obituary *obituary, char buf[static DEATH_SENTENCE_SIZE])
 {
 	const struct policy_output *decision = obituary->decision;
 	char words[WAIT_STATUS_WORDS_SIZE], span[CLOCK_SPAN_SIZE];
-	bool matters = obituary->role == ROLE_MAIN && decision->verdict != VERDICT_HAND_OVER;
 
-	if (matters && !may_log(log, clock_boot_ns()))
-		return;
-	log_line(matters ? LOG_NOTICE : LOG_DEBUG, "%s: %s %u %s%s after %s%s%s",
+	snprintf(buf, DEATH_SENTENCE_SIZE, "%s: %s %u %s%s after %s%s%s",
 		 obituary->watch ? obituary->watch : "unwatched",
 		 obituary->role == ROLE_MAIN ? "pid" : process_role_name(obituary->role),
 		 obituary->process->key.tgid,
@@ -571,6 +557,7 @@ struct json_object *render_stats(struct daemon *daemon)
 	put_number(losses, "out_of_memory", daemon->counters.out_of_memory);
 	put_number(losses, "clients_dropped", clients->dropped);
 	put_number(losses, "lines_dropped", clients->missed);
+	put_number(losses, "journal_lost", daemon->counters.journal_lost);
 	put_number(kernel, "tracked", stats.tracked);
 	put_number(kernel, "execs", stats.execs);
 	put_number(kernel, "deaths", stats.deaths);

@@ -104,6 +104,12 @@ static inline int sys_getsockopt(int fd, int level, int name, void *value, sockl
 	return getsockopt(fd, level, name, value, length);
 }
 
+static inline ssize_t sys_sendto(int fd, const void *data, size_t size, int flags,
+				 const struct sockaddr *address, socklen_t length)
+{
+	return sendto(fd, data, size, flags, address, length);
+}
+
 /* The id of a group by its name. Returns 0, or -1 with errno (ENOENT: there is no such group). */
 static inline int sys_group_id(const char *name, gid_t *ret)
 {

@@ -32,7 +32,7 @@ knock() {
 }
 
 reload_with() {
-	printf '%s\n' "$1" >"$CONF"
+	write_conf "$1"
 	obit reload
 }
 

@@ -18,6 +18,7 @@ obit_setup() {
 	SOCKET=$T/obit.sock
 	CONF=$T/obit.conf
 	OBITD_OPTIONS=(--ephemeral)
+	OBITD_SETTINGS='journal = no' # the log of this host is for its own deaths
 	OBITD_PID=
 	SERVICE_ENV=(PATH=/usr/bin:/bin MARK=obit)
 	SERVICE_WRAP=()
@@ -147,9 +148,13 @@ end_started() {
 # start_obitd CONFIGURATION_TEXT [COMMAND...]: runs obitd (under COMMAND, if given) and waits until it
 # answers. More options by OBITD_OPTIONS.
 start_obitd() {
-	printf '%s\n' "$1" >"$CONF"
+	write_conf "$1"
 	shift
 	launch_obitd "$@"
+}
+
+write_conf() {
+	printf '%s\n' "$1" "$OBITD_SETTINGS" >"$CONF"
 }
 
 launch_obitd() {

@@ -316,6 +316,7 @@ static const struct refusal bad_files[] = {
 	{"max_processes = 1K", "f:1: max_processes: '1K'", NULL},
 	{"log_level = verbose", "f:1: log_level: 'verbose' is wrong; expected error, warning",
 	 "debug"},
+	{"journal = yes", "f:1: journal: 'yes' is wrong; expected auto or no", NULL},
 	{"log_level = info\nlog_level = debug", "f:2: 'log_level' is set already, at line 1", NULL},
 	{"include = more.conf", "f:1: include: 'more.conf'", "absolute"},
 	{"include = \"/etc/[\"", "f:1: include: '/etc/['", "glob"},
@@ -491,6 +492,7 @@ static void an_empty_file_leaves_the_defaults(void **state)
 	assert_true(config.watchdog.disarm_on_stop);
 	assert_int_equal(config.log_level, LOG_INFO);
 	assert_int_equal(config.max_processes, 131072);
+	assert_int_equal(config.journal, JOURNAL_AUTO);
 	assert_int_equal(config.include.count, 0);
 	config_free(&config);
 }
@@ -679,6 +681,12 @@ static void global_settings_are_taken(void **state)
 		parse(&config, levels[i].text);
 		assert_int_equal(config.log_level, levels[i].level);
 	}
+	parse(&config, "journal = no");
+	assert_int_equal(config.journal, JOURNAL_NO);
+	parse(&config, "log_level = info");
+	assert_int_equal(config.journal, JOURNAL_NO);
+	parse(&config, "journal = auto");
+	assert_int_equal(config.journal, JOURNAL_AUTO);
 	config_free(&config);
 }
 

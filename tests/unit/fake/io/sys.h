@@ -21,6 +21,7 @@
 #define sys_timerfd_settime real_sys_timerfd_settime
 #define sys_accept	    real_sys_accept
 #define sys_getsockopt	    real_sys_getsockopt
+#define sys_sendto	    real_sys_sendto
 #define sys_group_id	    real_sys_group_id
 #include "../../../../src/io/sys.h"
 #undef sys_open
@@ -39,6 +40,7 @@
 #undef sys_timerfd_settime
 #undef sys_accept
 #undef sys_getsockopt
+#undef sys_sendto
 #undef sys_group_id
 
 struct fake_sys {
@@ -58,6 +60,8 @@ struct fake_sys {
 	int (*timerfd_settime)(int fd, int flags, const struct itimerspec *value);
 	int (*accept)(int fd, int flags);
 	int (*getsockopt)(int fd, int level, int name, void *value, socklen_t *length);
+	ssize_t (*sendto)(int fd, const void *data, size_t size, int flags,
+			  const struct sockaddr *address, socklen_t length);
 	int (*group_id)(const char *name, gid_t *ret);
 };
 
@@ -88,6 +92,10 @@ FAKE(int, timerfd_settime, (int fd, int flags, const struct itimerspec *value), 
 FAKE(int, accept, (int fd, int flags), (fd, flags))
 FAKE(int, getsockopt, (int fd, int level, int name, void *value, socklen_t *length),
      (fd, level, name, value, length))
+FAKE(ssize_t, sendto,
+     (int fd, const void *data, size_t size, int flags, const struct sockaddr *address,
+      socklen_t length),
+     (fd, data, size, flags, address, length))
 FAKE(int, group_id, (const char *name, gid_t *ret), (name, ret))
 
 #undef FAKE
