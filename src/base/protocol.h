@@ -8,16 +8,26 @@
  *   stream    after the reply to `tail`, one obituary object a line until either side closes, and
  *             {"dropped": N, "time": ...} where N are missing
  *
+ * `log` is answered by {"state_dir": DIR, "pending": [...]}: where the history is, or null without one, and
+ * the obituaries in the daemon's memory that are not known to be there, the oldest first.
+ *
  * Who may do what is decided by SO_PEERCRED alone: root acts, root and the group `obit` read. */
 #ifndef OBIT_BASE_PROTOCOL_H
 #define OBIT_BASE_PROTOCOL_H
 
-#define OBIT_VERSION	     "0.1.0"
-#define OBIT_DEFAULT_SOCKET  "/run/obit/obit.sock"
-#define OBIT_DEFAULT_CONFIG  "/etc/obit/obit.conf"
-#define OBIT_DEFAULT_PIN_DIR "/sys/fs/bpf/obit"
-#define OBIT_READERS_GROUP   "obit"
-#define OBIT_MAX_REQUEST     4096 /* bytes of one request line */
+#define OBIT_VERSION	       "0.1.0"
+#define OBIT_DEFAULT_SOCKET    "/run/obit/obit.sock"
+#define OBIT_DEFAULT_CONFIG    "/etc/obit/obit.conf"
+#define OBIT_DEFAULT_PIN_DIR   "/sys/fs/bpf/obit"
+#define OBIT_DEFAULT_STATE_DIR "/var/lib/obit"
+#define OBIT_READERS_GROUP     "obit"
+#define OBIT_MAX_REQUEST       4096 /* bytes of one request line */
+
+/* The history in the state directory: one obituary a line, the oldest first. When the file is full it becomes
+ * the older one. */
+#define OBIT_HISTORY_FILE	"deaths.jsonl"
+#define OBIT_HISTORY_OLDER_FILE "deaths.1.jsonl"
+#define OBIT_HISTORY_LINE_MAX	(128 * 1024) /* bytes of a line without its newline */
 
 /* Exit statuses of obit(1); the reply's "exit" uses the same numbers. `obit status` speaks LSB:
  * 0 running, 3 not running, 4 unknown. */

@@ -31,6 +31,16 @@ const struct command command_table[] = {
 	 "Where there are more than can be taken, a line tells how many are missing.\n"
 	 "With --json every line is one object.",
 	 cmd_tail},
+	{"log", NULL, false,
+	 OPTION_JSON | OPTION_COUNT | OPTION_SINCE | OPTION_WATCH | OPTION_STATE_DIR,
+	 "print past deaths, one a line, the oldest first",
+	 "All that are on disk, and those that the daemon is still to write. With --since T, "
+	 "--watch\n"
+	 "NAME and -n N only those since then, of that watch, and the last N of them. Also works\n"
+	 "without a daemon. With --json every line is one object.\n"
+	 "T is how long ago (10min, 2h, 3d), the last time that it was 10:00, today, yesterday,\n"
+	 "2026-11-21 or 2026-11-21T10:00, as the local clock has it.",
+	 cmd_log},
 	{"show", "NAME", false, OPTION_JSON,
 	 "show all that is known of a watch, its recipe included",
 	 "The recipe is what a process is started again with. What is missing in it is said, with\n"

@@ -37,6 +37,7 @@ void help_print(FILE *out, const struct command *command);
 int cmd_ls(const struct invocation *inv);
 int cmd_why(const struct invocation *inv);
 int cmd_tail(const struct invocation *inv);
+int cmd_log(const struct invocation *inv);
 int cmd_show(const struct invocation *inv);
 int cmd_status(const struct invocation *inv);
 int cmd_act(const struct invocation *inv); /* stop, start, restart, revive */

@@ -12,6 +12,7 @@
 #include "base/protocol.h"
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/when.h"
 
 #define DEFAULT_WAIT_NS (15 * NS_PER_SEC)
 #define LONGEST_WAIT_S	86400
@@ -27,6 +28,11 @@ const struct option_def option_table[] = {
 	{OPTION_VERSION, 0, "version", NULL, "print the version of this program"},
 	{OPTION_COUNT, 'n', "count", "N", "how many deaths"},
 	{OPTION_ALL, 0, "all", NULL, "the deaths of all processes, not of watched ones alone"},
+	{OPTION_SINCE, 0, "since", "T",
+	 "only deaths since then: 10min, 2h, 3d ago, 10:00, yesterday, a date"},
+	{OPTION_WATCH, 0, "watch", "NAME", "only deaths of that watch"},
+	{OPTION_STATE_DIR, 0, "state-dir", "DIR",
+	 "where the history is, if not where the daemon says (" OBIT_DEFAULT_STATE_DIR ")"},
 	{OPTION_WAIT, 0, "wait", "SECONDS", "wait at most so long until it is done (15)"},
 	{OPTION_NO_WAIT, 0, "no-wait", NULL, "do not wait until it is done"},
 	{0},
@@ -73,15 +79,40 @@ static int set_wait(struct parser *p, const char *value)
 	return 0;
 }
 
+static int set_since(struct parser *p, const char *value)
+{
+	if (when_since(value, clock_wall_ns(), &p->inv.since_ns))
+		return 0;
+	return refuse(p,
+		      "--since %s: expected how long ago (10min, 2h, 3d), a time (10:00), or a day "
+		      "(2026-11-21, 2026-11-21T10:00, today, yesterday)",
+		      value);
+}
+
+/* A word that must not be empty. */
+static int set_word(struct parser *p, const char *value, const char *name, const char *expected,
+		    const char **ret)
+{
+	if (!*value)
+		return refuse(p, "--%s: expected %s", name, expected);
+	*ret = value;
+	return 0;
+}
+
 static int apply(struct parser *p, const struct option_def *option, const char *value)
 {
 	p->inv.given |= option->bit;
 	switch (option->bit) {
 	case OPTION_SOCKET:
-		p->inv.socket = value;
-		return value && *value
-			       ? 0
-			       : refuse(p, "--socket: expected the path of the daemon's socket");
+		return set_word(p, value, "socket", "the path of the daemon's socket",
+				&p->inv.socket);
+	case OPTION_WATCH:
+		return set_word(p, value, "watch", "the name of a watch", &p->inv.watch);
+	case OPTION_STATE_DIR:
+		return set_word(p, value, "state-dir", "the directory of the history",
+				&p->inv.state_dir);
+	case OPTION_SINCE:
+		return set_since(p, value);
 	case OPTION_COUNT:
 		return set_count(p, value);
 	case OPTION_WAIT:

@@ -20,6 +20,9 @@ enum option_bit {
 	OPTION_WAIT = 1 << 6,
 	OPTION_NO_WAIT = 1 << 7,
 	OPTION_ALL = 1 << 8,
+	OPTION_SINCE = 1 << 9,
+	OPTION_WATCH = 1 << 10,
+	OPTION_STATE_DIR = 1 << 11,
 };
 
 struct command;
@@ -32,6 +35,9 @@ struct invocation {
 	unsigned given; /* enum option_bit: the options that were there */
 	int count;	/* -n; only if given */
 	uint64_t wait_ns;
+	uint64_t since_ns;     /* wall clock; 0 if not given */
+	const char *watch;     /* NULL if not given */
+	const char *state_dir; /* NULL if not given */
 	struct term term;
 };
 

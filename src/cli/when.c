@@ -4,9 +4,11 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/units.h"
 #include "cli/alloc.h"
 #include "cli/value.h"
 
@@ -58,6 +60,72 @@ bool when_parse(const char *text, uint64_t *ret_ns)
 		return false;
 	*ret_ns = (uint64_t)seconds * NS_PER_SEC + fraction;
 	return true;
+}
+
+/* That time of the local clock, so many days before. */
+static bool moment_of(struct tm tm, int days, uint64_t *ret_ns)
+{
+	time_t seconds;
+
+	tm.tm_mday -= days;
+	tm.tm_isdst = -1;
+	seconds = mktime(&tm);
+	if (seconds < 0 || (uint64_t)seconds > UINT64_MAX / NS_PER_SEC - 1)
+		return false;
+	*ret_ns = (uint64_t)seconds * NS_PER_SEC;
+	return true;
+}
+
+/* mktime(3) takes the 30th of February for the second of March. */
+static bool is_real_day(struct tm tm)
+{
+	int day = tm.tm_mday;
+
+	timegm(&tm);
+	return tm.tm_mday == day;
+}
+
+/* Whether all of the text has that form; the fields of *tm that it names are set then. */
+static bool has_form(const char *text, const char *const *forms, struct tm *tm)
+{
+	for (; *forms; forms++) {
+		struct tm read = *tm;
+		const char *rest = strptime(text, *forms, &read);
+
+		if (rest && !*rest) {
+			*tm = read;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool when_since(const char *text, uint64_t now_ns, uint64_t *ret_ns)
+{
+	static const char *const dates[] = {"%Y-%m-%d",		 "%Y-%m-%dT%H:%M",
+					    "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M",
+					    "%Y-%m-%d %H:%M:%S", NULL};
+	static const char *const times[] = {"%H:%M", "%H:%M:%S", NULL};
+	time_t now = (time_t)(now_ns / NS_PER_SEC);
+	uint64_t span, moment;
+	struct tm day;
+
+	if (units_parse_duration(text, &span) == 0) {
+		*ret_ns = now_ns > span ? now_ns - span : 0;
+		return true;
+	}
+	localtime_r(&now, &day);
+	day.tm_hour = day.tm_min = day.tm_sec = 0;
+	if (strcmp(text, "today") == 0)
+		return moment_of(day, 0, ret_ns);
+	if (strcmp(text, "yesterday") == 0)
+		return moment_of(day, 1, ret_ns);
+	if (has_form(text, dates, &day))
+		return is_real_day(day) && moment_of(day, 0, ret_ns);
+	if (!has_form(text, times, &day))
+		return when_parse(text, ret_ns);
+	/* What is still to come today was yesterday. */
+	return moment_of(day, 0, &moment) && moment_of(day, moment > now_ns, ret_ns);
 }
 
 char *when_ago(uint64_t then_ns, uint64_t now_ns)

@@ -11,6 +11,11 @@
  * anything else; then *ret is untouched. */
 bool when_parse(const char *text, uint64_t *ret_ns);
 
+/* Reads a moment of the past as people give it: a span before now ("10min", "2h", "1d 12h"), "today",
+ * "yesterday", "2026-11-21", "2026-11-21T10:00", with seconds or not, in local time; "10:00", the last time that
+ * it was so late; or what when_parse() reads. False for anything else; then *ret is untouched. */
+bool when_since(const char *text, uint64_t now_ns, uint64_t *ret_ns);
+
 /* How long ago, in one unit: "5s ago", "3min ago", "12d ago"; "just now" below a second and for
  * the future (clocks differ). Freed by the caller. */
 char *when_ago(uint64_t then_ns, uint64_t now_ns);

@@ -122,6 +122,7 @@ struct config {
 	int log_level; /* LOG_ERR ... LOG_DEBUG */
 	uint32_t max_processes;
 	enum journal_mode journal;
+	uint64_t history_size;	    /* bytes; 0: none */
 	struct string_list include; /* files and globs still to be read by the caller, in order */
 };
 

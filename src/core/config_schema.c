@@ -10,6 +10,8 @@
 #include "base/text.h"
 
 #define MAX_PROCESSES (UINT64_C(1) << 24)
+#define HISTORY_MIN   (UINT64_C(1) << 16)
+#define HISTORY_MAX   (UINT64_C(1) << 40)
 #define DAY	      (NS_PER_MIN * 60 * 24)
 
 static const char *const restart_words[] = {
@@ -124,6 +126,13 @@ static const struct config_key file_keys[] = {
 	 false,
 	 {.min = 1, .max = MAX_PROCESSES, .expected = "a whole number from 1 to 16777216"}},
 	{"journal", config_set_word, C(journal), false, {.words = journal_words}},
+	{"history_size",
+	 config_set_size,
+	 C(history_size),
+	 false,
+	 {.min = HISTORY_MIN,
+	  .max = HISTORY_MAX,
+	  .expected = "a size from 64KiB to 1024GiB, or 0 for no history on disk"}},
 	{"include", config_add_path, C(include), true, {0}},
 };
 #undef C

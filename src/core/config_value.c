@@ -8,8 +8,8 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "base/units.h"
 #include "core/glob.h"
-#include "core/units.h"
 
 #define FACTOR_MAX 1000
 #define UID_NONE   UINT32_MAX /* (uid_t)-1 is nobody's */
@@ -96,6 +96,18 @@ int config_set_count(const struct config_value *value, const struct config_limit
 	if (parse_integer(value->text, &number) < 0 || number < limits->min || number > limits->max)
 		return fail(value, limits->expected);
 	*(unsigned *)field = (unsigned)number;
+	return 0;
+}
+
+int config_set_size(const struct config_value *value, const struct config_limits *limits,
+		    void *field)
+{
+	uint64_t bytes = 0;
+	int r = units_parse_size(value->text, &bytes);
+
+	if (r < 0 || (bytes && (bytes < limits->min || bytes > limits->max)))
+		return fail(value, limits->expected);
+	*(uint64_t *)field = bytes;
 	return 0;
 }
 

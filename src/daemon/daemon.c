@@ -66,6 +66,7 @@ static void reap(struct daemon *daemon)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		publish_reaped(daemon, pid);
 		if (!daemon->spawner || pid != spawner_pid(daemon->spawner))
 			continue;
 		log_warning("the spawner has died; starting another");
@@ -197,18 +198,24 @@ static int open_loop(struct daemon *daemon)
 	return r;
 }
 
-/* The spawner first, while there is nothing that it could inherit. Then the socket: it keeps a second daemon off before anything in the kernel is touched. */
+/* The helper processes first, while there is nothing that they could inherit. Then the socket: it keeps a second
+ * daemon off before anything in the kernel or on disk is touched. */
 static int start(struct daemon *daemon, struct config *fresh)
 {
 	int r = act_start_spawner(daemon);
 
-	death_log_open(daemon);
+	if (r == 0)
+		publish_open(daemon, fresh->history_size);
+	if (r == 0)
+		death_log_open(daemon);
 	if (r == 0)
 		r = open_loop(daemon);
 	if (r == 0)
 		r = open_control(daemon);
 	if (r == 0)
 		r = open_kernel_side(daemon, fresh->max_processes);
+	if (r == 0 && fresh->history_size)
+		publish_load(daemon);
 	if (r == 0)
 		r = audience_open(daemon);
 	if (r == 0)
@@ -228,6 +235,7 @@ static void stop(struct daemon *daemon)
 	bpf_source_close(daemon->source);
 	control_close(daemon->control);
 	death_log_close(daemon);
+	publish_close(daemon);
 	loop_source_free(daemon->signals);
 	close_fdp(&daemon->signal_fd);
 	loop_timer_free(daemon->timer);

@@ -4,6 +4,7 @@
  *   events.c    kernel records -> lineage -> inputs of the policy
  *   evidence.c	 what there is to know of a death beyond its letter
  *   audience.c	 who follows the deaths of all processes
+ *   publish.c   an obituary -> memory, the history on disk, whoever follows
  *   act.c	 the policy's actions -> spawn, kill, timers; their results -> inputs
  *   requests.c  obit(1)'s commands -> inputs; and answers
  *   settings.c  configuration files -> watches, filters of the kernel side
@@ -27,6 +28,7 @@
 #include "io/cgroupfs.h"
 #include "io/control.h"
 #include "io/journal.h"
+#include "io/history.h"
 #include "io/loop.h"
 #include "io/spawn.h"
 #include "io/watchdog.h"
@@ -40,6 +42,7 @@ struct options {
 	bool config_explicit;
 	const char *socket;
 	const char *pin_dir;
+	const char *state_dir; /* absolute; NULL: no history on disk */
 	const char *btf;
 	bool check, ephemeral, daemonize;
 	char **patterns; /* NULL-terminated: watches from the command line */
@@ -48,6 +51,8 @@ struct options {
 
 /* What is known of a watch beyond its configuration and its instances. */
 struct watch_state {
+	/* Of main processes: those that this daemon has told, and of those before it the ones that it still
+	 * knew when it began to watch under this name. */
 	uint64_t deaths;
 	uint64_t restarts;		/* of instances that are forgotten */
 	uint64_t absent_since_ns;	/* 0: something of it is known */
@@ -82,6 +87,13 @@ struct arrival {
 	UT_hash_handle hh;
 };
 
+/* An obituary in memory: as the line that it is on disk, a fifth of what it takes as an object. */
+struct published {
+	char *line; /* owned; NULL: none */
+	size_t length;
+	uint64_t number; /* of history_add(); 0: it was loaded */
+};
+
 struct daemon_counters {
 	uint64_t records;     /* read from the ring */
 	uint64_t bad_records; /* that made no sense */
@@ -96,6 +108,16 @@ struct daemon_counters {
 struct log_window {
 	uint64_t began_ns;
 	unsigned lines, held;
+};
+
+struct obituary {
+	const struct process *process;
+	const struct evidence *evidence;
+	enum process_role role; /* in which it died */
+	const struct obit_letter *letter;
+	const char *watch; /* NULL: none */
+	uint64_t began;	   /* when its program was executed; 0: when it was born */
+	const struct policy_output *decision;
 };
 
 struct daemon {
@@ -119,8 +141,12 @@ struct daemon {
 	struct spawner *spawner;
 	struct attachment *held; /* whose child the spawner waits with, or NULL */
 
-	struct json_object *history[HISTORY_SIZE]; /* a ring, references */
-	size_t history_next;
+	struct published published[HISTORY_SIZE]; /* a ring */
+	size_t published_next;
+	struct history *history;		/* NULL: none on disk */
+	char history_error[HISTORY_ERROR_SIZE]; /* what was logged last; "" if it works */
+	bool history_full;			/* that lines are lost was logged */
+	uint64_t history_lost;			/* when that was logged last */
 
 	struct journal *journal; /* NULL: it could not be opened */
 	bool stderr_is_journal;
@@ -181,6 +207,37 @@ void events_on_heal_timer(void *arg);
 /* Forgets an instance and stops tracking its processes. */
 void events_drop_instance(struct daemon *daemon, struct instance *instance);
 void events_free(struct daemon *daemon);
+
+/* ---- publish.c ---- */
+
+/* Gets the history on disk ready, without touching anything there; a failure is logged and done without.
+ * `size` is what the configuration will say: the process is started early if there is to be one. */
+void publish_open(struct daemon *daemon, uint64_t size);
+
+/* Fills the memory with the newest obituaries on disk. To be called before the first of this daemon's own. */
+void publish_load(struct daemon *daemon);
+
+/* Makes the configured size of the history take effect. */
+void publish_configure(struct daemon *daemon);
+
+/* To be called for each child that was reaped: starts the history's process again if it was that. */
+void publish_reaped(struct daemon *daemon, pid_t pid);
+
+/* Tells a finished obituary to all: memory, the watch (MATCH_NONE: none), the history on disk, followers. */
+void publish_obituary(struct daemon *daemon, const struct obituary *obituary, ssize_t watch);
+
+/* Calls `fn` with the obituaries in memory, the newest first, until it returns false. They are borrowed. */
+typedef bool publish_fn(void *arg, struct json_object *obituary);
+void publish_newest(const struct daemon *daemon, publish_fn *fn, void *arg);
+
+/* The watch of which a main process died; NULL for the deaths of others, and for that of a parent when the
+ * service had gone into the background. Borrowed from the obituary. */
+const char *publish_main_of(struct json_object *obituary);
+
+/* The answer to `log`, see base/protocol.h. A new reference. */
+struct json_object *publish_log(const struct daemon *daemon);
+
+void publish_close(struct daemon *daemon);
 
 /* ---- act.c ---- */
 
@@ -265,16 +322,6 @@ void audience_tell_loss(struct daemon *daemon, uint64_t count);
 
 /* ---- render.c ---- */
 
-struct obituary {
-	const struct process *process;
-	const struct evidence *evidence;
-	enum process_role role; /* in which it died */
-	const struct obit_letter *letter;
-	const char *watch; /* NULL: none */
-	uint64_t began;	   /* when its program was executed; 0: when it was born */
-	const struct policy_output *decision;
-};
-
 /* All of them return a new reference, or NULL without memory. */
 struct json_object *render_obituary(const struct obituary *obituary);
 /* Of a process that no watch has to do with. */
@@ -314,8 +361,12 @@ void journal_fields_of(struct json_object *obituary, struct journal_fields *ret)
 void death_log_open(struct daemon *daemon);
 void death_log_close(struct daemon *daemon);
 
-/* Logs a death as far as log_level lets it. What matters goes to the system's log, too, and if that is where
- * obitd's own lines go, only there. */
-void death_log(struct daemon *daemon, const struct obituary *obituary);
+/* The line on a death, before it is acted on; unless the system's log is where obitd's own lines go: then the
+ * entry there is the line. */
+void death_log_line(struct daemon *daemon, const struct obituary *obituary);
+
+/* The entry for the system's log, afterwards: a death is acted on first. `json` is the obituary's. */
+void death_log_entry(struct daemon *daemon, const struct obituary *obituary,
+		     struct json_object *json);
 
 #endif

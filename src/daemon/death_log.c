@@ -51,31 +51,6 @@ static void count_loss(struct daemon *daemon, int result)
 			   daemon->counters.journal_lost);
 }
 
-static int send_death(struct daemon *daemon, const struct obituary *obituary, int level,
-		      const char *sentence)
-{
-	struct json_object *json = render_obituary(obituary);
-	struct journal_fields fields;
-	int r;
-
-	if (!json)
-		return -ENOMEM;
-	journal_fields_of(json, &fields);
-	json_object_put(json);
-	fields.items[fields.count++] = (struct journal_field){"MESSAGE_ID", MESSAGE_ID};
-	r = journal_send(daemon->journal, level, sentence, fields.items, fields.count);
-	count_loss(daemon, r);
-	return r;
-}
-
-/* Whether the receiver's log is the one that obitd's own lines go to. */
-static bool is_own_log(const struct daemon *daemon, int receiver)
-{
-	if (log_get_sink() == LOG_SINK_SYSLOG)
-		return receiver == JOURNAL_JOURNALD || receiver == JOURNAL_SYSLOG;
-	return receiver == JOURNAL_JOURNALD && daemon->stderr_is_journal;
-}
-
 /* Whoever reads the log may be slow, and the loop must not wait for him: a storm is cut short. */
 #define WINDOW	       (10 * NS_PER_SEC)
 #define LINES_A_WINDOW 1000
@@ -95,17 +70,56 @@ static bool has_room(struct log_window *window, uint64_t now_ns)
 	return false;
 }
 
-void death_log(struct daemon *daemon, const struct obituary *obituary)
+/* Whether what goes to the system's log goes to where obitd's own lines go. */
+static bool is_own_log(const struct daemon *daemon)
 {
-	char raw[DEATH_SENTENCE_SIZE], sentence[DEATH_SENTENCE_SIZE];
-	int level = render_death_level(obituary), receiver = JOURNAL_NOBODY;
+	if (!daemon->journal || daemon->config.journal != JOURNAL_AUTO)
+		return false;
+	return daemon->stderr_is_journal || log_get_sink() == LOG_SINK_SYSLOG;
+}
 
-	if (level > log_get_level() || !has_room(&daemon->log_window, clock_boot_ns()))
-		return;
+static void make_sentence(const struct obituary *obituary, char buf[static DEATH_SENTENCE_SIZE])
+{
+	char raw[DEATH_SENTENCE_SIZE];
+
 	render_death_sentence(obituary, raw);
-	text_printable(sentence, sizeof(sentence), raw, strlen(raw));
-	if (level <= LOG_NOTICE && daemon->journal && daemon->config.journal == JOURNAL_AUTO)
-		receiver = send_death(daemon, obituary, level, sentence);
-	if (!is_own_log(daemon, receiver))
-		log_line(level, "%s", sentence);
+	text_printable(buf, DEATH_SENTENCE_SIZE, raw, strlen(raw));
+}
+
+static void log_death(const struct obituary *obituary)
+{
+	char sentence[DEATH_SENTENCE_SIZE];
+
+	make_sentence(obituary, sentence);
+	log_line(render_death_level(obituary), "%s", sentence);
+}
+
+void death_log_line(struct daemon *daemon, const struct obituary *obituary)
+{
+	int level = render_death_level(obituary);
+
+	if (level > log_get_level() || (level <= LOG_NOTICE && is_own_log(daemon)))
+		return;
+	if (has_room(&daemon->log_window, clock_boot_ns()))
+		log_death(obituary);
+}
+
+void death_log_entry(struct daemon *daemon, const struct obituary *obituary,
+		     struct json_object *json)
+{
+	int receiver, level = render_death_level(obituary);
+	char sentence[DEATH_SENTENCE_SIZE];
+	struct journal_fields fields;
+
+	if (level > LOG_NOTICE || level > log_get_level() || !daemon->journal ||
+	    daemon->config.journal != JOURNAL_AUTO)
+		return;
+	journal_fields_of(json, &fields);
+	fields.items[fields.count++] = (struct journal_field){"MESSAGE_ID", MESSAGE_ID};
+	make_sentence(obituary, sentence);
+	receiver = journal_send(daemon->journal, level, sentence, fields.items, fields.count);
+	count_loss(daemon, receiver);
+	/* Withheld before, and not taken now. */
+	if (receiver <= JOURNAL_NOBODY && is_own_log(daemon))
+		log_death(obituary);
 }

@@ -364,34 +364,6 @@ static const struct watch_config *watch_of(const struct daemon *daemon,
 	return &daemon->config.watches[instance->watch];
 }
 
-static void remember(struct daemon *daemon, size_t watch, struct json_object *obituary)
-{
-	struct watch_state *state = &daemon->watches[watch];
-
-	state->deaths++;
-	json_object_put(state->last_death);
-	state->last_death = json_object_get(obituary);
-}
-
-static void publish(struct daemon *daemon, const struct obituary *obituary, ssize_t watch)
-{
-	struct json_object *json = render_obituary(obituary);
-
-	if (!json) {
-		out_of_memory(daemon, "writing an obituary");
-		return;
-	}
-	if (watch >= 0 && obituary->role == ROLE_MAIN &&
-	    obituary->decision->verdict != VERDICT_HAND_OVER)
-		remember(daemon, (size_t)watch, json);
-	json_object_put(daemon->history[daemon->history_next]);
-	daemon->history[daemon->history_next] = json_object_get(json);
-	daemon->history_next = (daemon->history_next + 1) % HISTORY_SIZE;
-	if (daemon->control)
-		control_publish(daemon->control, CONTROL_WATCHED, json);
-	json_object_put(json);
-}
-
 static void look_up_sessions(struct instance *instance)
 {
 	struct process *process;
@@ -446,8 +418,8 @@ static void bury_offspring(struct daemon *daemon, struct process *process,
 				    .letter = letter,
 				    .decision = &nothing};
 
-	death_log(daemon, &obituary);
-	publish(daemon, &obituary, MATCH_NONE);
+	death_log_line(daemon, &obituary);
+	publish_obituary(daemon, &obituary, MATCH_NONE);
 	lineage_gone(&daemon->lineage, process);
 }
 
@@ -482,9 +454,9 @@ static void bury_member(struct daemon *daemon, struct instance *instance, struct
 	lineage_died(process);
 	describe_death(daemon, instance, process, letter, &input, refusal);
 	act_decide(instance, &input, &decision);
-	death_log(daemon, &obituary);
+	death_log_line(daemon, &obituary);
 	act_carry_out(daemon, instance, &decision);
-	publish(daemon, &obituary, (ssize_t)instance->watch);
+	publish_obituary(daemon, &obituary, (ssize_t)instance->watch);
 	act_await_gone(daemon, &process->key);
 	instance = find_instance(daemon, id);
 	if (instance && role == ROLE_MAIN)
@@ -567,8 +539,8 @@ static void bury_stranger(struct daemon *daemon, const struct obit_key *key,
 	};
 
 	evidence_gather(daemon, key, letter, stranger.image, last_texts, &evidence);
-	death_log(daemon, &obituary);
-	publish(daemon, &obituary, watch);
+	death_log_line(daemon, &obituary);
+	publish_obituary(daemon, &obituary, watch);
 	evidence_done(&evidence);
 	recipe_free(last_texts);
 	forget(daemon, key);
@@ -854,6 +826,4 @@ void events_free(struct daemon *daemon)
 	HASH_ITER (hh, daemon->arrivals, arrival, next_arrival)
 		arrival_free(daemon, arrival);
 	free_backlog(daemon);
-	for (size_t i = 0; i < HISTORY_SIZE; i++)
-		json_object_put(daemon->history[i]);
 }

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,9 +23,11 @@ static const char usage[] =
 	"  -c, --config FILE    the configuration (" OBIT_DEFAULT_CONFIG ")\n"
 	"      --socket PATH    where obit(1) asks (" OBIT_DEFAULT_SOCKET ")\n"
 	"      --pin-dir DIR    where the kernel side is pinned (" OBIT_DEFAULT_PIN_DIR ")\n"
+	"      --state-dir DIR  where the history of deaths is kept (" OBIT_DEFAULT_STATE_DIR ")\n"
 	"      --btf FILE       kernel type information, for kernels without their own\n"
 	"      --check          check the configuration and exit\n"
-	"      --ephemeral      leave nothing pinned behind\n"
+	"      --ephemeral      leave nothing behind: nothing pinned, and a history only in the\n"
+	"                       directory that --state-dir names\n"
 	"      --daemon         go into the background when ready, log to syslog\n"
 	"      --version        print the version and exit\n"
 	"  -h, --help           print this and exit\n"
@@ -33,12 +36,22 @@ static const char usage[] =
 	"buried, SIGTERM and SIGINT stop obitd; what it watches lives on.\n"
 	"Exit status: 0 stopped or checked well, 1 failed, 2 wrong usage.\n";
 
-enum { OPT_SOCKET = 256, OPT_PIN_DIR, OPT_BTF, OPT_CHECK, OPT_EPHEMERAL, OPT_DAEMON, OPT_VERSION };
+enum {
+	OPT_SOCKET = 256,
+	OPT_PIN_DIR,
+	OPT_STATE_DIR,
+	OPT_BTF,
+	OPT_CHECK,
+	OPT_EPHEMERAL,
+	OPT_DAEMON,
+	OPT_VERSION
+};
 
 static const struct option long_options[] = {
 	{"config", required_argument, NULL, 'c'},
 	{"socket", required_argument, NULL, OPT_SOCKET},
 	{"pin-dir", required_argument, NULL, OPT_PIN_DIR},
+	{"state-dir", required_argument, NULL, OPT_STATE_DIR},
 	{"btf", required_argument, NULL, OPT_BTF},
 	{"check", no_argument, NULL, OPT_CHECK},
 	{"ephemeral", no_argument, NULL, OPT_EPHEMERAL},
@@ -54,6 +67,31 @@ _Noreturn static void print_and_exit(const char *text)
 	exit(fflush(stdout) == 0 ? OBIT_EXIT_OK : OBIT_EXIT_FAILED);
 }
 
+_Noreturn static void fail_usage(const char *what, const char *word)
+{
+	fprintf(stderr, "obitd: %s '%s'; 'obitd --help' lists the options\n", what, word);
+	exit(OBIT_EXIT_USAGE);
+}
+
+/* The history's process lives in the root directory, and obit(1) anywhere. */
+static const char *absolute(const char *path)
+{
+	static char buf[PATH_MAX];
+	size_t used;
+
+	if (!*path)
+		fail_usage("expected a directory behind --state-dir, not", path);
+	if (*path == '/')
+		return path;
+	if (!getcwd(buf, sizeof(buf)))
+		fail_usage("the working directory is gone, so there is no", path);
+	used = strlen(buf);
+	if (used + 1 + strlen(path) >= sizeof(buf))
+		fail_usage("too long for a path:", path);
+	snprintf(buf + used, sizeof(buf) - used, "/%s", path);
+	return buf;
+}
+
 static void take_option(struct options *options, int option)
 {
 	switch (option) {
@@ -66,6 +104,9 @@ static void take_option(struct options *options, int option)
 		return;
 	case OPT_PIN_DIR:
 		options->pin_dir = optarg;
+		return;
+	case OPT_STATE_DIR:
+		options->state_dir = absolute(optarg);
 		return;
 	case OPT_BTF:
 		options->btf = optarg;
@@ -86,12 +127,6 @@ static void take_option(struct options *options, int option)
 	}
 }
 
-_Noreturn static void fail_usage(const char *what, const char *word)
-{
-	fprintf(stderr, "obitd: %s '%s'; 'obitd --help' lists the options\n", what, word);
-	exit(OBIT_EXIT_USAGE);
-}
-
 static void parse_options(struct options *options, int argc, char **argv)
 {
 	int option;
@@ -104,6 +139,8 @@ static void parse_options(struct options *options, int argc, char **argv)
 			fail_usage("unknown option", argv[optind - 1]);
 		take_option(options, option);
 	}
+	if (!options->state_dir && !options->ephemeral)
+		options->state_dir = OBIT_DEFAULT_STATE_DIR;
 	options->patterns = argv + optind;
 	options->pattern_count = (size_t)(argc - optind);
 }

@@ -544,6 +544,8 @@ struct json_object *render_stats(struct daemon *daemon)
 	struct json_object *kernel = json_object_new_object();
 	struct json_object *user = json_object_new_object();
 	const struct control_counters *clients = control_counters(daemon->control);
+	const struct history_state *history = daemon->history ? history_state(daemon->history)
+							      : NULL;
 	struct obit_stats stats = {0};
 
 	bpf_source_stats(daemon->source, &stats);
@@ -558,6 +560,7 @@ struct json_object *render_stats(struct daemon *daemon)
 	put_number(losses, "clients_dropped", clients->dropped);
 	put_number(losses, "lines_dropped", clients->missed);
 	put_number(losses, "journal_lost", daemon->counters.journal_lost);
+	put_number(losses, "history_lost", history ? history->lost : 0);
 	put_number(kernel, "tracked", stats.tracked);
 	put_number(kernel, "execs", stats.execs);
 	put_number(kernel, "deaths", stats.deaths);
@@ -573,6 +576,8 @@ struct json_object *render_stats(struct daemon *daemon)
 	put_number(user, "clients", clients->clients);
 	put_number(user, "clients_refused", clients->refused);
 	put_number(user, "clients_garbage", clients->garbage);
+	put_number(user, "history_written", history ? history->written : 0);
+	put_string(user, "history_error", history && *history->error ? history->error : NULL);
 	put_number(user, "uptime_ns", clock_boot_ns() - daemon->started_ns);
 	json_object_object_add(object, "losses", losses);
 	json_object_object_add(object, "kernel", kernel);

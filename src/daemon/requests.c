@@ -113,25 +113,33 @@ static void do_ls(const struct request *request)
 	control_reply(request->client, array);
 }
 
-static const char *member(struct json_object *object, const char *key)
-{
-	struct json_object *value = json_object_object_get(object, key);
-
-	return value ? json_object_get_string(value) : "";
-}
+struct search {
+	const struct request *request;
+	struct json_object *found;
+	int64_t left; /* how many more are wanted */
+};
 
 /* Of a watch: the deaths of its main processes, but not that a parent left when it had gone into the
  * background. Of a pid: any. */
 static bool is_about(struct json_object *obituary, const struct request *request)
 {
 	struct json_object *pid = json_object_object_get(obituary, "pid");
+	const char *main_of;
 
-	if (watch_named(request->daemon, request->name, strlen(request->name)) >= 0)
-		return !strcmp(member(obituary, "watch"), request->name) &&
-		       !strcmp(member(obituary, "role"), "main") &&
-		       strcmp(member(obituary, "action"), policy_verdict_name(VERDICT_HAND_OVER)) !=
-			       0;
-	return json_object_get_int64(pid) == strtoll(request->name, NULL, 10);
+	if (watch_named(request->daemon, request->name, strlen(request->name)) < 0)
+		return json_object_get_int64(pid) == strtoll(request->name, NULL, 10);
+	main_of = publish_main_of(obituary);
+	return main_of && !strcmp(main_of, request->name);
+}
+
+static bool find_about(void *arg, struct json_object *obituary)
+{
+	struct search *search = arg;
+
+	if (!is_about(obituary, search->request))
+		return true;
+	json_object_array_add(search->found, json_object_get(obituary));
+	return --search->left > 0;
 }
 
 static bool is_number(const char *text)
@@ -143,7 +151,9 @@ static void do_why(const struct request *request)
 {
 	struct daemon *daemon = request->daemon;
 	struct json_object *array = json_object_new_array();
-	int64_t left = request->count > 0 ? request->count : 1;
+	struct search search = {.request = request,
+				.found = array,
+				.left = request->count > 0 ? request->count : 1};
 	bool known = watch_named(daemon, request->name, strlen(request->name)) >= 0;
 
 	if (!known && !is_number(request->name)) {
@@ -151,14 +161,7 @@ static void do_why(const struct request *request)
 		fail_unknown(request);
 		return;
 	}
-	for (size_t i = 1; i <= HISTORY_SIZE && left > 0; i++) {
-		size_t at = (daemon->history_next + HISTORY_SIZE - i) % HISTORY_SIZE;
-
-		if (!daemon->history[at] || !is_about(daemon->history[at], request))
-			continue;
-		json_object_array_add(array, json_object_get(daemon->history[at]));
-		left--;
-	}
+	publish_newest(daemon, find_about, &search);
 	if (json_object_array_length(array)) {
 		control_reply(request->client, array);
 		return;
@@ -166,27 +169,45 @@ static void do_why(const struct request *request)
 	json_object_put(array);
 	control_fail(
 		request->client, OBIT_EXIT_FAILED,
-		known ? "%s has not died since obitd started"
+		known ? "no death of %s is known"
 		      : "no death of pid %s is known; obit knows the deaths of watched processes",
 		request->name);
 }
 
+static bool take_newest(void *arg, struct json_object *obituary)
+{
+	struct search *search = arg;
+
+	if (search->left <= 0)
+		return false;
+	json_object_array_add(search->found, json_object_get(obituary));
+	return --search->left > 0;
+}
+
+static struct json_object *reversed(struct json_object *array)
+{
+	struct json_object *copy = json_object_new_array();
+
+	for (size_t i = json_object_array_length(array); i > 0; i--)
+		json_object_array_add(copy,
+				      json_object_get(json_object_array_get_idx(array, i - 1)));
+	return copy;
+}
+
 static void do_tail(const struct request *request)
 {
-	struct daemon *daemon = request->daemon;
 	struct json_object *array = json_object_new_array();
-	int64_t count = request->count < 0		? 10
-			: request->count > HISTORY_SIZE ? HISTORY_SIZE
-							: request->count;
+	struct search search = {.found = array, .left = request->count < 0 ? 10 : request->count};
 
-	for (size_t i = (size_t)count; i > 0; i--) {
-		size_t at = (daemon->history_next + HISTORY_SIZE - i) % HISTORY_SIZE;
-
-		if (daemon->history[at])
-			json_object_array_add(array, json_object_get(daemon->history[at]));
-	}
-	control_reply(request->client, array);
+	publish_newest(request->daemon, take_newest, &search);
+	control_reply(request->client, reversed(array));
+	json_object_put(array);
 	control_subscribe(request->client, request->all ? CONTROL_ALL : CONTROL_WATCHED);
+}
+
+static void do_log(const struct request *request)
+{
+	control_reply(request->client, publish_log(request->daemon));
 }
 
 static void do_show(const struct request *request)
@@ -378,12 +399,13 @@ static const struct {
 	void (*run)(const struct request *request);
 	bool acts, needs_name;
 } commands[] = {
-	{"ls", do_ls, false, false},	       {"why", do_why, false, true},
-	{"tail", do_tail, false, false},       {"show", do_show, false, true},
-	{"status", do_status, false, true},    {"stats", do_stats, false, false},
-	{"version", do_version, false, false}, {"stop", do_act, true, true},
-	{"start", do_act, true, true},	       {"restart", do_act, true, true},
-	{"revive", do_act, true, true},	       {"reload", do_reload, true, false},
+	{"ls", do_ls, false, false},	    {"why", do_why, false, true},
+	{"tail", do_tail, false, false},    {"log", do_log, false, false},
+	{"show", do_show, false, true},	    {"status", do_status, false, true},
+	{"stats", do_stats, false, false},  {"version", do_version, false, false},
+	{"stop", do_act, true, true},	    {"start", do_act, true, true},
+	{"restart", do_act, true, true},    {"revive", do_act, true, true},
+	{"reload", do_reload, true, false},
 };
 
 void requests_handle(void *arg, struct control_client *client, const char *command,

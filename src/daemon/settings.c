@@ -305,6 +305,27 @@ static struct json_object *summarize(const struct config *old, const struct conf
 	return lists;
 }
 
+struct recall {
+	const struct daemon *daemon;
+	const struct config *fresh;
+	struct watch_state *states;
+};
+
+/* What is new begins with the deaths that are known of its name, from a daemon before this one. */
+static bool recall_death(void *arg, struct json_object *obituary)
+{
+	const struct recall *recall = arg;
+	const char *name = publish_main_of(obituary);
+	ssize_t watch = name ? find_watch(recall->fresh, name) : MATCH_NONE;
+
+	if (watch < 0 || find_watch(&recall->daemon->config, name) >= 0)
+		return true;
+	recall->states[watch].deaths++;
+	if (!recall->states[watch].last_death)
+		recall->states[watch].last_death = json_object_get(obituary);
+	return true;
+}
+
 static int make_states(struct daemon *daemon, const struct config *fresh, struct watch_state **ret)
 {
 	struct watch_state *states = calloc(fresh->watch_count + 1, sizeof(*states));
@@ -320,6 +341,8 @@ static int make_states(struct daemon *daemon, const struct config *fresh, struct
 		states[i] = daemon->watches[before];
 		json_object_get(states[i].last_death);
 	}
+	publish_newest(daemon, recall_death,
+		       &(struct recall){.daemon = daemon, .fresh = fresh, .states = states});
 	*ret = states;
 	return 0;
 }
@@ -377,6 +400,7 @@ int settings_apply(struct daemon *daemon, struct config *fresh, struct json_obje
 	daemon->watches = states;
 	config_init(fresh);
 	log_set_level(daemon->config.log_level);
+	publish_configure(daemon);
 	r = tell_kernel(daemon);
 	if (r < 0)
 		log_error("cannot tell the kernel side what to look for: %s", strerror(-r));

@@ -11,6 +11,7 @@
 #include <glob.h>
 #include <grp.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -22,6 +23,11 @@
 static inline int sys_open(const char *path, int flags, mode_t mode)
 {
 	return open(path, flags, mode);
+}
+
+static inline int sys_openat(int directory, const char *name, int flags, mode_t mode)
+{
+	return openat(directory, name, flags, mode);
 }
 
 static inline int sys_close(int fd)
@@ -37,6 +43,16 @@ static inline ssize_t sys_read(int fd, void *buf, size_t size)
 static inline ssize_t sys_write(int fd, const void *buf, size_t size)
 {
 	return write(fd, buf, size);
+}
+
+static inline int sys_fdatasync(int fd)
+{
+	return fdatasync(fd);
+}
+
+static inline int sys_renameat(int from, const char *old, int to, const char *name)
+{
+	return renameat(from, old, to, name);
 }
 
 static inline int sys_ioctl(int fd, unsigned long request, void *arg)

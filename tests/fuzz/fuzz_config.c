@@ -39,6 +39,7 @@ static void check_taken(const struct config *config)
 			REQUIRE(strcmp(config->watches[i].name, config->watches[j].name) != 0);
 	}
 	REQUIRE(config->max_processes >= 1 && config->max_processes <= 1 << 24);
+	REQUIRE(!config->history_size || config->history_size >= 65536);
 	REQUIRE(config->watchdog.timeout_ns >= NS_PER_SEC);
 }
 

@@ -79,6 +79,7 @@ in_watch() {
 	in_watch 3 "success_exit_status.*expected" 'success_exit_status = { 5-3 }'
 	in_watch 3 "success_exit_status.*expected" 'success_exit_status = { 1, SIGNOPE }'
 	refused 1 "max_processes.*expected" 'max_processes = 0\n'
+	refused 1 "history_size.*64KiB" 'history_size = 1KiB\n'
 }
 
 @test "wrong paths and globs" {

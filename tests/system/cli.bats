@@ -119,7 +119,7 @@ assert v["version"] and v["daemon"] is None, v' "$output"
 @test "help lists every command, and each has a page" {
 	obit_run 0 help
 	local all=$output command
-	for command in ls why tail show status stop start restart revive reload stats version help; do
+	for command in ls why tail log show status stop start restart revive reload stats version help; do
 		[[ "$all" == *$'\n'"  $command "* ]]
 		obit_run 0 help "$command"
 		[[ "${lines[0]}" == "Usage: obit $command"* ]]

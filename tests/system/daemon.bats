@@ -109,7 +109,8 @@ context_switches() {
 	[ "$(last_death "$pid" .action)" = report ]
 	kill_obitd
 	launch_obitd
-	deaths_are web 0
+	# the history has it now, the letter is gone
+	deaths_are web 1
 	# what is started by hand afterwards is watched as ever
 	start_watched_service web
 	kill -KILL "$(service_pid)"

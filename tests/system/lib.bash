@@ -17,6 +17,7 @@ obit_setup() {
 	PIN_DIR=/sys/fs/bpf/obit-test-$$-$BATS_TEST_NUMBER
 	SOCKET=$T/obit.sock
 	CONF=$T/obit.conf
+	STATE_DIR=$T/state
 	OBITD_OPTIONS=(--ephemeral)
 	OBITD_SETTINGS='journal = no' # the log of this host is for its own deaths
 	OBITD_PID=
@@ -48,7 +49,7 @@ obit_teardown() {
 		[[ " ${OBITD_OPTIONS[*]} " != *" --ephemeral "* ]] || left=1
 		rm -rf "$PIN_DIR"
 	fi
-	if ! retry_until 10 no_process_of_ours; then
+	if ! retry_until 10 no_process_of_ours || ! retry_until 10 no_helper_of_ours; then
 		left=1
 	fi
 	rm -rf "$T"
@@ -127,6 +128,11 @@ no_process_of_ours() {
 	[ -z "$(our_pids)" ]
 }
 
+# The helper processes of a daemon that was killed end by themselves, when all is written.
+no_helper_of_ours() {
+	! pgrep -f -- "--pin-dir $PIN_DIR( |\$)" >/dev/null
+}
+
 # In a loop: something may be forking while we look.
 end_started() {
 	local pid
@@ -146,7 +152,7 @@ end_started() {
 # ---- the daemon ----
 
 # start_obitd CONFIGURATION_TEXT [COMMAND...]: runs obitd (under COMMAND, if given) and waits until it
-# answers. More options by OBITD_OPTIONS.
+# answers. More options by OBITD_OPTIONS; with an empty STATE_DIR it is not told where to keep a history.
 start_obitd() {
 	write_conf "$1"
 	shift
@@ -158,7 +164,8 @@ write_conf() {
 }
 
 launch_obitd() {
-	"$@" "$OBITD" -c "$CONF" --socket "$SOCKET" --pin-dir "$PIN_DIR" "${OBITD_OPTIONS[@]}" \
+	"$@" "$OBITD" -c "$CONF" --socket "$SOCKET" --pin-dir "$PIN_DIR" \
+		${STATE_DIR:+--state-dir "$STATE_DIR"} "${OBITD_OPTIONS[@]}" \
 		>>"$T/obitd.log" 2>&1 </dev/null 3>&- &
 	OBITD_PID=$!
 	retry_until 15 obitd_answers_or_is_dead

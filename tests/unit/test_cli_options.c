@@ -2,6 +2,7 @@
 #include "test_cli_capture.h"
 
 #include <errno.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -40,6 +41,10 @@ static const struct {
 	{"why -n 3 web", "why", "web", OPTION_COUNT},
 	{"why web -n3 --json", "why", "web", OPTION_COUNT | OPTION_JSON},
 	{"--json --count=3 why web", "why", "web", OPTION_COUNT | OPTION_JSON},
+	{"log", "log", NULL, 0},
+	{"log --since 2h --watch web -n5 --json", "log", NULL,
+	 OPTION_SINCE | OPTION_WATCH | OPTION_COUNT | OPTION_JSON},
+	{"log --state-dir=/x --since=yesterday", "log", NULL, OPTION_STATE_DIR | OPTION_SINCE},
 	{"why -- --web", "why", "--web", 0},
 	{"stop web@12 --no-wait", "stop", "web@12", OPTION_NO_WAIT},
 	{"--socket /x ls", "ls", NULL, OPTION_SOCKET},
@@ -91,6 +96,15 @@ static const struct {
 	{"why web -n 3x", "-n 3x: expected a whole number from 0 to 100000"},
 	{"stop web --wait soon", "--wait soon: expected seconds, 0 to 86400"},
 	{"stop web --wait nan", "--wait nan: expected seconds, 0 to 86400"},
+	{"log web", "log: web is one argument too many (usage: obit log)"},
+	{"tail --since 2h", "tail takes no --since; see: obit help tail"},
+	{"ls --state-dir /x", "ls takes no --state-dir; see: obit help ls"},
+	{"log --watch= ", "--watch: expected the name of a watch"},
+	{"log --state-dir ''", "--state-dir: expected the directory of the history"},
+	{"log --since", "--since: expected T after it"},
+	{"log --since 10",
+	 "--since 10: expected how long ago (10min, 2h, 3d), a time (10:00), or a day (2026-11-21, "
+	 "2026-11-21T10:00, today, yesterday)"},
 	{"--json=yes", "--json takes no value"},
 	{"--socket", "--socket: expected PATH after it"},
 	{"--socket= ls", "--socket: expected the path of the daemon's socket"},
@@ -120,10 +134,19 @@ static void test_values_are_read(void **state)
 	assert_int_equal(parse_line("why web -n 12", &inv, error), 0);
 	assert_int_equal(inv.count, 12);
 	assert_string_equal(inv.socket, OBIT_DEFAULT_SOCKET);
+	assert_null(inv.watch);
+	assert_null(inv.state_dir);
+	assert_true(inv.since_ns == 0);
 	assert_true(inv.wait_ns == 15 * NS_PER_SEC);
 	assert_int_equal(parse_line("stop web --wait 0.5 --socket=/x", &inv, error), 0);
 	assert_true(inv.wait_ns == NS_PER_SEC / 2);
 	assert_string_equal(inv.socket, "/x");
+	assert_int_equal(parse_line("log --since 2026-11-21T10:00:00Z --watch w --state-dir /y",
+				    &inv, error),
+			 0);
+	assert_true(inv.since_ns == 1795255200 * NS_PER_SEC);
+	assert_string_equal(inv.watch, "w");
+	assert_string_equal(inv.state_dir, "/y");
 }
 
 static void test_help_names_every_command_and_fits(void **state)
@@ -189,6 +212,65 @@ static void test_times_are_parsed_strictly(void **state)
 	assert_text(when_ago(b + NS_PER_SEC, b), "just now");
 	assert_text(when_ago(b, b + 59 * NS_PER_SEC), "59s ago");
 	assert_text(when_ago(b, b + 49 * 60 * NS_PER_MIN), "2d ago");
+}
+
+/* Berlin, 2026-11-21 10:30: one hour east of Greenwich, two in summer. */
+#define NOW_TEXT "2026-11-21T10:30:00+01:00"
+
+static const struct {
+	const char *since, *moment;
+} moments[] = {
+	{"0", NOW_TEXT},
+	{"10min", "2026-11-21T10:20:00+01:00"},
+	{"2h", "2026-11-21T08:30:00+01:00"},
+	{"3d", "2026-11-18T10:30:00+01:00"},
+	{"1d 12h", "2026-11-19T22:30:00+01:00"},
+	{"500ms", "2026-11-21T10:29:59.5+01:00"},
+	{"100000d", "1970-01-01T00:00:00Z"}, /* before the beginning */
+	{"today", "2026-11-21T00:00:00+01:00"},
+	{"yesterday", "2026-11-20T00:00:00+01:00"},
+	{"10:00", "2026-11-21T10:00:00+01:00"},
+	{"10:30", NOW_TEXT},
+	{"10:30:00", NOW_TEXT},
+	{"10:30:01", "2026-11-20T10:30:01+01:00"}, /* still to come today */
+	{"23:00", "2026-11-20T23:00:00+01:00"},
+	{"2026-11-21", "2026-11-21T00:00:00+01:00"},
+	{"2026-11-21T09:15", "2026-11-21T09:15:00+01:00"},
+	{"2026-11-21 09:15", "2026-11-21T09:15:00+01:00"},
+	{"2026-11-21T09:15:30", "2026-11-21T09:15:30+01:00"},
+	{"2026-07-01", "2026-07-01T00:00:00+02:00"}, /* summer */
+	{"2024-02-29", "2024-02-29T00:00:00+01:00"},
+	{"2030-01-01", "2030-01-01T00:00:00+01:00"},
+	{"2026-11-21T09:38:12.5-03:00", "2026-11-21T09:38:12.5-03:00"}, /* as JSON has it */
+};
+
+static void test_since_is_a_moment(void **state)
+{
+	static const char *const wrong[] = {
+		"",	      "10",	    "soon",	  "10:",	 "10:00:",
+		"25:00",      "10:60",	    "2026",	  "2026-11",	 "2026-13-01",
+		"2026-02-30", "2025-02-29", "1969-12-01", "2026-11-21T", "2026-11-21T10",
+		"yesterdays", "-2h",	    "2h ago",
+	};
+	uint64_t now = 0, expected = 0, got;
+
+	(void)state;
+	setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
+	tzset();
+	assert_true(when_parse(NOW_TEXT, &now));
+	for (size_t i = 0; i < ARRAY_SIZE(moments); i++) {
+		got = 1;
+		assert_true(when_parse(moments[i].moment, &expected));
+		if (!when_since(moments[i].since, now, &got) || got != expected)
+			fail_msg("%s is not %s", moments[i].since, moments[i].moment);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		got = 1;
+		if (when_since(wrong[i], now, &got) || got != 1)
+			fail_msg("'%s' is taken for a moment", wrong[i]);
+	}
+	unsetenv("TZ");
+	tzset();
 }
 
 static const struct {
@@ -277,6 +359,7 @@ int main(void)
 		cmocka_unit_test(test_shell_quoting_is_read_back),
 		cmocka_unit_test(test_json_is_safe_on_a_terminal),
 		cmocka_unit_test(test_times_are_parsed_strictly),
+		cmocka_unit_test(test_since_is_a_moment),
 		cmocka_unit_test(test_waiting_ends_at_something_definite),
 		cmocka_unit_test(test_an_instance_is_found_by_name_and_pid),
 		cmocka_unit_test(test_replies_are_not_trusted),

@@ -88,6 +88,7 @@ static void assert_is_base(const struct config *config)
 	assert_true(config->watchdog.disarm_on_stop);
 	assert_int_equal(config->log_level, LOG_DEBUG);
 	assert_int_equal(config->max_processes, 131072);
+	assert_int_equal(config->history_size, 16 << 20);
 	assert_int_equal(config->include.count, 1);
 	assert_string_equal(config->include.items[0], "/etc/obit/more.conf");
 }
@@ -314,6 +315,13 @@ static const struct refusal bad_files[] = {
 	{"max_processes = 0", "f:1: max_processes: '0'", "from 1 to 16777216"},
 	{"max_processes = 16777217", "f:1: max_processes: '16777217'", "from 1 to 16777216"},
 	{"max_processes = 1K", "f:1: max_processes: '1K'", NULL},
+	{"history_size = 65535", "f:1: history_size: '65535' is wrong; expected a size from 64KiB",
+	 "or 0 for no history"},
+	{"history_size = 1025GiB", "f:1: history_size: '1025GiB'", "to 1024GiB"},
+	{"history_size = 16 MB", "f:1: ", NULL},
+	{"history_size = '16 MB'", "f:1: history_size: '16 MB'", "64KiB"},
+	{"history_size = -1", "f:1: history_size: '-1'", "64KiB"},
+	{"history_size = 99999999999999999999", "f:1: history_size: '9999", "64KiB"},
 	{"log_level = verbose", "f:1: log_level: 'verbose' is wrong; expected error, warning",
 	 "debug"},
 	{"journal = yes", "f:1: journal: 'yes' is wrong; expected auto or no", NULL},
@@ -493,6 +501,7 @@ static void an_empty_file_leaves_the_defaults(void **state)
 	assert_int_equal(config.log_level, LOG_INFO);
 	assert_int_equal(config.max_processes, 131072);
 	assert_int_equal(config.journal, JOURNAL_AUTO);
+	assert_int_equal(config.history_size, 16 << 20);
 	assert_int_equal(config.include.count, 0);
 	config_free(&config);
 }
@@ -677,6 +686,12 @@ static void global_settings_are_taken(void **state)
 	assert_int_equal(config.max_processes, 16777216);
 	assert_int_equal(config.include.count, 2);
 	assert_string_equal(config.include.items[0], "/etc/obit/*.conf");
+	parse(&config, "history_size = 1MiB");
+	assert_int_equal(config.history_size, 1 << 20);
+	parse(&config, "history_size = 64K");
+	assert_int_equal(config.history_size, 65536);
+	parse(&config, "history_size = 0");
+	assert_int_equal(config.history_size, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(levels); i++) {
 		parse(&config, levels[i].text);
 		assert_int_equal(config.log_level, levels[i].level);
@@ -799,7 +814,7 @@ static int parse_full(struct config *config, struct config_error *error)
 {
 	return parse_as(config, "f",
 			"watchdog { device = /dev/watchdog1 timeout = 9s }\n"
-			"include = /z log_level = error max_processes = 5\n"
+			"include = /z log_level = error max_processes = 5 history_size = 0\n"
 			"watch new { path = { /a, /b } uid = { 1, 2 } env = 'A=1' args = x\n"
 			"container = c }",
 			error);

@@ -10,7 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "core/units.h"
+#include "base/units.h"
 
 #define UNTOUCHED UINT64_C(0xdeadbeef)
 

@@ -6,9 +6,12 @@
 #define OBIT_TESTS_FAKE_IO_SYS_H
 
 #define sys_open	    real_sys_open
+#define sys_openat	    real_sys_openat
 #define sys_close	    real_sys_close
 #define sys_read	    real_sys_read
 #define sys_write	    real_sys_write
+#define sys_fdatasync	    real_sys_fdatasync
+#define sys_renameat	    real_sys_renameat
 #define sys_ioctl	    real_sys_ioctl
 #define sys_stat	    real_sys_stat
 #define sys_fstat	    real_sys_fstat
@@ -25,9 +28,12 @@
 #define sys_group_id	    real_sys_group_id
 #include "../../../../src/io/sys.h"
 #undef sys_open
+#undef sys_openat
 #undef sys_close
 #undef sys_read
 #undef sys_write
+#undef sys_fdatasync
+#undef sys_renameat
 #undef sys_ioctl
 #undef sys_stat
 #undef sys_fstat
@@ -45,9 +51,12 @@
 
 struct fake_sys {
 	int (*open)(const char *path, int flags, mode_t mode);
+	int (*openat)(int directory, const char *name, int flags, mode_t mode);
 	int (*close)(int fd);
 	ssize_t (*read)(int fd, void *buf, size_t size);
 	ssize_t (*write)(int fd, const void *buf, size_t size);
+	int (*fdatasync)(int fd);
+	int (*renameat)(int from, const char *old, int to, const char *name);
 	int (*ioctl)(int fd, unsigned long request, void *arg);
 	int (*stat)(const char *path, struct stat *st);
 	int (*fstat)(int fd, struct stat *st);
@@ -74,9 +83,13 @@ extern struct fake_sys fake_sys;
 	}
 
 FAKE(int, open, (const char *path, int flags, mode_t mode), (path, flags, mode))
+FAKE(int, openat, (int directory, const char *name, int flags, mode_t mode),
+     (directory, name, flags, mode))
 FAKE(int, close, (int fd), (fd))
 FAKE(ssize_t, read, (int fd, void *buf, size_t size), (fd, buf, size))
 FAKE(ssize_t, write, (int fd, const void *buf, size_t size), (fd, buf, size))
+FAKE(int, fdatasync, (int fd), (fd))
+FAKE(int, renameat, (int from, const char *old, int to, const char *name), (from, old, to, name))
 FAKE(int, ioctl, (int fd, unsigned long request, void *arg), (fd, request, arg))
 FAKE(int, stat, (const char *path, struct stat *st), (path, st))
 FAKE(int, fstat, (int fd, struct stat *st), (fd, st))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Values with units, as the configuration writes them. Pure. Out-parameters are untouched on failure. */
-#ifndef OBIT_CORE_UNITS_H
-#define OBIT_CORE_UNITS_H
+/* Values with units, as the configuration and the command line write them. Pure. Out-parameters are
+ * untouched on failure. */
+#ifndef OBIT_BASE_UNITS_H
+#define OBIT_BASE_UNITS_H
 
 #include <stdint.h>
 

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* What happens to a finished obituary: memory, its watch, the history on disk, followers. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "daemon/daemon.h"
+
+#define LOAD_MAX    (1024 * 1024) /* bytes of the history that are read at the start */
+#define PENDING_MAX (512 * 1024)  /* bytes of obituaries in one answer */
+
+/* ---- in memory ---- */
+
+static const struct published *nth_newest(const struct daemon *daemon, size_t n)
+{
+	return &daemon->published[(daemon->published_next + HISTORY_SIZE - 1 - n) % HISTORY_SIZE];
+}
+
+/* Instead of the oldest one. 0 or -ENOMEM. */
+static int put_in_memory(struct daemon *daemon, const char *line, size_t length, uint64_t number)
+{
+	struct published *place = &daemon->published[daemon->published_next];
+	char *copy = malloc(length);
+
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, line, length);
+	free(place->line);
+	*place = (struct published){.line = copy, .length = length, .number = number};
+	daemon->published_next = (daemon->published_next + 1) % HISTORY_SIZE;
+	return 0;
+}
+
+/* A new reference; NULL for what is no obituary: the file may hold anything. */
+static struct json_object *read_obituary(const struct published *published)
+{
+	struct json_tokener *tokener = json_tokener_new();
+	struct json_object *object;
+
+	if (!tokener)
+		return NULL;
+	object = json_tokener_parse_ex(tokener, published->line, (int)published->length);
+	json_tokener_free(tokener);
+	if (json_object_is_type(object, json_type_object))
+		return object;
+	json_object_put(object);
+	return NULL;
+}
+
+void publish_newest(const struct daemon *daemon, publish_fn *fn, void *arg)
+{
+	bool go_on = true;
+
+	for (size_t n = 0; go_on && n < HISTORY_SIZE && nth_newest(daemon, n)->line; n++) {
+		struct json_object *obituary = read_obituary(nth_newest(daemon, n));
+
+		if (!obituary)
+			continue;
+		go_on = fn(arg, obituary);
+		json_object_put(obituary);
+	}
+}
+
+static const char *word(struct json_object *object, const char *key)
+{
+	struct json_object *value = json_object_object_get(object, key);
+
+	return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : "";
+}
+
+const char *publish_main_of(struct json_object *obituary)
+{
+	const char *watch = word(obituary, "watch");
+
+	if (!*watch || strcmp(word(obituary, "role"), process_role_name(ROLE_MAIN)) != 0 ||
+	    !strcmp(word(obituary, "action"), policy_verdict_name(VERDICT_HAND_OVER)))
+		return NULL;
+	return watch;
+}
+
+/* ---- on disk ---- */
+
+/* Once for each change, since a full disk is full for every death. */
+static void log_history(struct daemon *daemon)
+{
+	const struct history_state *state = history_state(daemon->history);
+	bool troubled = *daemon->history_error || daemon->history_full;
+	uint64_t lost = state->lost - daemon->history_lost;
+
+	if (*state->error && strcmp(state->error, daemon->history_error) != 0) {
+		log_warning("history: %s; deaths are kept in memory until it works", state->error);
+		memcpy(daemon->history_error, state->error, sizeof(daemon->history_error));
+	}
+	if (lost && !daemon->history_full) {
+		log_warning("history: a death is lost: too many wait to be written, or it is too "
+			    "long for history_size");
+		daemon->history_full = true;
+	}
+	if (!troubled || *state->error || state->waiting > HISTORY_QUEUE_MAX / 2)
+		return;
+	log_notice("history: writing works again, %" PRIu64 " line%s lost", lost,
+		   lost == 1 ? " was" : "s were");
+	daemon->history_error[0] = '\0';
+	daemon->history_full = false;
+	daemon->history_lost = state->lost;
+}
+
+static void on_history(void *arg)
+{
+	log_history(arg);
+}
+
+void publish_open(struct daemon *daemon, uint64_t size)
+{
+	int r;
+
+	if (!daemon->options->state_dir)
+		return;
+	r = history_new(daemon->options->state_dir, on_history, daemon, &daemon->history);
+	if (r < 0) {
+		log_warning("history: %s; going on without", strerror(-r));
+		return;
+	}
+	if (size && history_start(daemon->history) < 0)
+		log_history(daemon);
+}
+
+static bool is_in_memory(const struct daemon *daemon, const char *line, size_t length)
+{
+	for (size_t i = 0; i < HISTORY_SIZE; i++)
+		if (daemon->published[i].line && daemon->published[i].length == length &&
+		    !memcmp(daemon->published[i].line, line, length))
+			return true;
+	return false;
+}
+
+/* One that was written twice, by a process that died before it could say so, is one death. */
+static bool load_line(void *arg, const char *line, size_t length)
+{
+	struct daemon *daemon = arg;
+
+	return !length || is_in_memory(daemon, line, length) ||
+	       put_in_memory(daemon, line, length, 0) == 0;
+}
+
+void publish_load(struct daemon *daemon)
+{
+	int r;
+
+	if (!daemon->history)
+		return;
+	r = history_load(daemon->options->state_dir, LOAD_MAX, load_line, daemon);
+	if (r < 0)
+		log_warning("history: %s cannot be read: %s; what died before is not known",
+			    daemon->options->state_dir, strerror(-r));
+}
+
+void publish_configure(struct daemon *daemon)
+{
+	int r;
+
+	if (!daemon->history)
+		return;
+	r = history_attach(daemon->history, daemon->loop);
+	if (r == 0)
+		r = history_set_size(daemon->history, daemon->config.history_size);
+	if (r < 0)
+		log_warning("history: %s; history_size has no effect", strerror(-r));
+	if (!daemon->config.history_size) /* it is over, and so is its trouble */
+		daemon->history_error[0] = '\0';
+}
+
+void publish_reaped(struct daemon *daemon, pid_t pid)
+{
+	if (!daemon->history || pid != history_pid(daemon->history))
+		return;
+	log_warning("the history's process has died; starting another");
+	history_start(daemon->history);
+	log_history(daemon);
+}
+
+/* False: no memory for it. */
+static bool put_in_history(struct daemon *daemon, struct json_object *json, bool urgent)
+{
+	uint64_t number = HISTORY_LOST;
+	size_t length = 0;
+	const char *line = json_object_to_json_string_length(
+		json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
+
+	if (!line)
+		return false;
+	if (daemon->history) {
+		number = history_add(daemon->history, line, length, urgent);
+		log_history(daemon);
+	}
+	return put_in_memory(daemon, line, length, number) == 0;
+}
+
+/* ---- all of it ---- */
+
+static void remember(struct daemon *daemon, size_t watch, struct json_object *obituary)
+{
+	struct watch_state *state = &daemon->watches[watch];
+
+	state->deaths++;
+	json_object_put(state->last_death);
+	state->last_death = json_object_get(obituary);
+}
+
+void publish_obituary(struct daemon *daemon, const struct obituary *obituary, ssize_t watch)
+{
+	struct json_object *json = render_obituary(obituary);
+	bool matters = watch >= 0 && obituary->role == ROLE_MAIN &&
+		       obituary->decision->verdict != VERDICT_HAND_OVER;
+
+	if (!json ||
+	    !put_in_history(daemon, json, matters && daemon->config.watches[watch].critical)) {
+		if (!daemon->counters.out_of_memory++)
+			log_error("out of memory while writing an obituary; going on without it");
+	}
+	if (json && matters)
+		remember(daemon, (size_t)watch, json);
+	if (json)
+		death_log_entry(daemon, obituary, json);
+	if (json && daemon->control)
+		control_publish(daemon->control, CONTROL_WATCHED, json);
+	json_object_put(json);
+}
+
+/* How many of the newest an answer has room for. */
+static size_t answerable(const struct daemon *daemon)
+{
+	size_t n = 0, bytes = 0;
+
+	while (n < HISTORY_SIZE && nth_newest(daemon, n)->line) {
+		bytes += nth_newest(daemon, n)->length;
+		if (bytes > PENDING_MAX)
+			break;
+		n++;
+	}
+	return n;
+}
+
+struct json_object *publish_log(const struct daemon *daemon)
+{
+	struct json_object *answer = json_object_new_object(), *pending = json_object_new_array();
+	bool on_disk = daemon->history && daemon->config.history_size;
+
+	for (size_t n = answerable(daemon); n > 0; n--) {
+		const struct published *published = nth_newest(daemon, n - 1);
+
+		struct json_object *obituary = NULL;
+
+		if (!on_disk || !history_has(daemon->history, published->number))
+			obituary = read_obituary(published);
+		if (obituary)
+			json_object_array_add(pending, obituary);
+	}
+	json_object_object_add(answer, "state_dir",
+			       on_disk ? json_object_new_string(daemon->options->state_dir) : NULL);
+	json_object_object_add(answer, "pending", pending);
+	return answer;
+}
+
+static void stop_history(struct daemon *daemon)
+{
+	const struct history_state *state = history_state(daemon->history);
+	uint64_t before = state->lost;
+
+	history_stop(daemon->history);
+	if (state->lost != before)
+		log_warning("history: %" PRIu64 " deaths could not be written any more%s%s",
+			    state->lost - before, *state->error ? ": " : "", state->error);
+}
+
+void publish_close(struct daemon *daemon)
+{
+	if (daemon->history)
+		stop_history(daemon);
+	history_free(daemon->history);
+	for (size_t i = 0; i < HISTORY_SIZE; i++)
+		free(daemon->published[i].line);
+}
