@@ -18,6 +18,7 @@
 #define SHOWN_FILE_SIZE	   256
 #define MESSAGE_SIZE	   512
 #define DEFAULT_PROCESSES  131072
+#define DEFAULT_RING	   (UINT64_C(1) << 20)
 #define DEFAULT_HISTORY	   (UINT64_C(16) << 20)
 #define PATTERN_FILE	   "command line"
 #define PATTERN_NAME	   "watch" /* of a pattern without a literal component */
@@ -106,6 +107,7 @@ void config_init(struct config *config)
 		.log_level = LOG_INFO,
 		.max_processes = DEFAULT_PROCESSES,
 		.history_size = DEFAULT_HISTORY,
+		.ring_size = DEFAULT_RING,
 	};
 }
 
@@ -184,6 +186,7 @@ static int merge(struct config *config, struct config *next)
 	config->max_processes = next->max_processes;
 	config->journal = next->journal;
 	config->history_size = next->history_size;
+	config->ring_size = next->ring_size;
 	config->watchdog.timeout_ns = next->watchdog.timeout_ns;
 	config->watchdog.disarm_on_stop = next->watchdog.disarm_on_stop;
 	if (next->watchdog.device) {

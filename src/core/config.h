@@ -122,7 +122,9 @@ struct config {
 	int log_level; /* LOG_ERR ... LOG_DEBUG */
 	uint32_t max_processes;
 	enum journal_mode journal;
-	uint64_t history_size;	    /* bytes; 0: none */
+	uint64_t history_size; /* bytes; 0: none */
+	uint64_t
+		ring_size; /* bytes of the kernel side\'s ring, to be rounded up to a power of two */
 	struct string_list include; /* files and globs still to be read by the caller, in order */
 };
 

@@ -61,6 +61,7 @@ struct config_limits {
 	uint64_t min, max;	  /* of a number or a duration in ns */
 	const char *expected;	  /* these limits in words */
 	const char *const *words; /* NULL-terminated */
+	bool or_none;		  /* of a size: 0 is fine, too */
 };
 
 /* Checks the value and stores it in `field`, of which the type is the setter's own: 0, -EINVAL with
@@ -71,7 +72,7 @@ typedef int config_setter(const struct config_value *value, const struct config_
 config_setter config_set_word;	    /* an enum or int: min + the word's place in `words` */
 config_setter config_set_bool;	    /* bool: the word's place in `words` is odd */
 config_setter config_set_count;	    /* unsigned */
-config_setter config_set_size;	    /* uint64_t, bytes: 0 or within the limits */
+config_setter config_set_size;	    /* uint64_t, bytes */
 config_setter config_set_duration;  /* uint64_t, ns */
 config_setter config_set_fraction;  /* double, 0 to 1 */
 config_setter config_set_factor;    /* double, 1 to 1000 */

@@ -10,6 +10,8 @@
 #include "base/text.h"
 
 #define MAX_PROCESSES (UINT64_C(1) << 24)
+#define RING_MIN      (UINT64_C(1) << 16)
+#define RING_MAX      (UINT64_C(1) << 28)
 #define HISTORY_MIN   (UINT64_C(1) << 16)
 #define HISTORY_MAX   (UINT64_C(1) << 40)
 #define DAY	      (NS_PER_MIN * 60 * 24)
@@ -132,7 +134,13 @@ static const struct config_key file_keys[] = {
 	 false,
 	 {.min = HISTORY_MIN,
 	  .max = HISTORY_MAX,
-	  .expected = "a size from 64KiB to 1024GiB, or 0 for no history on disk"}},
+	  .expected = "a size from 64KiB to 1024GiB, or 0 for no history on disk",
+	  .or_none = true}},
+	{"ring_size",
+	 config_set_size,
+	 C(ring_size),
+	 false,
+	 {.min = RING_MIN, .max = RING_MAX, .expected = "a size from 64KiB to 256MiB"}},
 	{"include", config_add_path, C(include), true, {0}},
 };
 #undef C

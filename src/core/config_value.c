@@ -105,7 +105,7 @@ int config_set_size(const struct config_value *value, const struct config_limits
 	uint64_t bytes = 0;
 	int r = units_parse_size(value->text, &bytes);
 
-	if (r < 0 || (bytes && (bytes < limits->min || bytes > limits->max)))
+	if (r < 0 || ((bytes || !limits->or_none) && (bytes < limits->min || bytes > limits->max)))
 		return fail(value, limits->expected);
 	*(uint64_t *)field = bytes;
 	return 0;

@@ -141,14 +141,14 @@ static int open_signals(struct daemon *daemon)
 
 /* ---- start ---- */
 
-static int open_kernel_side(struct daemon *daemon, __u32 max_processes)
+static int open_kernel_side(struct daemon *daemon, const struct config *config)
 {
 	struct bpf_source_options options = {
 		.pin_dir = daemon->options->pin_dir,
 		.btf = daemon->options->btf,
 		.ephemeral = daemon->options->ephemeral,
-		.max_processes = max_processes,
-		.ring_bytes = 1024 * 1024,
+		.max_processes = config->max_processes,
+		.ring_bytes = config->ring_size,
 	};
 	char error[BPF_SOURCE_ERROR_SIZE];
 	int r = bpf_source_open(&options, events_record, daemon, &daemon->source, error);
@@ -213,7 +213,7 @@ static int start(struct daemon *daemon, struct config *fresh)
 	if (r == 0)
 		r = open_control(daemon);
 	if (r == 0)
-		r = open_kernel_side(daemon, fresh->max_processes);
+		r = open_kernel_side(daemon, fresh);
 	if (r == 0 && fresh->history_size)
 		publish_load(daemon);
 	if (r == 0)

@@ -248,6 +248,16 @@ static bool map_fits(struct bpf_map *map, int fd)
 	       info.map_flags == bpf_map__map_flags(map);
 }
 
+/* For another size nothing that it holds is thrown away. */
+static void keep_size(struct bpf_map *map, int fd)
+{
+	struct bpf_map_info info = {0};
+	__u32 length = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &length) == 0)
+		bpf_map__set_max_entries(map, info.max_entries);
+}
+
 /* A map of one number: which layout the pinned maps have. */
 static int read_schema(const struct bpf_source *source)
 {
@@ -286,6 +296,8 @@ static bool pinned_maps_fit(const struct bpf_source *source, struct obit_bpf *sk
 
 		pin_path(source, map_names[i], path);
 		fd = bpf_obj_get(path);
+		if (fd >= 0 && i == MAP_EVENTS)
+			keep_size(map, fd);
 		if (fd < 0 || !map_fits(map, fd))
 			return false;
 	}
@@ -395,6 +407,16 @@ static int attach_all(struct bpf_source *source, struct obit_bpf *skel,
 	return 0;
 }
 
+/* A power of two, and whole pages. */
+static __u32 ring_size(__u64 bytes)
+{
+	__u32 size = (__u32)sysconf(_SC_PAGESIZE);
+
+	while (size < bytes && size < 1U << 30)
+		size *= 2;
+	return size;
+}
+
 static const char *load_hint(int error)
 {
 	switch (error) {
@@ -418,13 +440,13 @@ static int load(struct bpf_source *source, const struct bpf_source_options *opti
 		return r;
 	bpf_map__set_max_entries(skel->maps.processes, options->max_processes);
 	bpf_map__set_max_entries(skel->maps.offspring, options->max_processes);
-	bpf_map__set_max_entries(skel->maps.events, options->ring_bytes);
-	skel->rodata->lazy_limit = options->ring_bytes / 4;
+	bpf_map__set_max_entries(skel->maps.events, ring_size(options->ring_bytes));
 	source->sees_signals = bpf_program__autoload(skel->progs.obit_signal);
 	r = prepare_pins(source, skel);
 	if (r < 0)
 		return fail(error, r, "%s: cannot prepare the pins: %s", source->pin_dir,
 			    strerror(-r));
+	skel->rodata->lazy_limit = bpf_map__max_entries(skel->maps.events) / 4;
 	r = obit_bpf__load(skel);
 	if (r < 0)
 		return fail(error, r, "the kernel does not take the programs: %s%s", strerror(-r),

@@ -16,7 +16,8 @@ struct bpf_source_options {
 	const char *btf;     /* another BTF file than the running kernel's; NULL: the kernel's */
 	bool ephemeral;	     /* remove the pins on close */
 	__u32 max_processes; /* letters at the same time */
-	__u32 ring_bytes;    /* of the ring that rings the bell: a power of two, pages at least */
+	__u64 ring_bytes; /* of the ring that rings the bell, rounded up to what the kernel takes; pins that
+			     are taken over keep theirs */
 };
 
 typedef void bpf_source_record_fn(void *arg, const void *data, size_t size);

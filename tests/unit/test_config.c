@@ -89,6 +89,7 @@ static void assert_is_base(const struct config *config)
 	assert_int_equal(config->log_level, LOG_DEBUG);
 	assert_int_equal(config->max_processes, 131072);
 	assert_int_equal(config->history_size, 16 << 20);
+	assert_int_equal(config->ring_size, 1 << 20);
 	assert_int_equal(config->include.count, 1);
 	assert_string_equal(config->include.items[0], "/etc/obit/more.conf");
 }
@@ -317,6 +318,10 @@ static const struct refusal bad_files[] = {
 	{"max_processes = 1K", "f:1: max_processes: '1K'", NULL},
 	{"history_size = 65535", "f:1: history_size: '65535' is wrong; expected a size from 64KiB",
 	 "or 0 for no history"},
+	{"ring_size = 0", "f:1: ring_size: '0' is wrong; expected a size from 64KiB to 256MiB",
+	 NULL},
+	{"ring_size = 65535", "f:1: ring_size: '65535'", NULL},
+	{"ring_size = 257MiB", "f:1: ring_size: '257MiB'", NULL},
 	{"history_size = 1025GiB", "f:1: history_size: '1025GiB'", "to 1024GiB"},
 	{"history_size = 16 MB", "f:1: ", NULL},
 	{"history_size = '16 MB'", "f:1: history_size: '16 MB'", "64KiB"},
@@ -686,6 +691,8 @@ static void global_settings_are_taken(void **state)
 	assert_int_equal(config.max_processes, 16777216);
 	assert_int_equal(config.include.count, 2);
 	assert_string_equal(config.include.items[0], "/etc/obit/*.conf");
+	parse(&config, "ring_size = 64KiB");
+	assert_int_equal(config.ring_size, 65536);
 	parse(&config, "history_size = 1MiB");
 	assert_int_equal(config.history_size, 1 << 20);
 	parse(&config, "history_size = 64K");
