@@ -16,7 +16,7 @@ static void on_audience(void *arg, bool audience)
 	loop_timer_set(daemon->follow_timer, audience ? clock_boot_ns() + READ_EVERY : 1);
 }
 
-/* The turn that it begins starts with events_read(). */
+/* The turn that it begins starts with losses_read(). */
 static void on_timer(void *arg)
 {
 	struct daemon *daemon = arg;

@@ -22,6 +22,12 @@
 #include "base/protocol.h"
 #include "io/proc.h"
 
+void daemon_out_of_memory(struct daemon *daemon, const char *doing)
+{
+	if (!daemon->counters.out_of_memory++)
+		log_error("out of memory while %s; going on without it", doing);
+}
+
 /* ---- signals ---- */
 
 static void reload(struct daemon *daemon)
@@ -112,7 +118,7 @@ static void before_turn(void *arg)
 	read_signals(daemon);
 	if (daemon->stopping) /* what dies from now on is for the next daemon to tell */
 		return;
-	events_read(daemon);
+	losses_read(daemon);
 }
 
 /* The bell and the signals are answered before the turn: their sources only wake the loop. */
@@ -187,10 +193,7 @@ static int open_loop(struct daemon *daemon)
 	if (r == 0)
 		r = loop_timer_new(daemon->loop, act_on_timer, daemon, &daemon->timer);
 	if (r == 0)
-		r = loop_timer_new(daemon->loop, events_on_backlog_timer, daemon,
-				   &daemon->backlog_timer);
-	if (r == 0)
-		r = loop_timer_new(daemon->loop, events_on_heal_timer, daemon, &daemon->heal_timer);
+		r = losses_open(daemon);
 	if (r == 0)
 		r = cgroupfs_init(&daemon->cgroupfs);
 	if (r < 0)
@@ -229,6 +232,7 @@ static void stop(struct daemon *daemon)
 {
 	guard_close(daemon);
 	events_free(daemon);
+	losses_close(daemon);
 	act_free(daemon);
 	loop_source_free(daemon->bell);
 	audience_close(daemon);
@@ -239,8 +243,6 @@ static void stop(struct daemon *daemon)
 	loop_source_free(daemon->signals);
 	close_fdp(&daemon->signal_fd);
 	loop_timer_free(daemon->timer);
-	loop_timer_free(daemon->backlog_timer);
-	loop_timer_free(daemon->heal_timer);
 	loop_free(daemon->loop);
 	cgroupfs_clear(&daemon->cgroupfs);
 	settings_free(daemon);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The daemon: wires the sources of events to core, and core's actions to io. One loop, one thread.
  *
- *   events.c    kernel records -> lineage -> inputs of the policy
+ *   arrivals.c  texts of the kernel side, until their record is here
+ *   events.c    kernel records -> lineage
+ *   losses.c    what the ring could not tell: letters -> events
+ *   deaths.c    letters of the dead -> inputs of the policy, obituaries
  *   evidence.c	 what there is to know of a death beyond its letter
  *   audience.c	 who follows the deaths of all processes
  *   publish.c   an obituary -> memory, the history on disk, whoever follows
@@ -9,7 +12,7 @@
  *   requests.c  obit(1)'s commands -> inputs; and answers
  *   settings.c  configuration files -> watches, filters of the kernel side
  *   guard.c     health -> the hardware watchdog
- *   render.c    state -> JSON and sentences
+ *   render.c    state -> JSON; render_death.c: a death -> JSON and a sentence
  *   death_log.c deaths -> obitd's log, the system's log
  */
 #ifndef OBIT_DAEMON_DAEMON_H
@@ -175,6 +178,9 @@ struct daemon {
 /* Runs until it is told to stop. Returns the exit status of the process. */
 int daemon_run(const struct options *options);
 
+/* Counts it, and says it once. */
+void daemon_out_of_memory(struct daemon *daemon, const char *doing);
+
 /* ---- settings.c ---- */
 
 /* Reads all that options name into `ret`, resolves symbolic links and checks the files. 0, or -errno with
@@ -190,23 +196,54 @@ void settings_free(struct daemon *daemon);
 /* What the kernel side looks for on behalf of one path, glob or cgroup of a watch. */
 struct bpf_prefix settings_prefix(const char *glob, bool exact);
 
+/* Which watch a letter is of, when nothing but the letter is known: that of the prefix it matched. *ret_path is the
+ * executable where that is one path (borrowed), else NULL. */
+ssize_t settings_watch_of_letter(const struct daemon *daemon, const struct obit_letter *letter,
+				 const char **ret_path);
+
+/* ---- arrivals.c ---- */
+
+/* A piece of text; the record that ends it comes later. */
+void arrivals_text(struct daemon *daemon, const struct obit_text_record *text);
+/* The recipe that the texts of this exec make; one without texts where they were lost. NULL without memory; the
+ * caller's. */
+struct recipe *arrivals_exec(struct daemon *daemon, const struct obit_exec_record *exec);
+/* What was sent on the process's last way (cgroup, cwd), or NULL; the caller's. */
+struct recipe *arrivals_death(struct daemon *daemon, const struct obit_key *key);
+void arrivals_forget(struct daemon *daemon, const struct obit_key *key);
+void arrivals_free(struct daemon *daemon);
+
 /* ---- events.c ---- */
 
 /* One record of the ring. */
 void events_record(void *arg, const void *data, size_t size);
-
-/* Finds what runs already and what the ring has lost: scans, then takes every letter, some each turn of the
- * loop. Until that is done the ring waits: what it holds is newer. */
-void events_rescan(struct daemon *daemon);
-
-/* Reads what the kernel side has to tell: letters after a loss, else the ring. */
-void events_read(struct daemon *daemon);
-void events_on_backlog_timer(void *arg);
-void events_on_heal_timer(void *arg);
-
+/* One letter, that the ring may have told of or not. */
+void events_letter(struct daemon *daemon, const struct obit_key *key,
+		   const struct obit_letter *letter);
+/* The process is tracked no longer. */
+void events_forget(struct daemon *daemon, const struct obit_key *key);
 /* Forgets an instance and stops tracking its processes. */
 void events_drop_instance(struct daemon *daemon, struct instance *instance);
 void events_free(struct daemon *daemon);
+
+/* ---- losses.c ---- */
+
+int losses_open(struct daemon *daemon);
+void losses_close(struct daemon *daemon);
+/* Reads what the kernel side has to tell: letters after a loss, else the ring. */
+void losses_read(struct daemon *daemon);
+/* Finds what runs already and what the ring has lost: scans, then takes every letter, some each turn of the
+ * loop. Until that is done the ring waits: what it holds is newer. */
+void losses_rescan(struct daemon *daemon);
+
+/* ---- deaths.c ---- */
+
+/* What the letter of a process that is known says of its death. */
+void deaths_bury(struct daemon *daemon, struct process *process, const struct obit_letter *letter);
+/* The letter of a process that is dead and was never seen alive by this daemon. Nothing is respawned: there is
+ * no recipe. */
+void deaths_bury_stranger(struct daemon *daemon, const struct obit_key *key,
+			  const struct obit_letter *letter);
 
 /* ---- publish.c ---- */
 

@@ -217,10 +217,8 @@ void publish_obituary(struct daemon *daemon, const struct obituary *obituary, ss
 		       obituary->decision->verdict != VERDICT_HAND_OVER;
 
 	if (!json ||
-	    !put_in_history(daemon, json, matters && daemon->config.watches[watch].critical)) {
-		if (!daemon->counters.out_of_memory++)
-			log_error("out of memory while writing an obituary; going on without it");
-	}
+	    !put_in_history(daemon, json, matters && daemon->config.watches[watch].critical))
+		daemon_out_of_memory(daemon, "writing an obituary");
 	if (json && matters)
 		remember(daemon, (size_t)watch, json);
 	if (json)

@@ -199,6 +199,26 @@ struct bpf_prefix settings_prefix(const char *glob, bool exact)
 	};
 }
 
+ssize_t settings_watch_of_letter(const struct daemon *daemon, const struct obit_letter *letter,
+				 const char **ret_path)
+{
+	for (size_t w = 0; letter->prefix && w < daemon->config.watch_count; w++) {
+		const struct string_list *paths = &daemon->config.watches[w].path;
+
+		for (size_t i = 0; i < paths->count; i++) {
+			struct bpf_prefix prefix = settings_prefix(paths->items[i], true);
+
+			if (bpf_source_prefix_number(&prefix) == letter->prefix &&
+			    match_uid(&daemon->config.watches[w], &daemon->people, letter->uid)) {
+				*ret_path = glob_is_pattern(paths->items[i]) ? NULL
+									     : paths->items[i];
+				return (ssize_t)w;
+			}
+		}
+	}
+	return MATCH_NONE;
+}
+
 struct prefix_list {
 	struct bpf_prefix *items; /* owned */
 	size_t count;
@@ -404,7 +424,7 @@ int settings_apply(struct daemon *daemon, struct config *fresh, struct json_obje
 	r = tell_kernel(daemon);
 	if (r < 0)
 		log_error("cannot tell the kernel side what to look for: %s", strerror(-r));
-	events_rescan(daemon);
+	losses_rescan(daemon);
 	return r;
 }
 

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* A letter that says how a process died -> an input of the policy, an obituary, what follows from it. */
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/cleanup.h"
+#include "daemon/daemon.h"
+#include "io/proc.h"
+
+static const struct watch_config *watch_of(const struct daemon *daemon,
+					   const struct instance *instance)
+{
+	return &daemon->config.watches[instance->watch];
+}
+
+static void look_up_sessions(struct instance *instance)
+{
+	struct process *process;
+
+	DL_FOREACH (instance->processes, process)
+		process->session_leader = proc_session(&process->key) == (pid_t)process->key.tgid;
+}
+
+static void describe_death(struct daemon *daemon, struct instance *instance,
+			   const struct process *process, const struct obit_letter *letter,
+			   struct policy_input *ret, char refusal[static RECIPE_SENTENCE_SIZE])
+{
+	bool is_main = process->role == ROLE_MAIN;
+	struct heirs heirs = {0};
+
+	if (is_main && instance->alive) {
+		look_up_sessions(instance);
+		lineage_heirs(instance, process, &heirs);
+	}
+	*ret = (struct policy_input){
+		.kind = is_main ? INPUT_MAIN_DIED : INPUT_MEMBER_DIED,
+		.death =
+			{
+				.wait_status = letter->exit.wait_status,
+				.lived_ns = letter->exit.time > instance->began
+						    ? letter->exit.time - instance->began
+						    : 0,
+				.members = instance->alive,
+				.has_fork_heir = heirs.by_fork,
+				.has_exec_heir = heirs.by_exec,
+				.refusal = act_refusal(daemon, instance, letter, refusal),
+			},
+	};
+}
+
+/* A job that is over has nothing left to tell but its obituary. */
+static void drop_if_job(struct daemon *daemon, struct instance *instance,
+			const struct obit_letter *letter)
+{
+	if (instance->policy.state == POLICY_ENDED &&
+	    !lineage_is_service(instance, watch_of(daemon, instance), letter) && !instance->alive)
+		events_drop_instance(daemon, instance);
+}
+
+static void bury_offspring(struct daemon *daemon, struct process *process,
+			   const struct obit_letter *letter, const struct evidence *evidence)
+{
+	struct policy_output nothing = {.verdict = VERDICT_NONE};
+	struct obituary obituary = {.process = process,
+				    .evidence = evidence,
+				    .role = ROLE_OFFSPRING,
+				    .letter = letter,
+				    .decision = &nothing};
+
+	death_log_line(daemon, &obituary);
+	publish_obituary(daemon, &obituary, MATCH_NONE);
+	lineage_gone(&daemon->lineage, process);
+}
+
+static struct instance *find_instance(const struct daemon *daemon, uint64_t id)
+{
+	struct instance *instance;
+
+	DL_FOREACH (daemon->lineage.instances, instance)
+		if (instance->id == id)
+			return instance;
+	return NULL;
+}
+
+static void bury_member(struct daemon *daemon, struct instance *instance, struct process *process,
+			const struct obit_letter *letter, const struct evidence *evidence)
+{
+	char refusal[RECIPE_SENTENCE_SIZE];
+	struct policy_output decision;
+	struct policy_input input;
+	enum process_role role = process->role;
+	struct obituary obituary = {
+		.process = process,
+		.evidence = evidence,
+		.role = role,
+		.letter = letter,
+		.watch = watch_of(daemon, instance)->name,
+		.began = instance->began,
+		.decision = &decision,
+	};
+	uint64_t id = instance->id;
+
+	lineage_died(process);
+	describe_death(daemon, instance, process, letter, &input, refusal);
+	act_decide(instance, &input, &decision);
+	death_log_line(daemon, &obituary);
+	act_carry_out(daemon, instance, &decision);
+	publish_obituary(daemon, &obituary, (ssize_t)instance->watch);
+	act_await_gone(daemon, &process->key);
+	instance = find_instance(daemon, id);
+	if (instance && role == ROLE_MAIN)
+		drop_if_job(daemon, instance, letter);
+}
+
+/* A child of ours that never executed anything: an exec that failed is no death. */
+static void bury_unborn(struct daemon *daemon, struct process *process)
+{
+	lineage_died(process);
+	act_await_gone(daemon, &process->key);
+}
+
+static bool is_unborn(const struct process *process, const struct obit_letter *letter)
+{
+	return letter->flags & OBIT_LETTER_SPAWNED && !letter->exec_sequence && !process->instance;
+}
+
+static void tell_death(struct daemon *daemon, struct process *process,
+		       const struct obit_letter *letter)
+{
+	struct recipe *last_texts = arrivals_death(daemon, &process->key);
+	struct evidence evidence;
+
+	evidence_gather(daemon, &process->key, letter, process->image, last_texts, &evidence);
+	if (process->instance && process->role != ROLE_OFFSPRING)
+		bury_member(daemon, process->instance, process, letter, &evidence);
+	else
+		bury_offspring(daemon, process, letter, &evidence);
+	evidence_done(&evidence);
+	recipe_free(last_texts);
+}
+
+void deaths_bury(struct daemon *daemon, struct process *process, const struct obit_letter *letter)
+{
+	struct obit_key key = process->key;
+
+	if (process->dying)
+		return;
+	if (letter->flags & OBIT_LETTER_SPAWNED)
+		act_read_reports(daemon);
+	if (letter->flags & OBIT_LETTER_SPAWNED && !letter->exec_sequence && process->instance)
+		act_forget_child(process->instance); /* it died without a word */
+	if (is_unborn(process, letter)) {
+		audience_tell(daemon, &key, &letter->exit);
+		bury_unborn(daemon, process);
+	} else {
+		tell_death(daemon, process, letter);
+	}
+	events_forget(daemon, &key);
+}
+
+void deaths_bury_stranger(struct daemon *daemon, const struct obit_key *key,
+			  const struct obit_letter *letter)
+{
+	struct policy_output decision = {
+		.verdict = VERDICT_REPORT,
+		.detail = "not respawned: it died unseen, and how it was started is not known",
+	};
+	const char *path = NULL;
+	ssize_t watch = settings_watch_of_letter(daemon, letter, &path);
+	_cleanup_free_ char *exe = path ? strdup(path) : NULL;
+	struct image image = {.exe = exe};
+	struct process stranger = {.key = *key,
+				   .parent = letter->parent,
+				   .role = ROLE_MAIN,
+				   .image = exe ? &image : NULL};
+	struct recipe *last_texts = arrivals_death(daemon, key);
+	struct evidence evidence;
+	struct obituary obituary = {
+		.process = &stranger,
+		.evidence = &evidence,
+		.role = letter->flags & OBIT_LETTER_CANDIDATE ? ROLE_MAIN : ROLE_OFFSPRING,
+		.letter = letter,
+		.watch = watch < 0 ? NULL : daemon->config.watches[watch].name,
+		.began = letter->exec_time,
+		.decision = &decision,
+	};
+
+	evidence_gather(daemon, key, letter, stranger.image, last_texts, &evidence);
+	death_log_line(daemon, &obituary);
+	publish_obituary(daemon, &obituary, watch);
+	evidence_done(&evidence);
+	recipe_free(last_texts);
+	events_forget(daemon, key);
+}
