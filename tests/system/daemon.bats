@@ -332,15 +332,15 @@ context_switches() {
 	retry_until 10 state_is web up
 }
 
-# Dies, and sets VICTIM to the pid that it had.
+# Dies, and sets DEAD to the pid that it had.
 die() {
 	"$T/victim" exit "$@" &
-	VICTIM=$!
-	wait "$VICTIM" || true
+	DEAD=$!
+	wait "$DEAD" || true
 }
 
 victim_is_told() {
-	grep -qE "\"pid\": *$VICTIM\b" "$T/tail"
+	grep -qE "\"pid\": *$DEAD\b" "$T/tail"
 }
 
 # How many deaths a follower has told or counted as missing.
@@ -365,7 +365,7 @@ deaths_accounted_for() {
 	for i in {1..600}; do
 		die 1 "$long"
 	done
-	retry_until 20 has_died "$VICTIM"
+	retry_until 20 has_died "$DEAD"
 	kill -CONT "$follower"
 	retry_until 10 jq -e -s 'any(.dropped > 100 and .time != null)' "$T/tail"
 	die 7

@@ -95,6 +95,11 @@ field() {
 	entries "${@:2}" | jq -r --arg name "$1" '.[$name] // "null"'
 }
 
+# What came by obitd's standard error.
+stderr_entry_has() {
+	entries _TRANSPORT=stdout | grep -q -- "$1"
+}
+
 # ---- rsyslog ----
 
 start_rsyslogd() {
@@ -118,12 +123,12 @@ syslog_has() {
 
 # ---- deaths ----
 
-# Dies, and sets VICTIM to the pid that it had.
+# Dies, and sets DEAD to the pid that it had.
 die() {
 	"$T/victim" exit "$@" &
-	VICTIM=$!
-	wait "$VICTIM" || true
-	retry_until 10 has_died "$VICTIM"
+	DEAD=$!
+	wait "$DEAD" || true
+	retry_until 10 has_died "$DEAD"
 }
 
 lost_are() {
@@ -140,8 +145,8 @@ victims_watch() {
 	start_journald
 	start_obitd "$(victims_watch)" "${IN_WORLD[@]}"
 	die 3 "an argument" $'odd\nOBIT_WATCH=db'
-	retry_until 10 has_entry "OBIT_PID=$VICTIM"
-	entries "OBIT_PID=$VICTIM" >"$T/entry"
+	retry_until 10 has_entry "OBIT_PID=$DEAD"
+	entries "OBIT_PID=$DEAD" >"$T/entry"
 	jq . "$T/entry"
 	jq -e --arg pid "$OBITD_PID" --arg victim "$T/victim" '
 		.PRIORITY == "5" and .SYSLOG_IDENTIFIER == "obitd" and .SYSLOG_FACILITY == "3"
@@ -171,34 +176,34 @@ victims_watch() {
 	OBITD_PID=$!
 	retry_until 15 obitd_answers_or_is_dead
 	die 3
-	retry_until 10 has_entry "OBIT_PID=$VICTIM"
+	retry_until 10 has_entry "OBIT_PID=$DEAD"
 	# its other lines come by standard error: what came before them is there
 	kill -USR1 "$OBITD_PID"
-	retry_until 10 eval 'entries SYSLOG_IDENTIFIER=obitd | grep -q "1 watches, 0 processes"'
-	[ "$(entries SYSLOG_IDENTIFIER=obitd | jq -r .MESSAGE | grep -c " pid $VICTIM exited 3 ")" = 1 ]
+	retry_until 10 stderr_entry_has "1 watches, 0 processes"
+	[ "$(entries SYSLOG_IDENTIFIER=obitd | jq -r .MESSAGE | grep -c " pid $DEAD exited 3 ")" = 1 ]
 	# without entries the sentence is told as ever
 	OBITD_SETTINGS='journal = no'
 	write_conf "$(victims_watch)"
 	obit reload
 	die 4
-	retry_until 10 eval 'entries _TRANSPORT=stdout | grep -q " pid $VICTIM exited 4 "'
-	refute has_entry "OBIT_PID=$VICTIM"
+	retry_until 10 stderr_entry_has " pid $DEAD exited 4 "
+	refute has_entry "OBIT_PID=$DEAD"
 }
 
 @test "while journald is gone deaths are counted and logged; when it is back it gets them again" {
 	start_journald
 	start_obitd "$(victims_watch)" "${IN_WORLD[@]}"
 	die 1
-	retry_until 10 has_entry "OBIT_PID=$VICTIM"
+	retry_until 10 has_entry "OBIT_PID=$DEAD"
 	kill_journald
 	die 2
 	die 3
 	retry_until 5 lost_are 2
-	log_has "v: pid $VICTIM exited 3"
+	log_has "v: pid $DEAD exited 3"
 	[ "$(grep -c "the system's log takes no obituaries" "$T/obitd.log")" = 1 ]
 	start_journald
 	die 4
-	retry_until 10 has_entry "OBIT_PID=$VICTIM"
+	retry_until 10 has_entry "OBIT_PID=$DEAD"
 	log_has "the system's log takes obituaries again; 2 have been lost"
 	lost_are 2
 }
@@ -207,7 +212,7 @@ victims_watch() {
 	start_journald
 	start_obitd "$(victims_watch)" "${IN_WORLD[@]}"
 	die 1
-	retry_until 10 has_entry "OBIT_PID=$VICTIM"
+	retry_until 10 has_entry "OBIT_PID=$DEAD"
 	kill -STOP "$JOURNALD_PID"
 	local i lost
 	for i in {1..700}; do
@@ -227,8 +232,8 @@ victims_watch() {
 	start_rsyslogd
 	start_obitd "$(victims_watch)" "${IN_WORLD[@]}"
 	die 3
-	retry_until 10 syslog_has "^daemon.notice obitd\[$OBITD_PID\]: v: pid $VICTIM exited 3 after "
-	log_has "v: pid $VICTIM exited 3 after "
+	retry_until 10 syslog_has "^daemon.notice obitd\[$OBITD_PID\]: v: pid $DEAD exited 3 after "
+	log_has "v: pid $DEAD exited 3 after "
 	lost_are 0
 }
 
@@ -241,18 +246,18 @@ victims_watch() {
 	in_world "$T/obitd" -c "$CONF" --socket "$SOCKET" --pin-dir "$PIN_DIR" "${OBITD_OPTIONS[@]}" --daemon \
 		</dev/null 3>&- >"$T/obitd.log" 2>&1
 	die 3
-	retry_until 10 syslog_has " v: pid $VICTIM exited 3 "
+	retry_until 10 syslog_has " v: pid $DEAD exited 3 "
 	line=$(obit version --json | jq .daemon.pid)
 	kill -TERM "$line"
 	retry_until 15 is_dead "$line"
 	retry_until 10 syslog_has "obitd\[$line\]: stopped"
-	[ "$(grep -c "pid $VICTIM exited 3" "$T/syslog")" = 1 ]
+	[ "$(grep -c "pid $DEAD exited 3" "$T/syslog")" = 1 ]
 }
 
 @test "on a host without a log nothing is lost, and nothing is said about it" {
 	start_obitd "$(victims_watch)" "${IN_WORLD[@]}"
 	die 3
-	retry_until 5 log_has "v: pid $VICTIM exited 3"
+	retry_until 5 log_has "v: pid $DEAD exited 3"
 	lost_are 0
 	refute log_has "system's log"
 }
@@ -280,6 +285,6 @@ victims_watch() {
 	write_conf "$(victims_watch)"
 	obit reload
 	die 4
-	retry_until 10 has_entry "OBIT_PID=$VICTIM"
+	retry_until 10 has_entry "OBIT_PID=$DEAD"
 	entries_are 2 "$(deaths_id)"
 }
