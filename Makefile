@@ -211,6 +211,9 @@ $(BUILD)/libobit-fake.a: $(patsubst src/%.c,$(BUILD)/fake/src/%.o,$(filter-out s
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
+# The pictures and fixtures are read from where the source is, wherever the test runs.
+$(BUILD)/tests/unit/test_cli_why.o: OBIT_CFLAGS += -DDATA_DIR='"$(CURDIR)/tests/unit/data"'
+
 # Victims must die as written: no sanitizer catches their signals for them.
 $(BUILD)/tests/victims/%: tests/victims/%.c $(wildcard tests/victims/*.h) $(BUILD)/.tools
 	$(call say,VICTIM,$<)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "base/protocol.h"
 
@@ -35,4 +36,20 @@ char *must_printf(const char *fmt, ...)
 	if (n < 0)
 		out_of_memory();
 	return text;
+}
+
+void draft_open(struct draft *draft)
+{
+	*draft = (struct draft){0};
+	draft->out = open_memstream(&draft->text, &draft->size);
+	if (!draft->out)
+		out_of_memory();
+}
+
+char *draft_close(struct draft *draft)
+{
+	if (fclose(draft->out) != 0 || !draft->text)
+		out_of_memory();
+	draft->out = NULL;
+	return TAKE_PTR(draft->text);
 }

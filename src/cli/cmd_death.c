@@ -12,32 +12,56 @@
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/death.h"
+#include "cli/pattern.h"
 #include "cli/value.h"
 
-#define TAIL_COUNT 10
+#define TAIL_COUNT    10
+#define PATTERN_COUNT 50 /* deaths that are looked at for a pattern */
 
+static int ask_why(const struct invocation *inv, int count, struct reply *ret)
+{
+	struct request request = {
+		.command = "why", .name = inv->name, .count = count, .shape = json_type_array};
+
+	reply_release(ret);
+	return ask_quietly(inv, &request, ret, NULL);
+}
+
+static void tell_deaths(const struct invocation *inv, struct json_object *deaths, size_t wanted)
+{
+	size_t n = array_length(deaths) < wanted ? array_length(deaths) : wanted;
+	_cleanup_free_ char *pattern = pattern_of(deaths);
+
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0)
+			putchar('\n');
+		death_tell(stdout, &inv->term, array_item(deaths, i), clock_wall_ns());
+	}
+	if (pattern && n > 1)
+		putchar('\n');
+	if (pattern)
+		term_wrap(stdout, &inv->term, STYLE_BOLD, 0, pattern);
+}
+
+/* A pattern needs more deaths than are told. Should the answer be too long for the daemon, then those
+ * that are told must do. */
 int cmd_why(const struct invocation *inv)
 {
 	_cleanup_reply_ struct reply reply = {0};
-	struct request request = {
-		.command = "why", .name = inv->name, .count = 1, .shape = json_type_array};
-	int r;
+	bool json = option_given(inv, OPTION_JSON);
+	int wanted = option_given(inv, OPTION_COUNT) && inv->count > 0 ? inv->count : 1;
+	int count = json || wanted > PATTERN_COUNT ? wanted : PATTERN_COUNT;
+	int r = ask_why(inv, count, &reply);
 
-	if (option_given(inv, OPTION_COUNT))
-		request.count = inv->count;
-	r = ask(inv, &request, &reply);
+	if (r == OBIT_EXIT_FAILED && count > wanted)
+		r = ask_why(inv, wanted, &reply);
 	if (r != OBIT_EXIT_OK)
-		return r;
-	if (option_given(inv, OPTION_JSON)) {
+		log_error("%s", reply.error);
+	else if (json)
 		json_print(stdout, reply.data, true);
-		return OBIT_EXIT_OK;
-	}
-	for (size_t i = 0; i < array_length(reply.data); i++) {
-		if (i > 0)
-			putchar('\n');
-		death_tell(stdout, &inv->term, array_item(reply.data, i), clock_wall_ns());
-	}
-	return OBIT_EXIT_OK;
+	else
+		tell_deaths(inv, reply.data, (size_t)wanted);
+	return r;
 }
 
 static void print_death(const struct invocation *inv, size_t *watch_width,
@@ -126,8 +150,10 @@ int cmd_tail(const struct invocation *inv)
 		log_error("%s", reply.error);
 		return reply.exit;
 	}
+	for (size_t i = 0; i < array_length(reply.data); i++)
+		death_line_measure(&inv->term, &watch_width, array_item(reply.data, i));
 	if (inv->term.interactive && !option_given(inv, OPTION_JSON))
-		death_headings(stdout, &inv->term);
+		death_headings(stdout, &inv->term, watch_width);
 	fflush(stdout);
 	for (size_t i = 0; i < array_length(reply.data); i++)
 		print_death(inv, &watch_width, array_item(reply.data, i));

@@ -60,8 +60,9 @@ static void print_death(struct log *log, struct json_object *death)
 		json_print(stdout, death, false);
 		return;
 	}
+	death_line_measure(&log->inv->term, &log->watch_width, death);
 	if (log->inv->term.interactive && !log->headed)
-		death_headings(stdout, &log->inv->term);
+		death_headings(stdout, &log->inv->term, log->watch_width);
 	log->headed = true;
 	print_day(log, death);
 	death_line(stdout, &log->inv->term, &log->watch_width, death);

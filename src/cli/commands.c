@@ -22,11 +22,14 @@ const struct command command_table[] = {
 	 cmd_ls},
 	{"why", "NAME|PID", false, OPTION_JSON | OPTION_COUNT,
 	 "tell how it died, of what, and what was done about it",
-	 "Tells the last death of a watch or of a pid; with -n N the last N, the newest first.",
+	 "Tells the last death of a watch or of a pid; with -n N the last N, the newest first. "
+	 "What\n"
+	 "the last deaths have in common is said at the end, if there is a pattern.",
 	 cmd_why},
 	{"tail", NULL, false, OPTION_JSON | OPTION_COUNT | OPTION_ALL,
 	 "print deaths as they happen, one a line",
-	 "Starts with the last 10 deaths, or the last N with -n N. Ends with Ctrl-C.\n"
+	 "Starts with the last 10 deaths, or the last N with -n N. Ends with Ctrl-C. A terminal\n"
+	 "shows as much as fits on a line; obit why has the rest.\n"
 	 "With --all the deaths of processes that are not watched follow, too.\n"
 	 "Where there are more than can be taken, a line tells how many are missing.\n"
 	 "With --json every line is one object.",

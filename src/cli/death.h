@@ -10,14 +10,21 @@
 
 #include "cli/term.h"
 
-/* "killed by SIGKILL", "exited 3", "SIGSEGV, core dumped", "killed, out of memory". */
+/* In two or three words: "exit 1", "SIGSEGV core", "SIGKILL by kill(812)", "out of memory". */
 char *death_how(struct json_object *death);
 
-/* For a cell: "SIGKILL (oom), 12min ago", "exit 3, 5s ago"; NULL without an obituary. */
+/* The same in less room: without pids and remarks. */
+char *death_how_short(struct json_object *death);
+
+/* For a cell: "out of memory, 12min ago", "exit 3, 5s ago"; NULL without an obituary. */
 char *death_brief(struct json_object *death, uint64_t now_ns);
 
-/* Line one of `obit why`: "nginx (pid 4711) was killed by SIGKILL after 3min 12s." */
-char *death_cause(struct json_object *death);
+/* What was done about it, in words: the daemon's own, else ours, else the bare name, else "-". */
+char *death_action_words(struct json_object *death);
+
+/* The same in at most `columns` columns: as much of the daemon's words as makes sense, else ours.
+ * Only where even they have no room, they end in an ellipsis. */
+char *death_action_short(struct json_object *death, size_t columns);
 
 /* What was done about it, as a sentence. */
 char *death_action(struct json_object *death);
@@ -28,11 +35,16 @@ enum style death_action_style(struct json_object *death);
 /* The story of one death for `obit why`: cause, action, evidence. */
 void death_tell(FILE *out, const struct term *term, struct json_object *death, uint64_t now_ns);
 
-/* The headings of `obit tail`. */
-void death_headings(FILE *out, const struct term *term);
+/* Deaths one a line, for `obit tail`. *watch_width is that of the column of watches: start with 0; it
+ * grows with the names seen, as far as the terminal has room for it. */
 
-/* One death on one line for `obit tail`; on a narrow terminal a long action goes below.
- * *watch_width grows with the names seen, so that columns line up; start with 0. */
+/* Makes room for the death's watch, before anything is printed. */
+void death_line_measure(const struct term *term, size_t *watch_width, struct json_object *death);
+
+/* The headings of the columns. */
+void death_headings(FILE *out, const struct term *term, size_t watch_width);
+
+/* One death on one line; on a terminal, what has no room in it goes below. */
 void death_line(FILE *out, const struct term *term, size_t *watch_width, struct json_object *death);
 
 /* One line for `obit tail` where `missing` deaths were dropped from the stream. */

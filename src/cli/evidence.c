@@ -2,12 +2,19 @@
 #include "cli/evidence.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "cli/alloc.h"
+#include "cli/amount.h"
+#include "cli/cause.h"
+#include "cli/fault.h"
 #include "cli/value.h"
 #include "cli/when.h"
+
+#define CONTAINER_ID_LENGTH 64
+#define CONTAINER_ID_SHORT  12 /* as much as the commands of containers show, and need */
 
 void fact_print(FILE *out, const struct term *term, const char *key, char *value)
 {
@@ -52,79 +59,192 @@ static char *user_ids(struct json_object *death)
 	return must_printf("uid %" PRId64 ", gid %" PRId64, uid, gid);
 }
 
+static char *unit(struct json_object *death)
+{
+	return value_text(member(death, "unit"));
+}
+
+/* "docker 4a5b6c7d8e9f" */
+static char *container(struct json_object *death)
+{
+	_cleanup_free_ char *name = value_text(member(death, "container"));
+	_cleanup_free_ char *runtime = value_text(member(death, "container_runtime"));
+	bool is_id = name && strlen(name) == CONTAINER_ID_LENGTH &&
+		     strspn(name, "0123456789abcdef") == CONTAINER_ID_LENGTH;
+
+	if (!name)
+		return NULL;
+	return must_printf("%s%s%.*s", runtime ? runtime : "", runtime ? " " : "",
+			   is_id ? CONTAINER_ID_SHORT : INT_MAX, name);
+}
+
+static char *pod(struct json_object *death)
+{
+	_cleanup_free_ char *uid = value_text(member(death, "pod_uid"));
+	_cleanup_free_ char *qos = value_text(member(death, "pod_qos"));
+
+	if (!uid || !qos)
+		return TAKE_PTR(uid);
+	return must_printf("%s (%s)", uid, qos);
+}
+
+/* The process whose end took it along: the first line has its name. A killer is there in full. */
+static char *ended_first(struct json_object *death)
+{
+	struct json_object *who = member_object(death, "killer");
+	enum cause cause = cause_of(death);
+
+	return who && (cause == CAUSE_PARENT || cause == CAUSE_NAMESPACE) ? who_words(who, NULL)
+									  : NULL;
+}
+
+/* "systemctl (pid 81, /usr/bin/systemctl, root) by SIGTERM, 300ms before" */
+static char *asker(struct json_object *death)
+{
+	struct json_object *asker = cause_asker(death);
+	_cleanup_free_ char *who = NULL, *signal = NULL, *before = NULL;
+
+	if (!asker)
+		return NULL;
+	who = who_words(asker, death);
+	signal = cause_signal(asker);
+	before = member_duration(asker, "before_ns");
+	return must_printf("%s by %s%s%s%s", who, signal, before ? ", " : "", before ? before : "",
+			   before ? " before" : "");
+}
+
 static char *parent(struct json_object *death)
 {
+	_cleanup_free_ char *comm = value_text(member(death, "parent_comm"));
 	int64_t ppid;
 
-	return member_int(death, "ppid", &ppid) ? must_printf("pid %" PRId64, ppid) : NULL;
-}
-
-/* "kill (pid 812, uid 0, /usr/bin/kill)" */
-static char *somebody(struct json_object *who)
-{
-	_cleanup_free_ char *comm = NULL, *pid = NULL, *uid = NULL, *path = NULL;
-
-	if (!json_object_is_type(who, json_type_object))
-		return value_text(who);
-	comm = member_text(who, "comm");
-	pid = member_text(who, "pid");
-	uid = member_text(who, "uid");
-	path = value_text(member(who, "path"));
-	return must_printf("%s (pid %s, uid %s%s%s)", comm, pid, uid, path ? ", " : "",
-			   path ? path : "");
-}
-
-/* What the si_code of a fault means; the numbers are the kernel's and differ by signal. */
-static const struct {
-	const char *signal;
-	int64_t code;
-	const char *words;
-} fault_words[] = {
-	{"SIGSEGV", 1, "nothing is mapped there"},
-	{"SIGSEGV", 2, "not permitted there"},
-	{"SIGBUS", 1, "misaligned access"},
-	{"SIGBUS", 2, "no such memory, as behind the end of a mapped file"},
-	{"SIGBUS", 3, "hardware error"},
-	{"SIGFPE", 1, "integer divided by zero"},
-	{"SIGFPE", 2, "integer overflow"},
-	{"SIGFPE", 3, "floating point divided by zero"},
-	{"SIGILL", 1, "illegal opcode"},
-	{"SIGILL", 2, "illegal operand"},
-};
-
-static char *fault(struct json_object *death)
-{
-	struct json_object *fault = member_object(death, "fault");
-	const char *signal = member_word(death, "signal"), *words = NULL;
-	_cleanup_free_ char *code_text = NULL, *address_text = NULL;
-	int64_t code = 0, address;
-
-	if (!fault)
+	if (!member_int(death, "ppid", &ppid))
 		return NULL;
-	if (member_int(fault, "code", &code))
-		for (size_t i = 0; i < ARRAY_SIZE(fault_words); i++)
-			if (fault_words[i].code == code &&
-			    strcmp(fault_words[i].signal, signal) == 0)
-				words = fault_words[i].words;
-	code_text = member_text(fault, "code");
-	address_text = member_int(fault, "address", &address)
-			       ? must_printf("0x%" PRIx64, (uint64_t)address)
-			       : member_text(fault, "address");
-	return must_printf("at address %s: %s%s%s%s", address_text, words ? words : "",
-			   words ? " (code " : "code ", code_text, words ? ")" : "");
+	return comm ? must_printf("%s (pid %" PRId64 ")", comm, ppid)
+		    : must_printf("pid %" PRId64, ppid);
 }
 
+static char *own_pid(struct json_object *death)
+{
+	_cleanup_free_ char *pid = value_text(member(death, "ns_pid"));
+
+	return pid ? must_printf("%s in its pid namespace", pid) : NULL;
+}
+
+static char *core_dump(struct json_object *death)
+{
+	struct json_object *core = member_object(death, "core");
+	_cleanup_free_ char *path = value_text(member(core, "path"));
+	_cleanup_free_ char *handler = value_text(member(core, "handler"));
+
+	if (path)
+		return must_printf("%s%s", path, *path == '/' ? "" : " in its working directory");
+	return handler ? must_printf("given to %s", handler) : NULL;
+}
+
+/* Whether the program that the core dump is piped to is systemd's. */
+static bool is_systemd_coredump(const char *handler)
+{
+	static const char name[] = "systemd-coredump";
+	size_t length = strcspn(handler, " ");
+
+	return length >= strlen(name) &&
+	       strncmp(handler + length - strlen(name), name, strlen(name)) == 0;
+}
+
+/* The words of a path for a shell; NULL for none that is absolute. */
+static char *quoted_path(struct json_object *object, const char *key)
+{
+	const char *path = member_word(object, key);
+
+	return *path == '/' ? shell_quote(path, strlen(path)) : NULL;
+}
+
+static char *next_for_core(struct json_object *death, struct json_object *core)
+{
+	_cleanup_free_ char *path = quoted_path(core, "path"), *exe = quoted_path(death, "path");
+	int64_t pid;
+
+	if (path)
+		return must_printf("gdb %s %s", exe ? exe : "-c", path);
+	if (is_systemd_coredump(member_word(core, "handler")) && member_int(death, "pid", &pid))
+		return must_printf("coredumpctl info %" PRId64, pid);
+	return NULL;
+}
+
+/* The journal has the last words of a service of the system. */
+static char *next_for_failure(struct json_object *death)
+{
+	const char *unit = member_word(death, "unit"), *dot = strrchr(unit, '.');
+	bool told_why = cause_of(death) == CAUSE_EXIT || cause_is_abort(death);
+	_cleanup_free_ char *quoted = NULL;
+
+	if (!told_why || !cause_is_failure(death) || !dot || strcmp(dot, ".service") != 0 ||
+	    *member_word(death, "container") || strstr(member_word(death, "cgroup"), "/user@"))
+		return NULL;
+	quoted = shell_quote(unit, strlen(unit));
+	return must_printf("journalctl -n 30 -u %s", quoted);
+}
+
+/* The command to type in order to see more. */
+static char *next_step(struct json_object *death)
+{
+	char *command = next_for_core(death, member_object(death, "core"));
+
+	return command ? command : next_for_failure(death);
+}
+
+/* Of the process; and for lack of memory, what all of its cgroup, or of the host, had. */
 static char *memory(struct json_object *death)
 {
-	uint64_t kib;
+	struct json_object *oom = member_object(death, "oom_cause");
+	bool host = strcmp(member_word(oom, "scope"), "host") == 0;
+	_cleanup_free_ char *usage = member_amount(oom, "usage_bytes", 1);
+	_cleanup_free_ char *limit = member_amount(oom, "limit_bytes", 1);
+	_cleanup_free_ char *peak = member_amount(death, "max_rss_kib", 1024);
 
-	if (!member_span(death, "max_rss_kib", &kib))
+	if (!usage)
+		return TAKE_PTR(peak);
+	return must_printf("%s%sthe %s held %s%s%s", peak ? peak : "", peak ? "; " : "",
+			   host ? "host" : "cgroup", usage, limit ? " of " : "",
+			   limit ? limit : "");
+}
+
+/* The cgroup whose limit was reached, where the first line calls it by another name. */
+static char *full_cgroup(struct json_object *death)
+{
+	struct json_object *oom = member_object(death, "oom_cause");
+	_cleanup_free_ char *cgroup = value_text(member(oom, "cgroup"));
+	_cleanup_free_ char *limited = cgroup ? cause_limited(death) : NULL;
+
+	return limited && !strchr(limited, '/') ? TAKE_PTR(cgroup) : NULL;
+}
+
+static char *command_line(struct json_object *death)
+{
+	return value_command_line(member(death, "argv"));
+}
+
+/* The path where the command line does not begin with it. */
+static char *executable(struct json_object *death)
+{
+	struct json_object *first = array_item(member_array(death, "argv"), 0);
+	const char *path = member_word(death, "path");
+
+	if (json_object_is_type(first, json_type_string) &&
+	    strcmp(json_object_get_string(first), path) == 0)
 		return NULL;
-	if (kib < 1024)
-		return must_printf("%" PRIu64 " KiB", kib);
-	if (kib < 1024 * 1024)
-		return must_printf("%.1f MiB", (double)kib / 1024);
-	return must_printf("%.1f GiB", (double)kib / (1024 * 1024));
+	return value_text(member(death, "path"));
+}
+
+static char *cgroup(struct json_object *death)
+{
+	return value_text(member(death, "cgroup"));
+}
+
+static char *cpu_time(struct json_object *death)
+{
+	return member_duration(death, "cpu_ns");
 }
 
 static char *page_faults(struct json_object *death)
@@ -146,29 +266,30 @@ static char *wait_status(struct json_object *death)
 							  : NULL;
 }
 
-static char *only_if(struct json_object *death, const char *key, const char *words)
-{
-	return member_true(death, key) ? must_printf("%s", words) : NULL;
-}
+/* The most telling first. */
+static const struct {
+	const char *key;
+	char *(*value)(struct json_object *death);
+	bool whole; /* to be copied: not wrapped */
+} facts[] = {
+	{"watch", belonging, false},	     {"unit", unit, false},
+	{"container", container, false},     {"pod", pod, false},
+	{"ended first", ended_first, false}, {"asked by", asker, false},
+	{"fault", fault_code, false},	     {"core dump", core_dump, false},
+	{"next step", next_step, true},	     {"peak memory", memory, false},
+	{"full cgroup", full_cgroup, false}, {"command line", command_line, false},
+	{"executable", executable, false},   {"user ids", user_ids, false},
+	{"parent", parent, false},	     {"cgroup", cgroup, false},
+	{"own pid", own_pid, false},	     {"cpu time", cpu_time, false},
+	{"page faults", page_faults, false}, {"wait status", wait_status, false},
+};
 
 void evidence_print(FILE *out, const struct term *term, struct json_object *death, uint64_t now_ns)
 {
+	static const struct term endless = {0};
+
 	fact_print(out, term, "when", moment(death, now_ns));
-	fact_print(out, term, "watch", belonging(death));
-	fact_print(out, term, "killer", somebody(member(death, "killer")));
-	fact_print(out, term, "asked by", somebody(member(death, "asked_by")));
-	fact_print(out, term, "fault", fault(death));
-	fact_print(out, term, "out of memory", only_if(death, "oom", "yes, the kernel killed it"));
-	fact_print(out, term, "core dumped", only_if(death, "core_dumped", "yes"));
-	fact_print(out, term, "command line", value_command_line(member(death, "argv")));
-	fact_print(out, term, "executable", value_text(member(death, "path")));
-	fact_print(out, term, "user ids", user_ids(death));
-	fact_print(out, term, "parent", parent(death));
-	fact_print(out, term, "container", value_text(member(death, "container")));
-	fact_print(out, term, "cgroup", value_text(member(death, "cgroup")));
-	fact_print(out, term, "lived", member_duration(death, "lived_ns"));
-	fact_print(out, term, "cpu time", member_duration(death, "cpu_ns"));
-	fact_print(out, term, "peak memory", memory(death));
-	fact_print(out, term, "page faults", page_faults(death));
-	fact_print(out, term, "wait status", wait_status(death));
+	for (size_t i = 0; i < ARRAY_SIZE(facts); i++)
+		fact_print(out, facts[i].whole ? &endless : term, facts[i].key,
+			   facts[i].value(death));
 }

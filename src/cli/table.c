@@ -78,18 +78,10 @@ static void measure(const struct table *table, const struct term *term, size_t *
 	}
 }
 
-/* The text, or as much of it as fits, ending in "...". */
-static char *fitted(const char *text, size_t width)
-{
-	if (text_columns(text) <= width)
-		return must_printf("%s", text);
-	return must_printf("%.*s...", (int)text_cut(text, width - strlen("...")), text);
-}
-
 static void print_cell(FILE *out, const struct term *term, const struct table_column *column,
 		       size_t width, const struct table_cell *cell, bool last)
 {
-	_cleanup_free_ char *text = fitted(cell->text ? cell->text : "-", width);
+	_cleanup_free_ char *text = text_fitted(cell->text ? cell->text : "-", width);
 	int padding = (int)(width - text_columns(text));
 
 	if (column->right)

@@ -14,7 +14,7 @@
 struct table_column {
 	const char *heading;
 	bool right;   /* numbers stand at the right */
-	bool elastic; /* may be cut, ending in "...", where the terminal is too narrow */
+	bool elastic; /* may be cut, ending in an ellipsis, where the terminal is too narrow */
 };
 
 struct table_cell {

@@ -33,11 +33,15 @@ enum style state_style(const char *state);
 /* Writes the text in the style where the terminal has colours. */
 void term_print(FILE *out, const struct term *term, enum style style, const char *text);
 
-/* The columns that UTF-8 text takes, one per character. */
+/* The columns that UTF-8 text takes: two for a wide character (as those of East Asia, emoji), none
+ * for one that combines with the one before. */
 size_t text_columns(const char *text);
 
-/* The bytes of the first `columns` characters of the text. */
+/* The bytes of the start of the text that fits in so many columns. */
 size_t text_cut(const char *text, size_t columns);
+
+/* The text where it fits in so many columns, else its start and an ellipsis. Freed by the caller. */
+char *text_fitted(const char *text, size_t columns);
 
 /* Writes text that starts at column `indent` and breaks it between words where the terminal ends;
  * the next lines begin at `indent`, too. Ends with a newline. */

@@ -156,6 +156,92 @@ on_terminal() {
 	one_line_error
 }
 
+# ---- against a daemon that is none ----
+
+teardown() {
+	[ -z "${FAKE_PID:-}" ] || kill "$FAKE_PID"
+}
+
+# fake_daemon LONGEST: knows five deaths, answers at most LONGEST at a time, and writes down how many it
+# was asked for.
+fake_daemon() {
+	python3 -c 'import json, socket, sys
+path, longest = sys.argv[1], int(sys.argv[2])
+server = socket.socket(socket.AF_UNIX)
+server.bind(path)
+server.listen(5)
+log = open(sys.argv[3], "w")
+while True:
+    client = server.accept()[0]
+    count = json.loads(client.makefile().readline()).get("count")
+    print(count, file=log, flush=True)
+    deaths = [{"watch": "web", "role": "main", "pid": 7 - i, "comm": "x", "how": "exited", "exit_status": 1,
+        "lived_ns": 1500000000, "time": "2026-11-21T03:00:%02dZ" % (30 - 3 * i)} for i in range(5)]
+    reply = {"ok": True, "data": deaths[:count]}
+    if count > longest:
+        reply = {"ok": False, "exit": 1, "error": "too long"}
+    client.sendall(json.dumps(reply).encode() + b"\n")
+    client.close()' "$NO_SOCKET" "$1" "$BATS_TEST_TMPDIR/asked" 3>&- &
+	FAKE_PID=$!
+	for _ in {1..500}; do
+		[ ! -e "$BATS_TEST_TMPDIR/asked" ] || return 0
+		sleep 0.02
+	done
+	return 1
+}
+
+asked() {
+	[ "$(tr '\n' ' ' <"$BATS_TEST_TMPDIR/asked")" = "$* " ]
+}
+
+@test "obit why tells one death, and the pattern of the last 50" {
+	fake_daemon 100
+	obit_run 0 why web
+	asked 50
+	[ "$(grep -c '^x (pid ' <<<"$output")" -eq 1 ]
+	[[ "${lines[0]}" == "x (pid 7) exited with status 1 after 1.5s." ]]
+	[[ "${lines[-1]}" == "5 deaths in 12 seconds, each time exit status 1, "*"it did not come up." ]]
+}
+
+@test "obit why -n tells so many" {
+	fake_daemon 100
+	obit_run 0 why web -n 3
+	asked 50
+	[ "$(grep -c '^x (pid ' <<<"$output")" -eq 3 ]
+	obit_run 0 why web -n 70
+	asked 50 70
+}
+
+@test "obit why --json asks for and prints what was wanted, no more" {
+	fake_daemon 100
+	obit_run 0 why web --json
+	asked 1
+	[ "$(jq length <<<"$output")" -eq 1 ]
+	obit_run 0 why web --json -n 4
+	asked 1 4
+	[ "$(jq length <<<"$output")" -eq 4 ]
+}
+
+@test "obit why does without the pattern where the daemon cannot send so many deaths" {
+	fake_daemon 2
+	obit_run 0 why web
+	asked 50 1
+	[[ "${lines[0]}" == "x (pid 7) exited with status 1 after 1.5s." ]]
+	[[ "$output" != *"5 deaths"* ]]
+	obit_run 1 why web -n 3
+	asked 50 1 50 3
+	one_line_error
+	[ "$stderr" = "obit: too long" ]
+}
+
+@test "obit tail on a terminal has lines that fit, with headings" {
+	command -v script >/dev/null || skip "needs script(1)"
+	fake_daemon 100
+	on_terminal "stty cols 80; env TERM=dumb $OBIT --socket $NO_SOCKET tail"
+	[[ "${lines[0]}" == "TIME      WATCH         PID  HOW                    LIVED      ACTION"* ]]
+	[[ "${lines[1]}" == "03:00:30  web             7  exit 1                 1.5s       -"* ]]
+}
+
 @test "a reader that leaves early ends obit quietly" {
 	run --separate-stderr bash -c 'set -o pipefail
 		trap "" PIPE

@@ -46,7 +46,7 @@ static void test_only_a_terminal_cuts(void **state)
 	add(&table, "a-name-of-twenty-two", "1");
 	CAPTURE(cut, table_print(&table, out, &narrow));
 	CAPTURE(whole, table_print(&table, out, &pipe_term));
-	assert_string_equal(cut, "NAME           N\na-name-of-...  1\n");
+	assert_string_equal(cut, "NAME           N\na-name-of-tw\342\200\246  1\n");
 	assert_contains(whole, "a-name-of-twenty-two  1\n");
 	free(cut);
 	free(whole);
