@@ -210,14 +210,16 @@ static char *memory(struct json_object *death)
 			   limit ? limit : "");
 }
 
-/* The cgroup whose limit was reached, where the first line calls it by another name. */
+/* The cgroup whose limit was reached, if it is not its own, and the first line does not say its path. */
 static char *full_cgroup(struct json_object *death)
 {
 	struct json_object *oom = member_object(death, "oom_cause");
-	_cleanup_free_ char *cgroup = value_text(member(oom, "cgroup"));
-	_cleanup_free_ char *limited = cgroup ? cause_limited(death) : NULL;
+	_cleanup_free_ char *limited = cause_limited(death);
 
-	return limited && !strchr(limited, '/') ? TAKE_PTR(cgroup) : NULL;
+	if (strchr(limited, '/') ||
+	    strcmp(member_word(oom, "cgroup"), member_word(death, "cgroup")) == 0)
+		return NULL;
+	return value_text(member(oom, "cgroup"));
 }
 
 static char *command_line(struct json_object *death)

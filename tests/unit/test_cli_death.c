@@ -48,6 +48,10 @@ static const struct {
 	 "nginx (pid 4711) ran out of memory after 3min 12s: the cgroup /a reached its limit of "
 	 "1.5 GiB, and the kernel killed it.",
 	 "out of memory", "out of memory, 3min ago"},
+	{"{\"how\": \"killed\", \"cause\": \"oom\", \"cgroup\": \"/a\", \"container\": \"c\", "
+	 "\"oom_cause\": {\"scope\": \"cgroup\", \"cgroup\": \"/a\"}}",
+	 "process ran out of memory: its container reached its limit, and the kernel killed it.",
+	 "out of memory", "out of memory"},
 	{"{" KILLED ", \"killer\": {\"pid\": 812, \"comm\": \"bash\"}}",
 	 "nginx (pid 4711) was killed by SIGKILL, sent by bash (pid 812), after 3min 12s.",
 	 "SIGKILL by bash(812)", "SIGKILL by bash(812), 3min ago"},
