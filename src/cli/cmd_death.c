@@ -12,20 +12,12 @@
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/death.h"
+#include "cli/past.h"
 #include "cli/pattern.h"
 #include "cli/value.h"
 
 #define TAIL_COUNT    10
 #define PATTERN_COUNT 50 /* deaths that are looked at for a pattern */
-
-static int ask_why(const struct invocation *inv, int count, struct reply *ret)
-{
-	struct request request = {
-		.command = "why", .name = inv->name, .count = count, .shape = json_type_array};
-
-	reply_release(ret);
-	return ask_quietly(inv, &request, ret, NULL);
-}
 
 static void tell_deaths(const struct invocation *inv, struct json_object *deaths, size_t wanted)
 {
@@ -43,18 +35,15 @@ static void tell_deaths(const struct invocation *inv, struct json_object *deaths
 		term_wrap(stdout, &inv->term, STYLE_BOLD, 0, pattern);
 }
 
-/* A pattern needs more deaths than are told. Should the answer be too long for the daemon, then those
- * that are told must do. */
+/* A pattern needs more deaths than are told. */
 int cmd_why(const struct invocation *inv)
 {
 	_cleanup_reply_ struct reply reply = {0};
 	bool json = option_given(inv, OPTION_JSON);
 	int wanted = option_given(inv, OPTION_COUNT) && inv->count > 0 ? inv->count : 1;
 	int count = json || wanted > PATTERN_COUNT ? wanted : PATTERN_COUNT;
-	int r = ask_why(inv, count, &reply);
+	int r = past_deaths(inv, count, &reply);
 
-	if (r == OBIT_EXIT_FAILED && count > wanted)
-		r = ask_why(inv, wanted, &reply);
 	if (r != OBIT_EXIT_OK)
 		log_error("%s", reply.error);
 	else if (json)

@@ -20,11 +20,13 @@ const struct command command_table[] = {
 	 "up: `obit revive` brings it back), down (an operator stopped it), absent (never seen).\n"
 	 "Several instances of one watch are listed under it as NAME@PID.",
 	 cmd_ls},
-	{"why", "NAME|PID", false, OPTION_JSON | OPTION_COUNT,
+	{"why", "NAME|PID", false, OPTION_JSON | OPTION_COUNT | OPTION_STATE_DIR,
 	 "tell how it died, of what, and what was done about it",
 	 "Tells the last death of a watch or of a pid; with -n N the last N, the newest first. "
 	 "What\n"
-	 "the last deaths have in common is said at the end, if there is a pattern.",
+	 "the last deaths have in common is said at the end, if there is a pattern. What the "
+	 "daemon\n"
+	 "no longer remembers is looked for on disk, which works without a daemon, too.",
 	 cmd_why},
 	{"tail", NULL, false, OPTION_JSON | OPTION_COUNT | OPTION_ALL,
 	 "print deaths as they happen, one a line",

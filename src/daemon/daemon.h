@@ -263,8 +263,9 @@ void publish_reaped(struct daemon *daemon, pid_t pid);
 /* Tells a finished obituary to all: memory, the watch (MATCH_NONE: none), the history on disk, followers. */
 void publish_obituary(struct daemon *daemon, const struct obituary *obituary, ssize_t watch);
 
-/* Calls `fn` with the obituaries in memory, the newest first, until it returns false. They are borrowed. */
-typedef bool publish_fn(void *arg, struct json_object *obituary);
+/* Calls `fn` with the obituaries in memory, the newest first, until it returns false. They are borrowed; `length`
+ * is that of the line of JSON. */
+typedef bool publish_fn(void *arg, struct json_object *obituary, size_t length);
 void publish_newest(const struct daemon *daemon, publish_fn *fn, void *arg);
 
 /* The watch of which a main process died; NULL for the deaths of others, and for that of a parent when the
@@ -272,7 +273,7 @@ void publish_newest(const struct daemon *daemon, publish_fn *fn, void *arg);
 const char *publish_main_of(struct json_object *obituary);
 
 /* The answer to `log`, see base/protocol.h. A new reference. */
-struct json_object *publish_log(const struct daemon *daemon);
+struct json_object *publish_log(const struct daemon *daemon, bool with_pending);
 
 void publish_close(struct daemon *daemon);
 

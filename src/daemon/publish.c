@@ -59,7 +59,7 @@ void publish_newest(const struct daemon *daemon, publish_fn *fn, void *arg)
 
 		if (!obituary)
 			continue;
-		go_on = fn(arg, obituary);
+		go_on = fn(arg, obituary, nth_newest(daemon, n)->length);
 		json_object_put(obituary);
 	}
 }
@@ -242,12 +242,12 @@ static size_t answerable(const struct daemon *daemon)
 	return n;
 }
 
-struct json_object *publish_log(const struct daemon *daemon)
+struct json_object *publish_log(const struct daemon *daemon, bool with_pending)
 {
 	struct json_object *answer = json_object_new_object(), *pending = json_object_new_array();
 	bool on_disk = daemon->history && daemon->config.history_size;
 
-	for (size_t n = answerable(daemon); n > 0; n--) {
+	for (size_t n = with_pending ? answerable(daemon) : 0; n > 0; n--) {
 		const struct published *published = nth_newest(daemon, n - 1);
 
 		struct json_object *obituary = NULL;

@@ -117,7 +117,21 @@ struct search {
 	const struct request *request;
 	struct json_object *found;
 	int64_t left; /* how many more are wanted */
+	size_t bytes; /* of what was found */
 };
+
+/* An answer has an end; who wants more finds it on disk. */
+#define ANSWER_MAX (512 * 1024)
+
+static bool keep(struct search *search, struct json_object *obituary, size_t length)
+{
+	search->bytes += length;
+	if (search->left <= 0 ||
+	    (search->bytes > ANSWER_MAX && json_object_array_length(search->found)))
+		return false;
+	json_object_array_add(search->found, json_object_get(obituary));
+	return --search->left > 0;
+}
 
 /* Of a watch: the deaths of its main processes, but not that a parent left when it had gone into the
  * background. Of a pid: any. */
@@ -132,14 +146,11 @@ static bool is_about(struct json_object *obituary, const struct request *request
 	return main_of && !strcmp(main_of, request->name);
 }
 
-static bool find_about(void *arg, struct json_object *obituary)
+static bool find_about(void *arg, struct json_object *obituary, size_t length)
 {
 	struct search *search = arg;
 
-	if (!is_about(obituary, search->request))
-		return true;
-	json_object_array_add(search->found, json_object_get(obituary));
-	return --search->left > 0;
+	return !is_about(obituary, search->request) || keep(search, obituary, length);
 }
 
 static bool is_number(const char *text)
@@ -174,14 +185,9 @@ static void do_why(const struct request *request)
 		request->name);
 }
 
-static bool take_newest(void *arg, struct json_object *obituary)
+static bool take_newest(void *arg, struct json_object *obituary, size_t length)
 {
-	struct search *search = arg;
-
-	if (search->left <= 0)
-		return false;
-	json_object_array_add(search->found, json_object_get(obituary));
-	return --search->left > 0;
+	return keep(arg, obituary, length);
 }
 
 static struct json_object *reversed(struct json_object *array)
@@ -207,7 +213,7 @@ static void do_tail(const struct request *request)
 
 static void do_log(const struct request *request)
 {
-	control_reply(request->client, publish_log(request->daemon));
+	control_reply(request->client, publish_log(request->daemon, request->count != 0));
 }
 
 static void do_show(const struct request *request)

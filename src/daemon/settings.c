@@ -332,12 +332,13 @@ struct recall {
 };
 
 /* What is new begins with the deaths that are known of its name, from a daemon before this one. */
-static bool recall_death(void *arg, struct json_object *obituary)
+static bool recall_death(void *arg, struct json_object *obituary, size_t length)
 {
 	const struct recall *recall = arg;
 	const char *name = publish_main_of(obituary);
 	ssize_t watch = name ? find_watch(recall->fresh, name) : MATCH_NONE;
 
+	(void)length;
 	if (watch < 0 || find_watch(&recall->daemon->config, name) >= 0)
 		return true;
 	recall->states[watch].deaths++;

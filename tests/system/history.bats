@@ -493,3 +493,34 @@ log_count() {
 	[ "$stderr" = "obit: $T/state: permission denied (root and the group obit may read the history)" ]
 	[ -z "$output" ]
 }
+
+@test "obit why finds on disk what the daemon has forgotten" {
+	start_obitd "$(PLAIN_WATCH; CRITICAL_WATCH)"
+	die urgent 7
+	local i
+	for i in {1..260}; do
+		"$T/victim" exit $((i % 50)) || true
+	done
+	retry_until 20 deaths_are plain 260
+	[ "$(obit why critical --json | jq -c 'map(.exit_status)')" = "[7]" ]
+	# and knows how many there were, the newest first, those in memory once
+	[ "$(obit why plain -n 300 --json | jq 'length')" -ge 256 ]
+	[ "$(obit why plain -n 300 --json | jq 'map([.pid, .time]) | unique | length == (map(1) | length)')" = true ]
+	[ "$(obit why plain -n 3 --json | jq -c 'map(.exit_status)')" = "[10,9,8]" ]
+}
+
+@test "obit why works without a daemon, and says so in one line" {
+	OBITD_OPTIONS=()
+	start_obitd "$(CRITICAL_WATCH)"
+	die urgent 8
+	die urgent 9
+	kill_obitd
+	run --separate-stderr obit why critical --state-dir "$T/state"
+	[ "$status" -eq 0 ]
+	[[ "${lines[0]}" == *"exited with status 9"* ]]
+	[ "${#stderr_lines[@]}" -eq 1 ]
+	[[ "$stderr" == *"this is what is on disk in $T/state"* ]]
+	[ "$(obit why critical -n 5 --json --state-dir "$T/state" 2>/dev/null | jq -c 'map(.exit_status)')" = "[9,8]" ]
+	run --separate-stderr obit why nosuch --state-dir "$T/state"
+	[ "$status" -eq 5 ]
+}
