@@ -139,6 +139,12 @@ static char *take_line(struct client *client)
 	return line;
 }
 
+bool client_has_line(const struct client *client)
+{
+	return client->start < client->end &&
+	       memchr(client->buf + client->start, '\n', client->end - client->start);
+}
+
 int client_line(struct client *client, int timeout_ms, char **ret_line)
 {
 	uint64_t deadline = clock_boot_ns() +

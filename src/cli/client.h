@@ -4,6 +4,7 @@
 #define OBIT_CLI_CLIENT_H
 
 #include <json-c/json.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #define CLIENT_MAX_LINE	     (16U * 1024 * 1024)
@@ -29,6 +30,9 @@ void client_close(struct client *client);
 
 /* Sends one request line. Returns 0 or -errno; -EMSGSIZE above OBIT_MAX_REQUEST bytes. */
 int client_send(struct client *client, struct json_object *request);
+
+/* Whether a line is here already. */
+bool client_has_line(const struct client *client);
 
 /* Waits at most `timeout_ms` for the next line and returns 1; *ret_line has no newline and is
  * valid until the next call. 0: the daemon closed the connection. -ETIMEDOUT; -EMSGSIZE: longer

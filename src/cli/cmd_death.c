@@ -64,7 +64,6 @@ static void print_death(const struct invocation *inv, size_t *watch_width,
 		death_gap(stdout, &inv->term, missing);
 	else
 		death_line(stdout, &inv->term, watch_width, death);
-	fflush(stdout);
 }
 
 /* The daemon may end the stream with a reply that says why. */
@@ -78,10 +77,25 @@ static int tell_refusal(struct json_object *object)
 	return reply.exit;
 }
 
+/* What json_print() would write as it is: then a storm of deaths need not be read to be passed on. */
+static bool is_printable_obituary(const char *line)
+{
+	const char *end = line;
+
+	while (*end >= ' ' && *end <= '~')
+		end++;
+	return !*end && strncmp(line, "{\"time\":", 8) == 0 && end[-1] == '}';
+}
+
 static int stream_line(const struct invocation *inv, size_t *watch_width, const char *line)
 {
-	_cleanup_json_ struct json_object *object = json_tokener_parse(line);
+	_cleanup_json_ struct json_object *object = NULL;
 
+	if (option_given(inv, OPTION_JSON) && is_printable_obituary(line)) {
+		puts(line);
+		return OBIT_EXIT_OK;
+	}
+	object = json_tokener_parse(line);
 	if (!json_object_is_type(object, json_type_object) || member(object, "ok"))
 		return tell_refusal(object);
 	print_death(inv, watch_width, object);
@@ -107,8 +121,11 @@ static int follow(const struct invocation *inv, size_t *watch_width, struct clie
 {
 	for (;;) {
 		char *line;
-		int r = client_line(stream, CLIENT_FOREVER, &line);
+		int r;
 
+		if (!client_has_line(stream))
+			fflush(stdout); /* before it waits */
+		r = client_line(stream, CLIENT_FOREVER, &line);
 		if (r <= 0)
 			return stream_ended(inv, r);
 		r = stream_line(inv, watch_width, line);
@@ -117,7 +134,7 @@ static int follow(const struct invocation *inv, size_t *watch_width, struct clie
 	}
 }
 
-/* Every line has been flushed: there is nothing left to do but leave. */
+/* All that had come was flushed before it waited: there is nothing left to do but leave. */
 static void leave(int signal_number)
 {
 	(void)signal_number;
@@ -143,7 +160,6 @@ int cmd_tail(const struct invocation *inv)
 		death_line_measure(&inv->term, &watch_width, array_item(reply.data, i));
 	if (inv->term.interactive && !option_given(inv, OPTION_JSON))
 		death_headings(stdout, &inv->term, watch_width);
-	fflush(stdout);
 	for (size_t i = 0; i < array_length(reply.data); i++)
 		print_death(inv, &watch_width, array_item(reply.data, i));
 	stream.reader_fd = STDOUT_FILENO;
