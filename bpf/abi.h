@@ -37,11 +37,6 @@ enum obit_letter_flags {
 	OBIT_LETTER_MOVED = 1 << 3, /* entered when it migrated into a watched cgroup */
 };
 
-enum obit_letter_signal_flags {
-	OBIT_LETTER_ASKED = 1 << 0,	  /* the map has a request to stop: see OBIT_SIGNAL_ASKED */
-	OBIT_LETTER_SIGNAL_LOST = 1 << 1, /* the map was full: who sent one is not known */
-};
-
 enum obit_exit_flags {
 	OBIT_EXIT_OOM = 1 << 0,	    /* signal->oom_mm set and killed by SIGKILL */
 	OBIT_EXIT_HAD_TTY = 1 << 1, /* had a controlling terminal */
@@ -82,18 +77,21 @@ struct obit_letter {
 	__u32 prefix; /* what the filter says of the path it matched last: see obit_prefix; 0: none */
 	__u32 cgroup_hierarchy; /* of cgroup_id; 0: cgroup v2 */
 	__u64 cgroup_id;	/* at its last exec or birth */
-	__u64 signals;		/* bit N-1: the map `signals` knows who sent it signal N last */
-	__u32 signal_flags;	/* enum obit_letter_signal_flags */
+	__u64 signals;		/* bit N-1: the map `signals` knows the last signal N of others */
+	__u64 own_signals;	/* bit N-1: the same of those that it sent itself */
+	__u32 signal_lost;	/* not 0: the map was full, and who sent one is not known */
 	__u32 pad;
 	struct obit_exit exit;
 };
 
+#define OBIT_SIGNALS	64
+#define OBIT_SIGNAL_OWN 64
+
 /* Key of the map `signals`: what each tracked process was sent, the latest of each number that was
  * delivered (not ignored, not pending already) and that may end a process. */
-#define OBIT_SIGNAL_ASKED 0 /* as a number: the latest TERM, INT or QUIT from another process */
 struct obit_signal_key {
 	struct obit_key process;
-	__u32 number;
+	__u32 number; /* of what it sent itself + OBIT_SIGNAL_OWN: who asked it to stop stays known */
 	__u32 pad;
 };
 
@@ -280,12 +278,12 @@ struct obit_stats {
 #define OBIT_ASSERT_SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), #type)
 OBIT_ASSERT_SIZE(struct obit_key, 16);
 OBIT_ASSERT_SIZE(struct obit_exit, 104);
-OBIT_ASSERT_SIZE(struct obit_letter, 192);
+OBIT_ASSERT_SIZE(struct obit_letter, 200);
 OBIT_ASSERT_SIZE(struct obit_signal_key, 24);
 OBIT_ASSERT_SIZE(struct obit_signal, 600);
 OBIT_ASSERT_SIZE(struct obit_record, 24);
 OBIT_ASSERT_SIZE(struct obit_text_record, 48 + OBIT_TEXT_CHUNK);
-OBIT_ASSERT_SIZE(struct obit_exec_record, 1032);
+OBIT_ASSERT_SIZE(struct obit_exec_record, 1040);
 OBIT_ASSERT_SIZE(struct obit_prefix, 4 + OBIT_PREFIX_SIZE);
 OBIT_ASSERT_SIZE(struct obit_cgroup, 16);
 

@@ -26,7 +26,6 @@
 #define HARMLESS                                                                                   \
 	(BIT(17) /* CHLD */ | BIT(18) /* CONT */ | BIT(19) /* STOP */ | BIT(20) /* TSTP */ |       \
 	 BIT(21) /* TTIN */ | BIT(22) /* TTOU */ | BIT(23) /* URG */ | BIT(28) /* WINCH */)
-#define REQUESTS_TO_STOP (BIT(2) /* INT */ | BIT(3) /* QUIT */ | BIT(15) /* TERM */)
 
 /* siginfo_t of 64-bit machines. The layout is user space's, too, and cannot change. */
 struct siginfo {
@@ -70,7 +69,9 @@ static __always_inline void fill_sender(struct obit_signal *signal, struct task_
 	struct pid *pid = BPF_CORE_READ(leader, thread_pid);
 	__u32 level = BPF_CORE_READ(pid, level);
 	__u32 flags = BPF_CORE_READ(sender, flags);
-	struct file *file = BPF_CORE_READ(sender, mm, exe_file);
+	/* A thread that exits has none any more, but its process may live on. */
+	struct mm_struct *mm = BPF_CORE_READ(sender, mm) ?: BPF_CORE_READ(leader, mm);
+	struct file *file = BPF_CORE_READ(mm, exe_file);
 	struct scratch *s = get_scratch(SCRATCH_SIGNAL);
 
 	signal->sender.tgid = BPF_CORE_READ(sender, tgid);
@@ -142,22 +143,25 @@ static __always_inline void fill_info(struct obit_signal *signal, __u64 info)
 		signal->syscall = copy.syscall;
 }
 
-/* Under the target's siglock: nothing else writes these fields of its letter. */
+/* Under the target's siglock: nothing else writes these fields of its letter. One update a signal: with
+ * interrupts off the memory for a second entry may not be at hand. */
 static __always_inline void keep_signal(const struct obit_signal *signal,
-					const struct obit_key *key, struct obit_letter *letter,
-					__u32 number)
+					const struct obit_key *key, struct obit_letter *letter)
 {
-	struct obit_signal_key signal_key = {.process = *key, .number = number};
+	struct obit_signal_key signal_key = {.process = *key, .number = signal->number};
+	bool own = signal->sender.tgid == key->tgid;
 
+	if (own)
+		signal_key.number += OBIT_SIGNAL_OWN;
 	if (bpf_map_update_elem(&signals, &signal_key, signal, BPF_ANY)) {
-		letter->signal_flags |= OBIT_LETTER_SIGNAL_LOST;
+		letter->signal_lost = 1;
 		COUNT(signals_lost);
 		return;
 	}
-	if (number == OBIT_SIGNAL_ASKED)
-		letter->signal_flags |= OBIT_LETTER_ASKED;
+	if (own)
+		letter->own_signals |= BIT(signal->number);
 	else
-		letter->signals |= BIT(number);
+		letter->signals |= BIT(signal->number);
 	COUNT(signals);
 }
 
@@ -184,10 +188,7 @@ static __always_inline void remember_signal(int number, __u64 info, struct task_
 	fill_sender(signal, sender);
 	if (info == SEND_SIG_PRIV && number == SIGKILL)
 		fill_oom(signal, target);
-	keep_signal(signal, key, letter, number);
-	if (BIT(number) & REQUESTS_TO_STOP && !(signal->flags & OBIT_SIGNAL_KERNEL) &&
-	    signal->sender.tgid != key->tgid)
-		keep_signal(signal, key, letter, OBIT_SIGNAL_ASKED);
+	keep_signal(signal, key, letter);
 }
 
 #endif

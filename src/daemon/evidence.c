@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* What there is to know of a death beyond its letter: who sent what, where it was, where the core went. */
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "core/core_pattern.h"
 #include "daemon/daemon.h"
@@ -14,21 +16,56 @@
 /* A request to stop that is older has nothing to do with the death any more. */
 #define ASKED_WINDOW (90 * NS_PER_SEC)
 
+static bool read_signal(struct daemon *daemon, const struct obit_key *key, uint64_t known,
+			int number, uint32_t base, struct obit_signal *ret)
+{
+	return known & 1ULL << (number - 1) &&
+	       bpf_source_signal(daemon->source, key, (__u32)number + base, ret) == 0;
+}
+
+/* The later one of what others and what it itself sent. */
+static bool find_fatal(struct daemon *daemon, const struct obit_key *key,
+		       const struct obit_letter *letter, int number, struct obit_signal *ret)
+{
+	bool has = read_signal(daemon, key, letter->signals, number, 0, ret);
+	struct obit_signal own;
+
+	if (!read_signal(daemon, key, letter->own_signals, number, OBIT_SIGNAL_OWN, &own) ||
+	    (has && own.time < ret->time))
+		return has;
+	*ret = own;
+	return true;
+}
+
+/* The last of the requests to stop, if that was not long before. */
+static bool find_asked(struct daemon *daemon, const struct obit_key *key,
+		       const struct obit_letter *letter, struct obit_signal *ret)
+{
+	static const int requests[] = {SIGTERM, SIGINT, SIGQUIT};
+	struct obit_signal signal;
+	bool found = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
+		if (!read_signal(daemon, key, letter->signals, requests[i], 0, &signal) ||
+		    signal.flags & OBIT_SIGNAL_KERNEL ||
+		    !death_was_asked_for(&letter->exit, &signal, ASKED_WINDOW) ||
+		    (found && signal.time < ret->time))
+			continue;
+		*ret = signal;
+		found = true;
+	}
+	return found;
+}
+
 static void gather_signals(struct daemon *daemon, const struct obit_key *key,
 			   const struct obit_letter *letter, struct evidence *ret)
 {
 	int number = wait_status_signal(letter->exit.wait_status);
-	struct obit_signal *fatal = &ret->fatal, *asked = &ret->asked;
 
-	if (number && letter->signals & 1ULL << (number - 1))
-		ret->has_fatal = bpf_source_signal(daemon->source, key, (__u32)number, fatal) == 0;
-	if (letter->signal_flags & OBIT_LETTER_ASKED)
-		ret->has_asked = bpf_source_signal(daemon->source, key, OBIT_SIGNAL_ASKED, asked) ==
-					 0 &&
-				 death_was_asked_for(&letter->exit, asked, ASKED_WINDOW);
-	ret->cause = death_cause(key, &letter->exit, ret->has_fatal ? fatal : NULL,
-				 bpf_source_sees_signals(daemon->source) &&
-					 !(letter->signal_flags & OBIT_LETTER_SIGNAL_LOST));
+	ret->has_fatal = number && find_fatal(daemon, key, letter, number, &ret->fatal);
+	ret->has_asked = find_asked(daemon, key, letter, &ret->asked);
+	ret->cause = death_cause(key, &letter->exit, ret->has_fatal ? &ret->fatal : NULL,
+				 bpf_source_sees_signals(daemon->source) && !letter->signal_lost);
 }
 
 static void find_core(const struct obit_key *key, const struct obit_letter *letter,

@@ -747,13 +747,14 @@ bool bpf_source_sees_signals(const struct bpf_source *source)
 static void forget_signals(struct bpf_source *source, const struct obit_key *key,
 			   const struct obit_letter *letter)
 {
-	struct obit_signal_key signal = {.process = *key, .number = OBIT_SIGNAL_ASKED};
+	struct obit_signal_key signal = {.process = *key};
 
-	if (letter->signal_flags & OBIT_LETTER_ASKED)
-		bpf_map_delete_elem(source->maps[MAP_SIGNALS], &signal);
-	for (__u32 number = 1; number <= 64; number++) {
-		signal.number = number;
-		if (letter->signals & 1ULL << (number - 1))
+	for (__u32 i = 0; (letter->signals | letter->own_signals) && i < OBIT_SIGNALS; i++) {
+		signal.number = i + 1;
+		if (letter->signals & 1ULL << i)
+			bpf_map_delete_elem(source->maps[MAP_SIGNALS], &signal);
+		signal.number += OBIT_SIGNAL_OWN;
+		if (letter->own_signals & 1ULL << i)
 			bpf_map_delete_elem(source->maps[MAP_SIGNALS], &signal);
 	}
 }

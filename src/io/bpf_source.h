@@ -79,7 +79,7 @@ __u32 bpf_source_prefix_number(const struct bpf_prefix *prefix);
 int bpf_source_letter(struct bpf_source *source, const struct obit_key *key,
 		      struct obit_letter *ret);
 
-/* The latest signal `number` (or OBIT_SIGNAL_ASKED) that the process was sent. 0, or -ENOENT. */
+/* The latest signal `number` that others, or (+ OBIT_SIGNAL_OWN) it itself, sent the process. 0, or -ENOENT. */
 int bpf_source_signal(struct bpf_source *source, const struct obit_key *key, __u32 number,
 		      struct obit_signal *ret);
 /* True if signals are seen at all: not where the kernel lacks the hook. */
