@@ -243,6 +243,39 @@ restarts_are() {
 	[ "$(ls_field "$1" .restarts)" = "$2" ]
 }
 
+# ---- following ----
+
+# follow [OPTION...]: the obituaries go into $T/tail from now on.
+follow() {
+	[ -e "$T/victim" ] || copy_victim victim
+	: >"$T/tail"
+	"$OBIT" --socket "$SOCKET" tail -n 0 --json "$@" >>"$T/tail" 2>"$T/tail.err" </dev/null 3>&- &
+	STARTED+=($!)
+	# shellcheck disable=SC2034 # for the tests
+	TAIL_PID=$!
+	sentinel 1
+}
+
+# sentinel N: dies with a known status (exit 77) and waits until the follower has heard of it: then it has
+# heard of all deaths before that one, too. $T/victim must be watched.
+sentinel() {
+	local try pid
+
+	for try in {1..50}; do
+		"$T/victim" exit 77 &
+		pid=$!
+		wait "$pid" || true
+		if retry_until "$([ "$1" = 1 ] && echo 1 || echo "${SENTINEL_SECONDS:-5}")" grep -q "\"pid\": *$pid\b" "$T/tail" >/dev/null; then
+			return 0
+		fi
+		# only the very first may be missed, while the follower is still connecting
+		[ "$1" = 1 ] || break
+	done
+	echo "the obituary of the sentinel did not arrive (try $try)"
+	cat "$T/tail.err"
+	return 1
+}
+
 # ---- victims ----
 
 # copy_victim NAME [AS]: a copy that only this test has.

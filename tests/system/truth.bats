@@ -15,34 +15,6 @@ teardown() {
 	obit_teardown
 }
 
-# Follows the obituaries into $T/tail from now on.
-follow() {
-	"$OBIT" --socket "$SOCKET" tail -n 0 --json >"$T/tail" 2>"$T/tail.err" </dev/null 3>&- &
-	STARTED+=($!)
-	TAIL_PID=$!
-	sentinel 1
-}
-
-# Dies with a known status and waits until the follower has heard of it: then it has heard of all deaths
-# before that one, too.
-sentinel() {
-	local try pid
-
-	for try in {1..50}; do
-		"$T/victim" exit 77 &
-		pid=$!
-		wait "$pid" || true
-		if retry_until 1 grep -q "\"pid\": *$pid\\b" "$T/tail" >/dev/null; then
-			return 0
-		fi
-		# only the very first may be missed, while the follower is still connecting
-		[ "$1" = 1 ] || break
-	done
-	echo "the obituary of the sentinel did not arrive (try $try)"
-	cat "$T/tail.err"
-	return 1
-}
-
 # "PID STATUS" of all that was told, the sentinels (exit 77, which is 19712) taken out, sorted.
 told() {
 	jq -r 'select(.wait_status != 19712) | "\(.pid) \(.wait_status)"' "$T/tail" | sort

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Makes a victim die in every way and prints what the parent is told, one line a death:
  *     PID WAITSTATUS MODE...
- * usage: truth [--races N] VICTIM. Core files go to a directory that is removed at the end. */
+ * usage: truth [--races N | --only-races N] VICTIM. Core files go to a directory that is removed at the end. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -12,6 +12,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "signals.h"
 
 #define MAX_ARGUMENTS 5
 
@@ -192,29 +194,19 @@ static void remove_work_directory(void)
 		fprintf(stderr, "truth: cannot remove %s\n", work_directory);
 }
 
-/* Signals that the caller ignored would be ignored by every victim. By system call, since the library
- * keeps two of them for itself. */
-static void reset_signals(void)
-{
-	static const unsigned long default_action[8];
-
-	for (int number = 1; number <= 64; number++)
-		syscall(SYS_rt_sigaction, number, default_action, NULL, 8);
-}
-
 int main(int argc, char **argv)
 {
 	int races = 300;
+	bool only_races = argc == 4 && strcmp(argv[1], "--only-races") == 0;
 
 	reset_signals();
-
-	if (argc == 4 && strcmp(argv[1], "--races") == 0) {
+	if (only_races || (argc == 4 && strcmp(argv[1], "--races") == 0)) {
 		races = atoi(argv[2]);
 		argv += 2;
 		argc -= 2;
 	}
 	if (argc != 2) {
-		fprintf(stderr, "usage: truth [--races N] VICTIM\n");
+		fprintf(stderr, "usage: truth [--races N | --only-races N] VICTIM\n");
 		return 2;
 	}
 	victim_path = realpath(argv[1], NULL);
@@ -222,9 +214,11 @@ int main(int argc, char **argv)
 		fail(argv[1]);
 	enter_work_directory();
 	setvbuf(stdout, NULL, _IOLBF, 0); /* a forked child must find nothing in the buffer */
-	all_exit_codes();
-	all_signals();
-	all_shapes();
+	if (!only_races) {
+		all_exit_codes();
+		all_signals();
+		all_shapes();
+	}
 	all_races(races);
 	remove_work_directory();
 	return 0;

@@ -36,12 +36,15 @@ static _Noreturn void wait_forever(void)
 		pause();
 }
 
-/* Spins until `count` threads are here, so that they go on within nanoseconds of each other. */
+/* Spins until `count` threads are here, so that they go on within nanoseconds of each other; where there
+ * are not enough processors for that, the others are let run. */
 static void start_together(int count)
 {
 	atomic_fetch_add(&arrived, 1);
-	while (atomic_load(&arrived) < count)
-		;
+	for (unsigned spins = 1; atomic_load(&arrived) < count; spins++) {
+		if (spins % 4096 == 0)
+			sched_yield();
+	}
 }
 
 static void start_thread(void *(*run)(void *), void *argument)
