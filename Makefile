@@ -141,13 +141,14 @@ $(BUILD)/obit: $(call object,$(BASE) $(CLI))
 
 install: all ## install under $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 \
-		$(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(DOCDIR)
+		$(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(DOCDIR)/schema
 	install -m 0755 $(BUILD)/obitd $(DESTDIR)$(SBINDIR)/obitd
 	install -m 0755 $(BUILD)/obit $(DESTDIR)$(BINDIR)/obit
 	install -m 0644 doc/obit.1 $(DESTDIR)$(MANDIR)/man1/obit.1
 	install -m 0644 doc/obit.conf.5 $(DESTDIR)$(MANDIR)/man5/obit.conf.5
 	install -m 0644 doc/obitd.8 $(DESTDIR)$(MANDIR)/man8/obitd.8
 	install -m 0644 README.md CHANGELOG.md LICENSE examples/obit.conf $(DESTDIR)$(DOCDIR)
+	install -m 0644 $(wildcard doc/schema/*.json) $(DESTDIR)$(DOCDIR)/schema
 
 uninstall: ## remove what install put there (the configuration stays)
 	rm -f $(DESTDIR)$(SBINDIR)/obitd $(DESTDIR)$(BINDIR)/obit $(DESTDIR)$(MANDIR)/man1/obit.1 \
