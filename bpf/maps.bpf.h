@@ -65,6 +65,15 @@ struct {
 	__type(value, struct obit_signal);
 } signals SEC(".maps");
 
+/* The same, for when there is no memory to be had: signals are sent with interrupts off, many in a row where a
+ * parent or a session ends. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 512);
+	__type(key, struct obit_signal_key);
+	__type(value, struct obit_signal);
+} signals_reserve SEC(".maps");
+
 /* Deaths of the last moments, where the kernel does not say which thread was the last one. Set to one entry by
  * the daemon where it does. */
 struct {

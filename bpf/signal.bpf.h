@@ -143,8 +143,7 @@ static __always_inline void fill_info(struct obit_signal *signal, __u64 info)
 		signal->syscall = copy.syscall;
 }
 
-/* Under the target's siglock: nothing else writes these fields of its letter. One update a signal: with
- * interrupts off the memory for a second entry may not be at hand. */
+/* Under the target's siglock: nothing else writes these fields of its letter. */
 static __always_inline void keep_signal(const struct obit_signal *signal,
 					const struct obit_key *key, struct obit_letter *letter)
 {
@@ -153,7 +152,8 @@ static __always_inline void keep_signal(const struct obit_signal *signal,
 
 	if (own)
 		signal_key.number += OBIT_SIGNAL_OWN;
-	if (bpf_map_update_elem(&signals, &signal_key, signal, BPF_ANY)) {
+	if (bpf_map_update_elem(&signals, &signal_key, signal, BPF_ANY) &&
+	    bpf_map_update_elem(&signals_reserve, &signal_key, signal, BPF_ANY)) {
 		letter->signal_lost = 1;
 		COUNT(signals_lost);
 		return;

@@ -98,6 +98,15 @@ static enum death_cause of_kernel(const struct obit_signal *fatal, bool own)
 	return CAUSE_KERNEL;
 }
 
+/* A seccomp filter ends a process without a signal on the way, and so does the kernel now and then. Any other
+ * signal was sent, while the process was not tracked yet: it can stay blocked over an exec. */
+static enum death_cause of_nobody(int number)
+{
+	if (number == SIGSYS)
+		return CAUSE_SECCOMP;
+	return number == SIGKILL ? CAUSE_KERNEL : CAUSE_UNKNOWN;
+}
+
 enum death_cause death_cause(const struct obit_key *process, const struct obit_exit *exit,
 			     const struct obit_signal *fatal, bool all_known)
 {
@@ -107,13 +116,8 @@ enum death_cause death_cause(const struct obit_key *process, const struct obit_e
 		return CAUSE_EXIT;
 	if (exit->flags & OBIT_EXIT_OOM)
 		return CAUSE_OOM;
-	if (!fatal || fatal->number != (uint32_t)wait_status_signal(exit->wait_status)) {
-		if (!all_known)
-			return CAUSE_UNKNOWN;
-		/* A filter of the strictest kind ends the process without a signal on the way. */
-		return wait_status_signal(exit->wait_status) == SIGSYS ? CAUSE_SECCOMP
-								       : CAUSE_KERNEL;
-	}
+	if (!fatal || fatal->number != (uint32_t)wait_status_signal(exit->wait_status))
+		return all_known ? of_nobody(wait_status_signal(exit->wait_status)) : CAUSE_UNKNOWN;
 	own = same_process(&fatal->sender, process);
 	if (fatal->flags & OBIT_SIGNAL_CALLED)
 		return own ? CAUSE_ITSELF : CAUSE_PROCESS;
@@ -126,6 +130,13 @@ bool death_cause_has_killer(enum death_cause cause)
 {
 	return cause == CAUSE_PROCESS || cause == CAUSE_ITSELF || cause == CAUSE_PARENT ||
 	       cause == CAUSE_NAMESPACE;
+}
+
+bool signal_is_request(const struct obit_signal *signal)
+{
+	const __u32 bereaved = OBIT_SIGNAL_BARE | OBIT_SIGNAL_SENDER_EXITING;
+
+	return !(signal->flags & OBIT_SIGNAL_KERNEL) && (signal->flags & bereaved) != bereaved;
 }
 
 bool death_was_asked_for(const struct obit_exit *exit, const struct obit_signal *asked,

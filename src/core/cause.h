@@ -31,13 +31,16 @@ enum death_cause {
 const char *death_cause_name(enum death_cause cause);
 
 /* `fatal` is the latest delivered signal of the number that ended the process, or NULL if none is known;
- * `all_known` says that none can have been missed: then one without a sender is the kernel's. Where a
- * fact is not known, the answer is a coarser one, never a guess. */
+ * `all_known` says that none can have been missed since it is tracked: then what ends without one, by
+ * SIGKILL or SIGSYS, was ended by the kernel. Where a fact is not known, the answer is a coarser one, never a guess. */
 enum death_cause death_cause(const struct obit_key *process, const struct obit_exit *exit,
 			     const struct obit_signal *fatal, bool all_known);
 
 /* True if the cause has a process behind it, which fatal->sender is. */
 bool death_cause_has_killer(enum death_cause cause);
+
+/* True if the signal is another process's wish; what is sent because a parent ended is none. */
+bool signal_is_request(const struct obit_signal *signal);
 
 /* True if a request to stop still stands behind a death: it came `window_ns` before it at most. */
 bool death_was_asked_for(const struct obit_exit *exit, const struct obit_signal *asked,

@@ -47,7 +47,7 @@ static bool find_asked(struct daemon *daemon, const struct obit_key *key,
 
 	for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
 		if (!read_signal(daemon, key, letter->signals, requests[i], 0, &signal) ||
-		    signal.flags & OBIT_SIGNAL_KERNEL ||
+		    !signal_is_request(&signal) ||
 		    !death_was_asked_for(&letter->exit, &signal, ASKED_WINDOW) ||
 		    (found && signal.time < ret->time))
 			continue;

@@ -44,6 +44,7 @@ enum map_index {
 	MAP_CGROUP_PREFIXES,
 	MAP_CGROUPS,
 	MAP_SIGNALS,
+	MAP_SIGNALS_RESERVE,
 	MAP_EVENTS,
 	MAP_EXITS,
 	MAP_STATS,
@@ -59,6 +60,7 @@ static const char *const map_names[] = {
 	[MAP_CGROUP_PREFIXES] = "cgroup_prefixes",
 	[MAP_CGROUPS] = "cgroups",
 	[MAP_SIGNALS] = "signals",
+	[MAP_SIGNALS_RESERVE] = "signals_reserve",
 	[MAP_EVENTS] = "events",
 	[MAP_EXITS] = "exits",
 	[MAP_STATS] = "stats",
@@ -735,13 +737,25 @@ int bpf_source_signal(struct bpf_source *source, const struct obit_key *key, __u
 		      struct obit_signal *ret)
 {
 	struct obit_signal_key signal = {.process = *key, .number = number};
+	struct obit_signal reserve;
+	bool has = bpf_map_lookup_elem(source->maps[MAP_SIGNALS], &signal, ret) == 0;
 
-	return bpf_map_lookup_elem(source->maps[MAP_SIGNALS], &signal, ret) < 0 ? -ENOENT : 0;
+	if (bpf_map_lookup_elem(source->maps[MAP_SIGNALS_RESERVE], &signal, &reserve) < 0 ||
+	    (has && reserve.time < ret->time))
+		return has ? 0 : -ENOENT;
+	*ret = reserve;
+	return 0;
 }
 
 bool bpf_source_sees_signals(const struct bpf_source *source)
 {
 	return source->sees_signals;
+}
+
+static void forget_signal(struct bpf_source *source, const struct obit_signal_key *key)
+{
+	bpf_map_delete_elem(source->maps[MAP_SIGNALS], key);
+	bpf_map_delete_elem(source->maps[MAP_SIGNALS_RESERVE], key);
 }
 
 static void forget_signals(struct bpf_source *source, const struct obit_key *key,
@@ -752,16 +766,15 @@ static void forget_signals(struct bpf_source *source, const struct obit_key *key
 	for (__u32 i = 0; (letter->signals | letter->own_signals) && i < OBIT_SIGNALS; i++) {
 		signal.number = i + 1;
 		if (letter->signals & 1ULL << i)
-			bpf_map_delete_elem(source->maps[MAP_SIGNALS], &signal);
+			forget_signal(source, &signal);
 		signal.number += OBIT_SIGNAL_OWN;
 		if (letter->own_signals & 1ULL << i)
-			bpf_map_delete_elem(source->maps[MAP_SIGNALS], &signal);
+			forget_signal(source, &signal);
 	}
 }
 
-void bpf_source_sweep_signals(struct bpf_source *source)
+static void sweep(struct bpf_source *source, int map)
 {
-	int map = source->maps[MAP_SIGNALS];
 	struct obit_signal_key key, next;
 	struct obit_letter letter;
 	bool more = bpf_map_get_next_key(map, NULL, &next) == 0;
@@ -772,6 +785,12 @@ void bpf_source_sweep_signals(struct bpf_source *source)
 		if (bpf_source_letter(source, &key.process, &letter) < 0)
 			bpf_map_delete_elem(map, &key);
 	}
+}
+
+void bpf_source_sweep_signals(struct bpf_source *source)
+{
+	sweep(source, source->maps[MAP_SIGNALS]);
+	sweep(source, source->maps[MAP_SIGNALS_RESERVE]);
 }
 
 void bpf_source_tell_all(struct bpf_source *source, bool all)

@@ -6,6 +6,7 @@ killer_setup() {
 	obit_setup
 	copy_victim victim
 	copy_victim mortal
+	copy_victim mortal stranger
 	copy_victim sender
 	copy_victim killer
 	start_obitd "$(watch_text mortal "$T/mortal" "restart = no" "uid = any" "container = any")

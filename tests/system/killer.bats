@@ -19,7 +19,7 @@ teardown() {
 }
 
 @test "several signals: the one that ended it, and the last polite request" {
-	expect_truth 13 several
+	expect_truth 14 several
 }
 
 @test "two senders at once: the one whose signal it was" {
@@ -48,7 +48,25 @@ teardown() {
 }
 
 @test "the end of its parent, where it had asked to be told by a signal" {
-	expect_truth 3 parent
+	expect_truth 4 parent
+}
+
+orphans_are_ready() {
+	[ "$(grep -c ^ready "$T/ready")" = 30 ]
+}
+
+@test "a parent of many: each of its children is told by what it died" {
+	local parent
+	# shellcheck disable=SC2016 # the inner shell expands
+	bash -c 'for i in {1..30}; do "$0" parent-signal USR1 ready pause 3>>"$1" & done; wait' \
+		"$T/mortal" "$T/ready" 3>&- &
+	parent=$!
+	retry_until 10 orphans_are_ready
+	kill -KILL "$parent"
+	wait "$parent" || true
+	sentinel 2
+	[ "$(jq -s --argjson parent "$parent" 'map(select(.watch == "mortal" and .cause == "parent"
+		and .killer.pid == $parent)) | length' "$T/tail")" = 30 ]
 }
 
 @test "pid namespaces: everybody is named by the host's pids" {

@@ -120,7 +120,7 @@ static void a_signal_that_did_not_end_it_is_not_blamed(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
 		assert_int_equal(cause_of(i, 0x300, 0), CAUSE_EXIT);
-		assert_int_equal(cause_of(i, SIGUSR1, 0), CAUSE_KERNEL);
+		assert_int_equal(cause_of(i, SIGUSR1, 0), CAUSE_UNKNOWN);
 	}
 }
 
@@ -141,6 +141,9 @@ static void without_a_sender_it_is_the_kernels_or_unknown(void **state)
 	(void)state;
 	assert_int_equal(death_cause(&victim, &exit, NULL, true), CAUSE_KERNEL);
 	assert_int_equal(death_cause(&victim, &exit, NULL, false), CAUSE_UNKNOWN);
+	/* it came before the process was tracked */
+	exit.wait_status = SIGTERM;
+	assert_int_equal(death_cause(&victim, &exit, NULL, true), CAUSE_UNKNOWN);
 	exit.wait_status = SIGSYS;
 	assert_int_equal(death_cause(&victim, &exit, NULL, true), CAUSE_SECCOMP);
 	assert_int_equal(death_cause(&victim, &exit, NULL, false), CAUSE_UNKNOWN);
@@ -167,6 +170,22 @@ static void a_killer_is_named_where_there_is_one(void **state)
 				 cause == CAUSE_PROCESS || cause == CAUSE_ITSELF ||
 					 cause == CAUSE_PARENT || cause == CAUSE_NAMESPACE);
 	}
+}
+
+static void a_wish_of_another_process_is_a_request(void **state)
+{
+	struct obit_signal signal = {.number = SIGTERM, .flags = CALLED};
+
+	(void)state;
+	assert_true(signal_is_request(&signal));
+	signal.flags = CALLED | EXITING;
+	assert_true(signal_is_request(&signal));
+	signal.flags = BARE;
+	assert_true(signal_is_request(&signal));
+	signal.flags = BARE | EXITING;
+	assert_false(signal_is_request(&signal));
+	signal.flags = KERNEL;
+	assert_false(signal_is_request(&signal));
 }
 
 static void a_request_stands_for_a_while(void **state)
@@ -208,6 +227,7 @@ int main(void)
 		cmocka_unit_test(without_a_sender_it_is_the_kernels_or_unknown),
 		cmocka_unit_test(every_cause_has_a_name_of_its_own),
 		cmocka_unit_test(a_killer_is_named_where_there_is_one),
+		cmocka_unit_test(a_wish_of_another_process_is_a_request),
 		cmocka_unit_test(a_request_stands_for_a_while),
 		cmocka_unit_test(faults_are_called_by_their_names),
 	};

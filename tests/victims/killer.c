@@ -36,6 +36,7 @@ enum where {
 	ON_TERMINAL,   /* its session leader */
 	BEHIND_LEADER, /* in the foreground of a terminal, child of the session's leader */
 	IN_CGROUP,
+	AS_STRANGER, /* begins as another program: stranger, which is mortal by another name */
 };
 
 /* How to die, and what is true then. Who is told by a letter: A and B are senders, S is the victim itself,
@@ -129,6 +130,9 @@ static const struct plan plans[] = {
 	     "process", BY('A'), ASKED('A')),
 	CASE("several", "asked-twice", "note TERM note INT ready await exit 3",
 	     "A:kill:TERM handled B:kill:INT handled go", "exit", ASKED('B')),
+	/* who sent it was not watched for then */
+	CASE("several", "before-exec", "block TERM ready await exec MORTAL unblock pause",
+	     "A:kill:TERM go", "unknown", AT(AS_STRANGER)),
 
 	CASE("race", "race", WAITS, "both", "process", BY('W'), ASKED('T')),
 
@@ -191,6 +195,8 @@ static const struct plan plans[] = {
 	CASE("parent", "parent-ends", "parent-signal USR1 ready pause", "end-parent", "parent",
 	     BY('P'), AT(UNDER_PARENT)),
 	CASE("parent", "parent-ends-kill", "parent-signal KILL ready pause", "end-parent", "parent",
+	     BY('P'), AT(UNDER_PARENT)),
+	CASE("parent", "parent-ends-term", "parent-signal TERM ready pause", "end-parent", "parent",
 	     BY('P'), AT(UNDER_PARENT)),
 	CASE("parent", "parents-thread-ends", "parent-signal USR1 ready pause", "end-parent",
 	     "parent", BY('P'), AT(UNDER_THREAD)),
@@ -325,11 +331,13 @@ static _Noreturn void run_victim(const struct death *death, int fd)
 {
 	char *words[MAX_WORDS + 1];
 
-	words[0] = beside("mortal");
+	words[0] = beside(death->plan->where == AS_STRANGER ? "stranger" : "mortal");
 	split(strdup(death->plan->script), words + 1);
 	for (char **word = words; *word; word++) {
 		if (strcmp(*word, "TTY") == 0)
 			*word = strdup(death->terminal);
+		else if (strcmp(*word, "MORTAL") == 0)
+			*word = beside("mortal");
 	}
 	if (dup2(fd, DRIVER_FD) < 0)
 		fail("dup2");
@@ -495,6 +503,7 @@ static void start_somewhere(struct death *death, int fd)
 		death->pid = start_in_cgroup(death, fd);
 		break;
 	case HERE:
+	case AS_STRANGER:
 		death->pid = start_here(death, fd);
 		break;
 	}

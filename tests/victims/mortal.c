@@ -246,6 +246,13 @@ static void do_thread_exec(char **words)
 	do_pause(NULL);
 }
 
+/* It becomes another program, which lives by the rest of the script. */
+static void do_exec(char **words)
+{
+	execv(words[0], words);
+	give_up(words[0]);
+}
+
 /* A child whose end is announced by that signal, as clone(2) lets one choose. */
 static void do_child_exits(char **words)
 {
@@ -654,6 +661,7 @@ static const struct verb {
 	{"thread", 0, do_thread},
 	{"thread-kills", 1, do_thread_kills},
 	{"thread-exec", 1, do_thread_exec},
+	{"exec", 1, do_exec},
 	{"child-exits", 1, do_child_exits},
 	{"limit", 3, do_limit},
 	{"overfill-file", 0, do_overfill_file},
