@@ -143,7 +143,7 @@ static __always_inline __u32 exit_flags_of(struct task_struct *task, __u32 wait_
 		flags |= OBIT_EXIT_HAD_TTY;
 	if (signal->leader)
 		flags |= OBIT_EXIT_SESSION_LEADER;
-	if (parent->tgid == 1 || BPF_CORE_READ_BITFIELD_PROBED(parents, is_child_subreaper))
+	if (parent->tgid == 1 || BPF_CORE_READ_BITFIELD(parents, is_child_subreaper))
 		flags |= OBIT_EXIT_ORPHAN;
 	return flags;
 }
@@ -165,7 +165,7 @@ static __always_inline void fill_exit(struct obit_exit *exit, struct task_struct
 	struct signal_struct *signal = task->signal;
 	struct task_struct *leader = task->group_leader;
 	struct pid *pid = leader->thread_pid;
-	__u32 level = BPF_CORE_READ(pid, level);
+	__u32 level = pid->level;
 
 	exit->time = bpf_ktime_get_boot_ns();
 	exit->wait_status = wait_status_of(task);
@@ -214,6 +214,16 @@ static __always_inline void send_last_texts(struct task_struct *task, const stru
 	}
 }
 
+/* Nobody acts on it: the daemon looks from time to time, and is woken when the ring fills; once, not by each that
+ * comes until it has looked: a wake-up costs tens of times what a record does. */
+static __always_inline __u64 exits_wakeup(void)
+{
+	__u64 over = bpf_ringbuf_query(&exits, BPF_RB_AVAIL_DATA) - EXITS_FULL;
+
+	return over < 4 * sizeof(struct obit_unwatched_record) ? BPF_RB_FORCE_WAKEUP
+							       : BPF_RB_NO_WAKEUP;
+}
+
 static __always_inline void tell_unwatched(struct task_struct *task, const struct obit_key *key)
 {
 	struct obit_unwatched_record *record;
@@ -225,10 +235,7 @@ static __always_inline void tell_unwatched(struct task_struct *task, const struc
 	}
 	init_record(&record->header, OBIT_RECORD_UNWATCHED, sizeof(*record), key);
 	fill_exit(&record->exit, task);
-	/* Nobody acts on it: the daemon looks from time to time, or before the ring is full. */
-	bpf_ringbuf_submit(record, bpf_ringbuf_query(&exits, BPF_RB_AVAIL_DATA) > EXITS_FULL
-					   ? BPF_RB_FORCE_WAKEUP
-					   : BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(record, exits_wakeup());
 }
 
 #endif
