@@ -12,20 +12,42 @@
 
 /* ---- reading ---- */
 
+/* What could not be told to be on disk was written again. It stands near the first one, so that not all need to
+ * be known. */
+#define RECENT_MAX 4096
+struct recent {
+	struct death_set newer, older;
+	size_t count; /* of the newer ones */
+};
+
+static bool is_repeated(struct recent *recent, struct json_object *death)
+{
+	if (death_set_has(&recent->older, death) || !death_set_add(&recent->newer, death))
+		return true;
+	if (++recent->count >= RECENT_MAX) {
+		death_set_release(&recent->older);
+		recent->older = recent->newer;
+		recent->newer = (struct death_set){0};
+		recent->count = 0;
+	}
+	return false;
+}
+
 struct reader {
 	struct json_tokener *tokener;
+	struct recent recent;
 	history_death_fn *fn;
 	void *arg;
 };
 
 static bool take_line(void *arg, const char *line, size_t length)
 {
-	const struct reader *reader = arg;
+	struct reader *reader = arg;
 	_cleanup_json_ struct json_object *death = NULL;
 
 	json_tokener_reset(reader->tokener);
 	death = json_tokener_parse_ex(reader->tokener, line, (int)length);
-	if (json_object_is_type(death, json_type_object))
+	if (json_object_is_type(death, json_type_object) && !is_repeated(&reader->recent, death))
 		reader->fn(death, reader->arg);
 	return true;
 }
@@ -43,6 +65,8 @@ int history_each(const char *directory, history_death_fn *fn, void *arg)
 			r = lines_read(fds[i], 0, OBIT_HISTORY_LINE_MAX, take_line, &reader, NULL);
 		close_fdp(&fds[i]);
 	}
+	death_set_release(&reader.recent.older);
+	death_set_release(&reader.recent.newer);
 	json_tokener_free(reader.tokener);
 	return r;
 }

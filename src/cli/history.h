@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Calls `fn` with each death on disk, the oldest first; it is borrowed. Returns 0, also where there is nothing to
+/* Calls `fn` with each death on disk, once, the oldest first; it is borrowed. Returns 0, also where there is nothing to
  * read, or -errno of the directory or file that cannot be read. */
 typedef void history_death_fn(struct json_object *death, void *arg);
 int history_each(const char *directory, history_death_fn *fn, void *arg);

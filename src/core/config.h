@@ -124,7 +124,7 @@ struct config {
 	enum journal_mode journal;
 	uint64_t history_size; /* bytes; 0: none */
 	uint64_t
-		ring_size; /* bytes of the kernel side\'s ring, to be rounded up to a power of two */
+		ring_size; /* bytes of the kernel side's ring, to be rounded up to a power of two */
 	struct string_list include; /* files and globs still to be read by the caller, in order */
 };
 

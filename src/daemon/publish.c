@@ -83,6 +83,13 @@ const char *publish_main_of(struct json_object *obituary)
 
 /* ---- on disk ---- */
 
+static void forget_trouble(struct daemon *daemon)
+{
+	daemon->history_error[0] = '\0';
+	daemon->history_full = false;
+	daemon->history_lost = history_state(daemon->history)->lost;
+}
+
 /* Once for each change, since a full disk is full for every death. */
 static void log_history(struct daemon *daemon)
 {
@@ -103,9 +110,7 @@ static void log_history(struct daemon *daemon)
 		return;
 	log_notice("history: writing works again, %" PRIu64 " line%s lost", lost,
 		   lost == 1 ? " was" : "s were");
-	daemon->history_error[0] = '\0';
-	daemon->history_full = false;
-	daemon->history_lost = state->lost;
+	forget_trouble(daemon);
 }
 
 static void on_history(void *arg)
@@ -169,8 +174,8 @@ void publish_configure(struct daemon *daemon)
 		r = history_set_size(daemon->history, daemon->config.history_size);
 	if (r < 0)
 		log_warning("history: %s; history_size has no effect", strerror(-r));
-	if (!daemon->config.history_size) /* it is over, and so is its trouble */
-		daemon->history_error[0] = '\0';
+	if (!daemon->config.history_size)
+		forget_trouble(daemon);
 }
 
 void publish_reaped(struct daemon *daemon, pid_t pid)
@@ -266,12 +271,13 @@ struct json_object *publish_log(const struct daemon *daemon, bool with_pending)
 static void stop_history(struct daemon *daemon)
 {
 	const struct history_state *state = history_state(daemon->history);
-	uint64_t before = state->lost;
+	uint64_t before = state->lost, lost;
 
 	history_stop(daemon->history);
-	if (state->lost != before)
-		log_warning("history: %" PRIu64 " deaths could not be written any more%s%s",
-			    state->lost - before, *state->error ? ": " : "", state->error);
+	lost = state->lost - before;
+	if (lost)
+		log_warning("history: %" PRIu64 " death%s could not be written any more%s%s", lost,
+			    lost == 1 ? "" : "s", *state->error ? ": " : "", state->error);
 }
 
 void publish_close(struct daemon *daemon)

@@ -255,7 +255,7 @@ static void take_out(struct history_writer *writer, size_t written)
 /* One write of the whole batch; what a full disk cut off is left for the next one. */
 static int append(struct history_writer *writer, int directory)
 {
-	struct stat st;
+	struct stat st = {0};
 	_cleanup_close_ int fd = open_with_room(writer, directory, &st);
 	size_t newline, count;
 	ssize_t n;

@@ -108,6 +108,34 @@ static void test_a_line_that_is_no_death_is_passed_over(void **state)
 	assert_read(false, 1, "4 ");
 }
 
+/* As after a disk that failed in the middle of a batch. */
+static void test_what_was_written_twice_is_one_death(void **state)
+{
+	(void)state;
+	put(OBIT_HISTORY_OLDER_FILE, "{\"pid\": 1}\n{\"pid\": 2, \"time\": \"a\"}\n");
+	put(OBIT_HISTORY_FILE, "{\"pid\": 1}\n{\"pid\": 2, \"time\": \"a\"}\n"
+			       "{\"pid\": 2, \"time\": \"b\"}\n{\"pid\": 3}\n{\"pid\": 3}\n");
+	assert_read(false, 0, "1 2 2 3 ");
+}
+
+static void test_many_deaths_are_read(void **state)
+{
+	struct json_object *deaths = NULL;
+	FILE *file = fopen(path_of(OBIT_HISTORY_FILE), "we");
+
+	(void)state;
+	assert_non_null(file);
+	for (int i = 0; i < 20000; i++)
+		fprintf(file, "{\"pid\": %d}\n{\"pid\": %d}\n", i, i > 1000 ? i - 1000 : i);
+	fclose(file);
+	assert_int_equal(history_read(dir, NULL, NULL, 0, &deaths), 0);
+	assert_int_equal(array_length(deaths), 20000);
+	json_object_put(deaths);
+	assert_int_equal(history_read(dir, NULL, NULL, 3, &deaths), 0);
+	assert_pids(deaths, "19997 19998 19999 ");
+	json_object_put(deaths);
+}
+
 static void test_what_cannot_be_read_says_so(void **state)
 {
 	struct json_object *deaths = NULL;
@@ -152,6 +180,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_DIR(test_deaths_are_read_oldest_first),
 		WITH_DIR(test_a_line_that_is_no_death_is_passed_over),
+		WITH_DIR(test_what_was_written_twice_is_one_death),
+		WITH_DIR(test_many_deaths_are_read),
 		WITH_DIR(test_what_cannot_be_read_says_so),
 		cmocka_unit_test(test_a_death_is_known_by_pid_and_time),
 	};
