@@ -186,8 +186,7 @@ static __always_inline void fill_exit(struct obit_exit *exit, struct task_struct
 	bpf_probe_read_kernel(exit->comm, sizeof(exit->comm), leader->comm);
 	bpf_probe_read_kernel(exit->parent_comm, sizeof(exit->parent_comm),
 			      leader->real_parent->comm);
-	/* Last: a letter with a number is complete. */
-	exit->sequence = next_sequence();
+	exit->sequence = 0;
 }
 
 /* What the letter has no room for: where it was, if it has moved since its exec, and where its core dump may

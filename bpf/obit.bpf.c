@@ -101,6 +101,8 @@ static __always_inline int on_death(struct task_struct *task)
 	if (!letter)
 		return 0;
 	fill_exit(&letter->exit, task);
+	/* Last: a letter with a number is complete. */
+	letter->exit.sequence = next_sequence();
 	COUNT(deaths);
 	send_last_texts(task, &key, letter);
 	ring_letter(OBIT_RECORD_EXIT, &key, letter, BPF_RB_FORCE_WAKEUP);
