@@ -322,7 +322,7 @@ int history_writer_flush(struct history_writer *writer, uint64_t now_ns)
 		writer->pending = writer->due_ns = 0;
 		writer->durable = false;
 	} else {
-		writer->due_ns = now_ns + HISTORY_DELAY_NS;
+		writer->due_ns = now_ns + HISTORY_RETRY_NS;
 	}
 	if (r == 0)
 		writer->error[0] = '\0';

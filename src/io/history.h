@@ -18,6 +18,7 @@
 #define HISTORY_QUEUE_MAX  (1024 * 1024) /* bytes of lines that wait in the daemon */
 #define HISTORY_BATCH_MAX  (64 * 1024)	 /* bytes that are not written yet */
 #define HISTORY_DELAY_NS   (30 * NS_PER_SEC)
+#define HISTORY_RETRY_NS   (2 * NS_PER_SEC) /* after a failure: what is urgent may wait behind it */
 #define HISTORY_ERROR_SIZE 256
 
 /* ---- in the daemon ---- */
@@ -108,7 +109,7 @@ void history_writer_set_size(struct history_writer *writer, uint64_t size, uint6
 int history_writer_timeout(const struct history_writer *writer, uint64_t now_ns);
 
 /* Writes what is pending. Returns 0, or -errno with a sentence in `error`: then what is not written stays
- * pending, and is due again after HISTORY_DELAY_NS. */
+ * pending, and is due again after HISTORY_RETRY_NS. */
 int history_writer_flush(struct history_writer *writer, uint64_t now_ns);
 
 #endif

@@ -406,6 +406,29 @@ log_count() {
 	retry_until 5 disk_has "3 4"
 }
 
+@test "what waits is written after 30 seconds, also after trouble, without another death" {
+	mkdir "$T/state"
+	chmod 0777 "$T/state"
+	start_obitd "$(PLAIN_WATCH)"
+	local i
+	for i in {1..400}; do # more than a batch, so that its process takes no more
+		"$T/victim" exit $((i % 200)) || true
+	done
+	retry_until 20 deaths_are plain 400
+	retry_until 5 error_is "others than root"
+	[ "$(obit log --json | wc -l)" = 256 ] # as many as are in memory
+	chmod 0755 "$T/state"
+	retry_until 40 works_again
+	retry_until 40 wait_for_the_rest
+	[ "$(stat_of losses.history_lost)" = 0 ]
+	[ "$(obit log --json | wc -l)" = 400 ]
+}
+
+
+wait_for_the_rest() {
+	[ "$(stat_of daemon.history_written)" = 400 ]
+}
+
 @test "a second daemon that is refused touches no history" {
 	start_obitd "$(PLAIN_WATCH)"
 	RC=0
@@ -439,9 +462,9 @@ log_count() {
 
 @test "obit log shows the day where it is not today" {
 	mkdir -m 0750 "$T/state"
-	local day
+	local day pid=0
 	for day in 2026-01-02 2026-01-02 2026-01-03 "$(date +%F)"; do
-		printf '{"time":"%sT09:30:00.000001+00:00","watch":"old","role":"main","pid":7,' "$day"
+		printf '{"time":"%sT09:30:00.000001+00:00","watch":"old","role":"main","pid":%d,' "$day" $((++pid))
 		printf '"how":"exited","exit_status":1,"action":"none","lived_ns":1}\n'
 	done >"$T/state/deaths.jsonl"
 	obit_offline log | sed 's/  .*//' >"$T/out"

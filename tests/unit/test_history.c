@@ -315,7 +315,8 @@ static void expect_failure(int error, const char *sentence)
 		fail_msg("\"%s\" lacks \"%s\" or %s", writer.error, sentence, dir);
 	/* it is tried again after a while, also what was urgent */
 	if (writer.pending)
-		assert_int_equal(history_writer_timeout(&writer, NOW), 30001);
+		assert_int_equal(history_writer_timeout(&writer, NOW),
+				 HISTORY_RETRY_NS / NS_PER_MS + 1);
 }
 
 static void test_a_full_disk_cuts_a_line_and_loses_nothing(void **state)
@@ -339,6 +340,25 @@ static void test_a_full_disk_cuts_a_line_and_loses_nothing(void **state)
 	assert_string_equal(content(OBIT_HISTORY_FILE), "aa\nbb\nbb\ncc\ndd\n");
 	assert_int_equal(writer.done, 4);
 	assert_int_equal(history_writer_timeout(&writer, NOW), -1);
+	history_writer_clear(&writer);
+}
+
+static ssize_t write_half_at_first(int fd, const void *buf, size_t size)
+{
+	return real_sys_write(fd, buf, writes++ ? size : size / 2);
+}
+
+static void test_a_short_write_is_gone_on_with(void **state)
+{
+	(void)state;
+	fake_sys.write = write_half_at_first;
+	writes = 0;
+	start_writer(SIZE);
+	take("aaa");
+	take("bbb");
+	take("ccc");
+	flush();
+	assert_string_equal(content(OBIT_HISTORY_FILE), "aaa\nbb\nbbb\nccc\n");
 	history_writer_clear(&writer);
 }
 
@@ -771,6 +791,38 @@ static void test_a_process_that_dies_loses_nothing(void **state)
 	end_history();
 }
 
+/* Whether it waits for something. */
+static bool is_asleep(pid_t pid)
+{
+	char path[64], state = 0;
+	_cleanup_file_ FILE *file = NULL;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "re");
+	return file && fscanf(file, "%*d (%*[^)]) %c", &state) == 1 && state == 'S';
+}
+
+static void test_what_a_dead_process_has_said_is_heard(void **state)
+{
+	pid_t pid;
+
+	(void)state;
+	start_history();
+	assert_int_equal(history_set_size(history, SIZE), 0);
+	add("a", true);
+	pid = history_pid(history);
+	while (strcmp(content(OBIT_HISTORY_FILE), "a\n") != 0 || !is_asleep(pid))
+		;
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	reap(pid);
+	assert_int_equal(history_state(history)->written, 0);
+	assert_int_equal(history_start(history), 0);
+	assert_int_equal(history_state(history)->written, 1);
+	history_stop(history);
+	assert_string_equal(content(OBIT_HISTORY_FILE), "a\n"); /* not written twice */
+	end_history();
+}
+
 /* One that hangs, as if its disk did. */
 static void test_the_queue_has_a_limit(void **state)
 {
@@ -878,6 +930,36 @@ static void test_what_cannot_be_written_at_the_end_is_lost(void **state)
 	end_history();
 }
 
+/* More than a batch waits in the process, and more than that in front of it. */
+static void test_what_piled_up_is_written_at_the_end(void **state)
+{
+	static char line[1001];
+	uint64_t began;
+
+	(void)state;
+	memset(line, 'x', sizeof(line) - 1);
+	assert_int_equal(mkdir(dir, 0777), 0);
+	assert_int_equal(chmod(dir, 0777), 0);
+	start_history();
+	assert_int_equal(history_set_size(history, SIZE), 0);
+	for (int i = 0; i < 100; i++)
+		assert_int_not_equal(add(line, false), HISTORY_LOST);
+	while (!has_error("others than root"))
+		assert_int_equal(loop_turn(loop, NULL, NULL), 0);
+	while (!is_asleep(history_pid(history)))
+		;
+	assert_int_equal(history_state(history)->written, 0);
+	assert_int_equal(chmod(dir, 0755), 0);
+	began = clock_boot_ns();
+	history_stop(history);
+	/* it did not need to be left behind */
+	assert_true(clock_boot_ns() - began < 2 * NS_PER_SEC);
+	assert_int_equal(history_state(history)->written, 100);
+	assert_int_equal(history_state(history)->lost, 0);
+	assert_int_equal(size_of(OBIT_HISTORY_FILE), 100 * 1001);
+	end_history();
+}
+
 /* It holds nothing of whoever started it. */
 static void test_the_process_has_no_descriptors_of_its_parent(void **state)
 {
@@ -917,6 +999,7 @@ int main(void)
 		WITH_DIR(test_nothing_is_open_between_two_batches),
 		WITH_DIR(test_a_torn_line_is_ended_first),
 		WITH_DIR(test_a_full_disk_cuts_a_line_and_loses_nothing),
+		WITH_DIR(test_a_short_write_is_gone_on_with),
 		WITH_DIR(test_wherever_the_disk_is_full_each_line_is_whole_in_the_end),
 		WITH_DIR(test_a_full_batch_that_cannot_be_written_takes_no_more),
 		WITH_DIR(test_each_failure_is_a_sentence_and_keeps_the_lines),
@@ -933,11 +1016,13 @@ int main(void)
 		WITH_DIR(test_an_urgent_line_is_written_with_those_before),
 		WITH_DIR(test_the_end_writes_what_waits),
 		WITH_DIR(test_a_process_that_dies_loses_nothing),
+		WITH_DIR(test_what_a_dead_process_has_said_is_heard),
 		WITH_DIR(test_the_queue_has_a_limit),
 		WITH_DIR(test_lines_that_cannot_be_kept_are_refused),
 		WITH_DIR(test_the_size_can_change),
 		WITH_DIR(test_trouble_is_told_and_ends),
 		WITH_DIR(test_what_cannot_be_written_at_the_end_is_lost),
+		WITH_DIR(test_what_piled_up_is_written_at_the_end),
 		WITH_DIR(test_the_process_has_no_descriptors_of_its_parent),
 	};
 
