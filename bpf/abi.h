@@ -108,6 +108,8 @@ enum obit_signal_flags {
 	OBIT_SIGNAL_OOM_CGROUP = 1 << 8,  /* a cgroup's limit was: `path` is that cgroup */
 	OBIT_SIGNAL_CPU_LIMITED = 1 << 9, /* the target has a hard RLIMIT_CPU */
 	OBIT_SIGNAL_THREADED = 1 << 10,	  /* the target has more than one thread */
+	OBIT_SIGNAL_KIN =
+		1 << 11, /* sender and target are tracked and of one family, offspring apart */
 };
 
 struct obit_signal {

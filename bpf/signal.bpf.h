@@ -125,6 +125,36 @@ static __always_inline void fill_oom(struct obit_signal *signal, struct task_str
 	fill_sender_path(s, signal);
 }
 
+#define GENERATIONS 8
+
+/* The eldest of its tracked ancestors that are still known. */
+static __always_inline struct obit_key root_of(struct obit_key key)
+{
+	for (int i = 0; i < GENERATIONS; i++) {
+		struct obit_letter *letter = bpf_map_lookup_elem(&processes, &key);
+		struct obit_key parent = {};
+
+		if (letter)
+			parent = letter->parent;
+		if (!letter || !bpf_map_lookup_elem(&processes, &parent))
+			break;
+		key = parent;
+	}
+	return key;
+}
+
+/* By the time the target is dead the sender may be, too: whether it was one of the same service is seen now. */
+static __always_inline bool is_kin(const struct obit_key *sender, const struct obit_key *target)
+{
+	struct obit_key one, other;
+
+	if (!bpf_map_lookup_elem(&processes, sender) || bpf_map_lookup_elem(&offspring, sender))
+		return false;
+	one = root_of(*sender);
+	other = root_of(*target);
+	return one.tgid == other.tgid && one.start_boottime == other.start_boottime;
+}
+
 static __always_inline void fill_info(struct obit_signal *signal, __u64 info)
 {
 	struct siginfo copy = {};
@@ -186,6 +216,8 @@ static __always_inline void remember_signal(int number, __u64 info, struct task_
 	if (target->signal->nr_threads > 1)
 		signal->flags |= OBIT_SIGNAL_THREADED;
 	fill_sender(signal, sender);
+	if (is_kin(&signal->sender, key))
+		signal->flags |= OBIT_SIGNAL_KIN;
 	if (info == SEND_SIG_PRIV && number == SIGKILL)
 		fill_oom(signal, target);
 	keep_signal(signal, key, letter);

@@ -140,9 +140,14 @@ bool signal_is_request(const struct obit_signal *signal)
 }
 
 bool death_was_asked_for(const struct obit_exit *exit, const struct obit_signal *asked,
-			 uint64_t window_ns)
+			 const struct obit_signal *fatal, uint64_t window_ns)
 {
-	return asked->time <= exit->time && exit->time - asked->time <= window_ns;
+	if (asked->time > exit->time)
+		return false;
+	if (fatal && fatal->number == SIGKILL && fatal->flags & OBIT_SIGNAL_CALLED &&
+	    same_process(&fatal->sender, &asked->sender))
+		return true;
+	return exit->time - asked->time <= window_ns;
 }
 
 static const struct {

@@ -42,9 +42,10 @@ bool death_cause_has_killer(enum death_cause cause);
 /* True if the signal is another process's wish; what is sent because a parent ended is none. */
 bool signal_is_request(const struct obit_signal *signal);
 
-/* True if a request to stop still stands behind a death: it came `window_ns` before it at most. */
+/* True if a request to stop still stands behind a death: it came `window_ns` before it at most, or it was followed
+ * by the fatal SIGKILL (`fatal`; NULL: none) of the same sender, which lost patience. */
 bool death_was_asked_for(const struct obit_exit *exit, const struct obit_signal *asked,
-			 uint64_t window_ns);
+			 const struct obit_signal *fatal, uint64_t window_ns);
 
 /* "SEGV_MAPERR" of SIGSEGV with si_code 1 (asm-generic/siginfo.h), or NULL where there is no such name. */
 const char *fault_name(uint32_t signal, int32_t code);

@@ -79,6 +79,7 @@ void watch_config_init(struct watch_config *watch)
 		.owner = OWNER_AUTO,
 		.settle_ns = 10 * NS_PER_SEC,
 		.start_timeout_ns = 30 * NS_PER_SEC,
+		.stop_grace_ns = 90 * NS_PER_SEC,
 		.recover_within_ns = 5 * NS_PER_MIN,
 	};
 }

@@ -98,6 +98,7 @@ struct watch_config {
 	enum owner_mode owner;
 	uint64_t settle_ns;
 	uint64_t start_timeout_ns;
+	uint64_t stop_grace_ns;
 
 	bool critical;
 	uint64_t recover_within_ns;

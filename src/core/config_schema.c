@@ -102,6 +102,7 @@ static const struct config_key watch_keys[] = {
 	{"owner", config_set_word, W(owner), false, {.words = owner_words}},
 	{"settle", config_set_duration, W(settle_ns), false, ANY_DURATION},
 	{"start_timeout", config_set_duration, W(start_timeout_ns), false, ANY_DURATION},
+	{"stop_grace", config_set_duration, W(stop_grace_ns), false, ANY_DURATION},
 	{"critical", config_set_bool, W(critical), false, BOOL},
 	{"recover_within", config_set_duration, W(recover_within_ns), false, ANY_DURATION},
 };

@@ -126,13 +126,29 @@ static bool restart_wants(enum restart_when when, uint32_t wait_status, bool suc
 	return false;
 }
 
-bool policy_wants_respawn(const struct watch_config *config, uint32_t wait_status)
+static bool wants_respawn(const struct watch_config *config, uint32_t wait_status, bool success)
 {
 	if (status_set_has(&config->restart_prevent_exit_status, wait_status))
 		return false;
 	if (status_set_has(&config->restart_force_exit_status, wait_status))
 		return true;
-	return restart_wants(config->restart, wait_status, policy_is_success(config, wait_status));
+	return restart_wants(config->restart, wait_status, success);
+}
+
+bool policy_wants_respawn(const struct watch_config *config, uint32_t wait_status)
+{
+	return wants_respawn(config, wait_status, policy_is_success(config, wait_status));
+}
+
+/* lighttpd exits 1 on SIGTERM: who was asked to stop has ended well. */
+static bool ended_well(const struct watch_config *config, const struct policy_death *death)
+{
+	return death->asked || policy_is_success(config, death->wait_status);
+}
+
+static bool is_wanted_back(const struct watch_config *config, const struct policy_death *death)
+{
+	return wants_respawn(config, death->wait_status, ended_well(config, death));
 }
 
 /* ---- small helpers of the step ---- */
@@ -349,7 +365,11 @@ static void end_without_respawn(struct policy *policy, struct policy_output *out
 	end(policy, out, now);
 	if (status_set_has(&config->restart_prevent_exit_status, death->wait_status))
 		snprintf(text, sizeof(text), "not respawned: restart_prevent_exit_status has it");
-	else if (config->restart != RESTART_NO && policy_is_success(config, death->wait_status))
+	else if (config->restart != RESTART_NO && death->asked)
+		snprintf(text, sizeof(text),
+			 "stopped as it was asked to: not respawned (restart = %s)",
+			 restart_when_name(config->restart));
+	else if (config->restart != RESTART_NO && ended_well(config, death))
 		snprintf(text, sizeof(text), "ended well: not respawned (restart = %s)",
 			 restart_when_name(config->restart));
 	else
@@ -366,7 +386,7 @@ static void answer_death(struct policy *policy, struct policy_output *out,
 	const struct watch_config *config = policy->config;
 	char why[96], span[CLOCK_SPAN_SIZE], limit[CLOCK_SPAN_SIZE];
 
-	if (!policy_wants_respawn(config, death->wait_status)) {
+	if (!is_wanted_back(config, death)) {
 		end_without_respawn(policy, out, death, now);
 		return;
 	}
@@ -400,11 +420,11 @@ static bool hand_over(struct policy *policy, struct policy_output *out,
 		      const struct policy_death *death)
 {
 	const struct watch_config *config = policy->config;
-	bool success = policy_is_success(config, death->wait_status);
+	bool success = ended_well(config, death);
 
 	if (!death->members)
 		return false;
-	if (death->wait_status == 0 && death->has_fork_heir &&
+	if (death->wait_status == 0 && !death->asked && death->has_fork_heir &&
 	    death->lived_ns <= config->start_timeout_ns) {
 		add(out, (struct policy_action){.kind = ACTION_TAKE_HEIR});
 		say(out, "went into the background: its child is the main process now");
@@ -477,7 +497,7 @@ static void on_member_died(struct policy *policy, struct policy_output *out,
 			   const struct policy_death *death, uint64_t now)
 {
 	if (policy->state != POLICY_UP || !policy->config->members_restart ||
-	    !policy_wants_respawn(policy->config, death->wait_status))
+	    !is_wanted_back(policy->config, death))
 		return;
 	if (death->refusal) {
 		say(out, "not respawned: %s", death->refusal);

@@ -48,6 +48,7 @@ struct policy_death {
 	unsigned members;   /* others of the instance that live on */
 	bool has_fork_heir; /* one of them runs the same executable */
 	bool has_exec_heir; /* one of them exec'd the recipe's own executable and argv */
+	bool asked; /* somebody outside had asked it to stop: a clean end, whatever the status */
 	const char
 		*refusal; /* why it must not be respawned whatever the policy says; NULL: it may */
 };

@@ -343,10 +343,12 @@ struct evidence {
 	char *core_path, *core_handler;
 };
 
-/* `image` and `last_texts` (what the kernel side sent on the process's last way) may be NULL. */
+#define STOP_GRACE (90 * NS_PER_SEC) /* of what belongs to no watch */
+/* `image` and `last_texts` (what the kernel side sent on the process's last way) may be NULL. A request to stop that is
+ * older than `grace_ns` has nothing to do with the death. */
 void evidence_gather(struct daemon *daemon, const struct obit_key *key,
 		     const struct obit_letter *letter, const struct image *image,
-		     const struct recipe *last_texts, struct evidence *ret);
+		     const struct recipe *last_texts, uint64_t grace_ns, struct evidence *ret);
 void evidence_done(struct evidence *evidence);
 
 /* ---- audience.c ---- */

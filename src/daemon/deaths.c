@@ -22,9 +22,23 @@ static void look_up_sessions(struct instance *instance)
 		process->session_leader = proc_session(&process->key) == (pid_t)process->key.tgid;
 }
 
+/* By somebody outside: a master that stops its worker, or a worker its master, is the service's own business. */
+static bool was_asked(const struct daemon *daemon, const struct instance *instance,
+		      const struct evidence *evidence)
+{
+	const struct process *sender;
+
+	if (!evidence->has_asked)
+		return false;
+	sender = lineage_find(&daemon->lineage, &evidence->asked.sender);
+	/* One that is gone by now was related or not when it sent. */
+	return sender ? sender->instance != instance : !(evidence->asked.flags & OBIT_SIGNAL_KIN);
+}
+
 static void describe_death(struct daemon *daemon, struct instance *instance,
 			   const struct process *process, const struct obit_letter *letter,
-			   struct policy_input *ret, char refusal[static RECIPE_SENTENCE_SIZE])
+			   const struct evidence *evidence, struct policy_input *ret,
+			   char refusal[static RECIPE_SENTENCE_SIZE])
 {
 	bool is_main = process->role == ROLE_MAIN;
 	struct heirs heirs = {0};
@@ -44,6 +58,7 @@ static void describe_death(struct daemon *daemon, struct instance *instance,
 				.members = instance->alive,
 				.has_fork_heir = heirs.by_fork,
 				.has_exec_heir = heirs.by_exec,
+				.asked = was_asked(daemon, instance, evidence),
 				.refusal = act_refusal(daemon, instance, letter, refusal),
 			},
 	};
@@ -102,7 +117,7 @@ static void bury_member(struct daemon *daemon, struct instance *instance, struct
 	uint64_t id = instance->id;
 
 	lineage_died(process);
-	describe_death(daemon, instance, process, letter, &input, refusal);
+	describe_death(daemon, instance, process, letter, evidence, &input, refusal);
 	act_decide(instance, &input, &decision);
 	death_log_line(daemon, &obituary);
 	act_carry_out(daemon, instance, &decision);
@@ -131,7 +146,10 @@ static void tell_death(struct daemon *daemon, struct process *process,
 	struct recipe *last_texts = arrivals_death(daemon, &process->key);
 	struct evidence evidence;
 
-	evidence_gather(daemon, &process->key, letter, process->image, last_texts, &evidence);
+	evidence_gather(daemon, &process->key, letter, process->image, last_texts,
+			process->instance ? watch_of(daemon, process->instance)->stop_grace_ns
+					  : STOP_GRACE,
+			&evidence);
 	if (process->instance && process->role != ROLE_OFFSPRING)
 		bury_member(daemon, process->instance, process, letter, &evidence);
 	else
@@ -186,7 +204,9 @@ void deaths_bury_stranger(struct daemon *daemon, const struct obit_key *key,
 		.decision = &decision,
 	};
 
-	evidence_gather(daemon, key, letter, stranger.image, last_texts, &evidence);
+	evidence_gather(daemon, key, letter, stranger.image, last_texts,
+			watch < 0 ? STOP_GRACE : daemon->config.watches[watch].stop_grace_ns,
+			&evidence);
 	death_log_line(daemon, &obituary);
 	publish_obituary(daemon, &obituary, watch);
 	evidence_done(&evidence);

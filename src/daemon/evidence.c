@@ -13,9 +13,6 @@
 #include "daemon/daemon.h"
 #include "io/proc.h"
 
-/* A request to stop that is older has nothing to do with the death any more. */
-#define ASKED_WINDOW (90 * NS_PER_SEC)
-
 static bool read_signal(struct daemon *daemon, const struct obit_key *key, uint64_t known,
 			int number, uint32_t base, struct obit_signal *ret)
 {
@@ -37,9 +34,10 @@ static bool find_fatal(struct daemon *daemon, const struct obit_key *key,
 	return true;
 }
 
-/* The last of the requests to stop, if that was not long before. */
+/* The last of the requests to stop that stand behind the death. */
 static bool find_asked(struct daemon *daemon, const struct obit_key *key,
-		       const struct obit_letter *letter, struct obit_signal *ret)
+		       const struct obit_letter *letter, uint64_t grace_ns,
+		       const struct obit_signal *fatal, struct obit_signal *ret)
 {
 	static const int requests[] = {SIGTERM, SIGINT, SIGQUIT};
 	struct obit_signal signal;
@@ -48,7 +46,7 @@ static bool find_asked(struct daemon *daemon, const struct obit_key *key,
 	for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
 		if (!read_signal(daemon, key, letter->signals, requests[i], 0, &signal) ||
 		    !signal_is_request(&signal) ||
-		    !death_was_asked_for(&letter->exit, &signal, ASKED_WINDOW) ||
+		    !death_was_asked_for(&letter->exit, &signal, fatal, grace_ns) ||
 		    (found && signal.time < ret->time))
 			continue;
 		*ret = signal;
@@ -58,12 +56,14 @@ static bool find_asked(struct daemon *daemon, const struct obit_key *key,
 }
 
 static void gather_signals(struct daemon *daemon, const struct obit_key *key,
-			   const struct obit_letter *letter, struct evidence *ret)
+			   const struct obit_letter *letter, uint64_t grace_ns,
+			   struct evidence *ret)
 {
 	int number = wait_status_signal(letter->exit.wait_status);
 
 	ret->has_fatal = number && find_fatal(daemon, key, letter, number, &ret->fatal);
-	ret->has_asked = find_asked(daemon, key, letter, &ret->asked);
+	ret->has_asked = find_asked(daemon, key, letter, grace_ns,
+				    ret->has_fatal ? &ret->fatal : NULL, &ret->asked);
 	ret->cause = death_cause(key, &letter->exit, ret->has_fatal ? &ret->fatal : NULL,
 				 bpf_source_sees_signals(daemon->source) && !letter->signal_lost);
 }
@@ -98,10 +98,10 @@ static void find_core(const struct obit_key *key, const struct obit_letter *lett
 
 void evidence_gather(struct daemon *daemon, const struct obit_key *key,
 		     const struct obit_letter *letter, const struct image *image,
-		     const struct recipe *last_texts, struct evidence *ret)
+		     const struct recipe *last_texts, uint64_t grace_ns, struct evidence *ret)
 {
 	*ret = (struct evidence){0};
-	gather_signals(daemon, key, letter, ret);
+	gather_signals(daemon, key, letter, grace_ns, ret);
 	find_core(key, letter, image, last_texts ? last_texts->cwd : NULL, ret);
 	if (last_texts && last_texts->cgroup)
 		ret->cgroup = strdup(last_texts->cgroup);

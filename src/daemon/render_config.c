@@ -141,6 +141,7 @@ struct json_object *render_config(const struct watch_config *config)
 	put_text(object, "owner", owner_mode_name(config->owner));
 	put_span(object, "settle", config->settle_ns);
 	put_span(object, "start_timeout", config->start_timeout_ns);
+	put_span(object, "stop_grace", config->stop_grace_ns);
 	json_object_object_add(object, "critical", json_object_new_boolean(config->critical));
 	put_span(object, "recover_within", config->recover_within_ns);
 	return object;

@@ -265,6 +265,51 @@ two" UTF=grüße MARK=obit)
 	not_respawned 1
 }
 
+@test "a service that fails at a SIGTERM from outside has ended, too: it was asked to" {
+	start_obitd_for_service
+	start_watched_service web --exit-on-term 1
+	kill -TERM "$(service_pid)"
+	wait_state web ended
+	[ "$(last_death web .exit_status)" = 1 ]
+	[[ "$(last_death web .action_detail)" == "stopped as it was asked to: not respawned"* ]]
+	not_respawned 1
+}
+
+@test "restart = always brings back what was asked to stop" {
+	start_obitd_for_service "restart = always"
+	start_watched_service web --exit-on-term 1
+	kill -TERM "$(service_pid)"
+	wait_events up 2
+	wait_state web up
+}
+
+@test "who sends SIGTERM and then loses patience had asked; who only kills had not" {
+	start_obitd_for_service "stop_grace = 0s" "backoff_initial = 0s"
+	start_watched_service web --linger-ms 60000
+	# stop_grace is over at once; this shell sends both
+	kill -TERM "$(service_pid)"
+	kill -KILL "$(service_pid)"
+	wait_state web ended
+	obit start web
+	wait_events up 2
+	kill -TERM "$(service_pid)"
+	env kill -KILL "$(service_pid)" # another process
+	wait_events up 3
+	wait_state web up
+	kill -KILL "$(service_pid)"
+	wait_events up 4
+}
+
+@test "a SIGTERM from within is not asked for: a worker that ends its master is a failure" {
+	start_obitd_for_service
+	start_watched_service web --workers 1 --exit-on-term 1
+	local worker
+	worker=$(event worker -1 .pid)
+	kill -RTMAX "$worker" # then it sends SIGTERM to its parent
+	wait_events up 2
+	wait_state web up
+}
+
 # ---- back-off and giving up ----
 
 @test "back-off: the first respawn is immediate, the next ones wait longer and longer" {

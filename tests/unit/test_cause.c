@@ -194,13 +194,31 @@ static void a_request_stands_for_a_while(void **state)
 	struct obit_signal asked = {.time = 10 * NS_PER_SEC};
 
 	(void)state;
-	assert_true(death_was_asked_for(&exit, &asked, 90 * NS_PER_SEC));
+	assert_true(death_was_asked_for(&exit, &asked, NULL, 90 * NS_PER_SEC));
 	asked.time--;
-	assert_false(death_was_asked_for(&exit, &asked, 90 * NS_PER_SEC));
+	assert_false(death_was_asked_for(&exit, &asked, NULL, 90 * NS_PER_SEC));
 	asked.time = exit.time;
-	assert_true(death_was_asked_for(&exit, &asked, 90 * NS_PER_SEC));
+	assert_true(death_was_asked_for(&exit, &asked, NULL, 90 * NS_PER_SEC));
 	asked.time++; /* two CPUs: it came too late to matter */
-	assert_false(death_was_asked_for(&exit, &asked, 90 * NS_PER_SEC));
+	assert_false(death_was_asked_for(&exit, &asked, NULL, 90 * NS_PER_SEC));
+}
+
+static void who_loses_patience_had_asked_before(void **state)
+{
+	struct obit_exit exit = {.time = 100 * NS_PER_SEC, .wait_status = SIGKILL};
+	struct obit_signal asked = {.time = 1 * NS_PER_SEC, .sender = sender_of(OTHER)};
+	struct obit_signal fatal = {.number = SIGKILL, .flags = CALLED, .sender = sender_of(OTHER)};
+
+	(void)state;
+	assert_true(death_was_asked_for(&exit, &asked, &fatal, 90 * NS_PER_SEC));
+	fatal.sender.start_boottime++; /* another process of that pid */
+	assert_false(death_was_asked_for(&exit, &asked, &fatal, 90 * NS_PER_SEC));
+	fatal.sender = asked.sender;
+	fatal.number = SIGSEGV;
+	assert_false(death_was_asked_for(&exit, &asked, &fatal, 90 * NS_PER_SEC));
+	fatal.number = SIGKILL;
+	fatal.flags = KERNEL; /* it just happened to run */
+	assert_false(death_was_asked_for(&exit, &asked, &fatal, 90 * NS_PER_SEC));
 }
 
 static void faults_are_called_by_their_names(void **state)
@@ -229,6 +247,7 @@ int main(void)
 		cmocka_unit_test(a_killer_is_named_where_there_is_one),
 		cmocka_unit_test(a_wish_of_another_process_is_a_request),
 		cmocka_unit_test(a_request_stands_for_a_while),
+		cmocka_unit_test(who_loses_patience_had_asked_before),
 		cmocka_unit_test(faults_are_called_by_their_names),
 	};
 

@@ -479,6 +479,7 @@ static void assert_default_watch(const struct watch_config *watch)
 	assert_int_equal(watch->owner, OWNER_AUTO);
 	assert_int_equal(watch->settle_ns, 10 * NS_PER_SEC);
 	assert_int_equal(watch->start_timeout_ns, 30 * NS_PER_SEC);
+	assert_int_equal(watch->stop_grace_ns, 90 * NS_PER_SEC);
 	assert_false(watch->critical);
 	assert_int_equal(watch->recover_within_ns, 5 * NS_PER_MIN);
 	assert_null(watch->argv0);
@@ -558,6 +559,7 @@ static const char full_watch[] = "watch 'full'\n{\n"
 				 "owner = ignore\n"
 				 "settle = 1.5s\n"
 				 "start_timeout = 200ms\n"
+				 "stop_grace = 2min\n"
 				 "critical = yes\n"
 				 "recover_within = 2h\n"
 				 "}";
@@ -615,6 +617,7 @@ static void assert_full_recipe(const struct watch_config *watch)
 	assert_int_equal(watch->owner, OWNER_IGNORE);
 	assert_int_equal(watch->settle_ns, 1500 * NS_PER_MS);
 	assert_int_equal(watch->start_timeout_ns, 200 * NS_PER_MS);
+	assert_int_equal(watch->stop_grace_ns, 120 * NS_PER_SEC);
 	assert_true(watch->critical);
 	assert_int_equal(watch->recover_within_ns, 120 * NS_PER_MIN);
 }

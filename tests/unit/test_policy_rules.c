@@ -44,6 +44,28 @@ static void restart_speaks_systemds_words(void **state)
 		}
 }
 
+/* Whatever the status: it counts as a success. */
+static void who_was_asked_to_stop_has_ended_well(void **state)
+{
+	static const uint32_t statuses[] = {EXITED(0), EXITED(1), KILLED(SIGKILL), DUMPED(SIGSEGV)};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++)
+		for (int when = 0; when < RESTART_WORDS; when++) {
+			bool want = when == RESTART_ALWAYS || when == RESTART_ON_SUCCESS;
+			struct bench bench;
+
+			bench_up(&bench);
+			bench.config.restart = (enum restart_when)when;
+			give_death(&bench, (struct policy_death){.wait_status = statuses[i],
+								 .asked = true});
+			expect_state(&bench, want ? POLICY_WAITING : POLICY_ENDED);
+			if (!want && when != RESTART_NO)
+				expect_detail(&bench, "as it was asked to");
+			bench_free(&bench);
+		}
+}
+
 static void add_status(struct status_set *set, const char *item)
 {
 	assert_int_equal(status_set_add(set, item), 0);
@@ -695,6 +717,18 @@ static const struct {
 	 {.wait_status = EXITED(1), .lived_ns = S(1), .members = 1, .has_fork_heir = true},
 	 VERDICT_STOP_MEMBERS,
 	 ACTION_TAKE_HEIR},
+	{"nor does it leave if it was asked to stop",
+	 {.lived_ns = S(1), .members = 1, .has_fork_heir = true, .asked = true},
+	 VERDICT_NONE,
+	 ACTION_TAKE_HEIR},
+	{"a successor, of one that was asked to stop and failed at that",
+	 {.wait_status = EXITED(1),
+	  .lived_ns = S(1),
+	  .members = 3,
+	  .has_exec_heir = true,
+	  .asked = true},
+	 VERDICT_HAND_OVER,
+	 ACTION_TAKE_EXEC_HEIR},
 	{"nobody is left",
 	 {.lived_ns = S(1), .members = 0, .has_fork_heir = true},
 	 VERDICT_NONE,
@@ -1247,6 +1281,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(restart_speaks_systemds_words),
+		cmocka_unit_test(who_was_asked_to_stop_has_ended_well),
 		cmocka_unit_test(success_is_what_is_clean_or_configured),
 		cmocka_unit_test(prevent_beats_force_beats_restart),
 		cmocka_unit_test(an_end_says_why_it_is_one),

@@ -32,7 +32,7 @@ extern char **environ;
 
 struct options {
 	const char *state, *port_file, *lock, *fail_if, *title;
-	int workers, uid, gid, linger_ms;
+	int workers, uid, gid, linger_ms, exit_on_term;
 	bool daemonize, ignore_term, stubborn_workers;
 };
 
@@ -317,7 +317,7 @@ static void obey(int number)
 	case SIGTERM:
 		stop_workers();
 		linger();
-		exit(0);
+		exit(options.exit_on_term);
 	case SIGUSR1:
 		_exit(0);
 	case SIGUSR2:
@@ -328,7 +328,9 @@ static void obey(int number)
 	case SIGALRM:
 		abort();
 	default:
-		if (number >= SIGRTMIN)
+		if (number == SIGRTMAX) /* a worker that ends its master */
+			kill(getppid(), SIGTERM);
+		else if (number >= SIGRTMIN)
 			_exit(number - SIGRTMIN);
 	}
 }
@@ -428,6 +430,7 @@ static const struct option long_options[] = {
 	{"uid", required_argument, NULL, 'u'},
 	{"gid", required_argument, NULL, 'g'},
 	{"linger-ms", required_argument, NULL, 'L'},
+	{"exit-on-term", required_argument, NULL, 'e'},
 	{"daemonize", no_argument, NULL, 'd'},
 	{"ignore-term", no_argument, NULL, 'i'},
 	{"stubborn-workers", no_argument, NULL, 'S'},
@@ -463,6 +466,9 @@ static void set_option(int letter, const char *value)
 		break;
 	case 'L':
 		options.linger_ms = atoi(value);
+		break;
+	case 'e':
+		options.exit_on_term = atoi(value);
 		break;
 	case 'd':
 		options.daemonize = true;
