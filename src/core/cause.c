@@ -123,6 +123,9 @@ enum death_cause death_cause(const struct obit_key *process, const struct obit_e
 		return own ? CAUSE_ITSELF : CAUSE_PROCESS;
 	if (fatal->flags & OBIT_SIGNAL_BARE)
 		return of_bare(fatal, own);
+	/* The victim is marked after its SIGKILL is sent, and may be gone by then. */
+	if (fatal->number == SIGKILL && fatal->flags & OBIT_SIGNAL_OOM_CGROUP)
+		return CAUSE_OOM;
 	return of_kernel(fatal, own);
 }
 

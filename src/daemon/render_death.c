@@ -24,7 +24,6 @@ static void put_ending(struct json_object *object, const struct obit_exit *exit)
 			   signal_name(wait_status_signal(exit->wait_status), name));
 	put_number(object, "wait_status", exit->wait_status);
 	put_bool(object, "core_dumped", how == DEATH_DUMPED);
-	put_bool(object, "oom", exit->flags & OBIT_EXIT_OOM);
 }
 
 /* JSON null where there is no path, or only its end. */
@@ -113,6 +112,7 @@ static void put_cause(struct json_object *object, const struct evidence *evidenc
 	enum death_cause cause = evidence->cause;
 	bool fault = fatal && (cause == CAUSE_FAULT || cause == CAUSE_SECCOMP);
 
+	put_bool(object, "oom", cause == CAUSE_OOM);
 	put_string(object, "cause", death_cause_name(cause));
 	json_object_object_add(object, "killer",
 			       fatal && death_cause_has_killer(cause) ? render_sender(fatal)
@@ -259,7 +259,7 @@ void render_death_sentence(const struct obituary *obituary, char buf[static DEAT
 		 obituary->role == ROLE_MAIN ? "pid" : process_role_name(obituary->role),
 		 obituary->process->key.tgid,
 		 wait_status_words(obituary->letter->exit.wait_status, words),
-		 obituary->letter->exit.flags & OBIT_EXIT_OOM ? " (out of memory)" : "",
+		 obituary->evidence->cause == CAUSE_OOM ? " (out of memory)" : "",
 		 clock_span(lived_ns(obituary), span), *decision->detail ? ": " : "",
 		 decision->detail);
 }

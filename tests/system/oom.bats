@@ -114,23 +114,25 @@ is_no_oom() {
 	is_oom "$PID" "$outer" $((32 * MIB))
 }
 
-@test "one that dies for its neighbour's hunger, and what happens to the neighbour later is none" {
+# Now and then the kernel kills the hungry one, too: it has not seen yet that the first is gone.
+@test "one that dies for its neighbour's hunger, and what happens there later is none" {
 	memory_cgroup shared $((48 * MIB))
 	start_mortal hog 30 ready pause
-	local big=$! small other
+	local big=$! asked killed
 	retry_until 5 has_said_ready "$big"
-	start_mortal ready hog 24 pause
-	small=$!
+	start_mortal hog 24 pause
 	is_oom "$big" "$CGROUP_PATH" $((48 * MIB))
-	is_alive "$small"
 	start_mortal ready pause
-	other=$!
-	retry_until 5 has_said_ready "$other"
-	kill -TERM "$small"
-	"$T/sender" kill KILL "$other"
-	is_no_oom "$small" process
-	is_no_oom "$other" process
-	[ "$(last_death "$other" .killer.path)" = "$T/sender" ]
+	asked=$!
+	start_mortal ready pause
+	killed=$!
+	retry_until 5 has_said_ready "$asked"
+	retry_until 5 has_said_ready "$killed"
+	kill -TERM "$asked"
+	"$T/sender" kill KILL "$killed"
+	is_no_oom "$asked" process
+	is_no_oom "$killed" process
+	[ "$(last_death "$killed" .killer.path)" = "$T/sender" ]
 }
 
 @test "a cgroup that is gone before the death is read is told all the same" {

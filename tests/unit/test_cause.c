@@ -28,13 +28,14 @@ static struct obit_key sender_of(enum who who)
 	return key;
 }
 
-#define KERNEL	OBIT_SIGNAL_KERNEL
-#define BARE	OBIT_SIGNAL_BARE
-#define CALLED	OBIT_SIGNAL_CALLED
-#define EXITING OBIT_SIGNAL_SENDER_EXITING
-#define KTHREAD OBIT_SIGNAL_SENDER_KTHREAD
-#define INIT	OBIT_SIGNAL_SENDER_INIT
-#define CPU	OBIT_SIGNAL_CPU_LIMITED
+#define KERNEL	   OBIT_SIGNAL_KERNEL
+#define BARE	   OBIT_SIGNAL_BARE
+#define CALLED	   OBIT_SIGNAL_CALLED
+#define EXITING	   OBIT_SIGNAL_SENDER_EXITING
+#define KTHREAD	   OBIT_SIGNAL_SENDER_KTHREAD
+#define INIT	   OBIT_SIGNAL_SENDER_INIT
+#define CPU	   OBIT_SIGNAL_CPU_LIMITED
+#define OOM_CGROUP OBIT_SIGNAL_OOM_CGROUP
 
 /* Each row is a signal as the kernel generates it. */
 static const struct {
@@ -86,6 +87,8 @@ static const struct {
 	{"an init that lives", SIGKILL, 0, KERNEL | INIT, OTHER, CAUSE_KERNEL},
 	{"somebody happens to exit", SIGKILL, 0, KERNEL | EXITING, OTHER, CAUSE_KERNEL},
 	{"another signal of the kernel", SIGTERM, 0, KERNEL, OTHER, CAUSE_KERNEL},
+	{"out of memory, before it is marked", SIGKILL, 0, KERNEL | OOM_CGROUP, OTHER, CAUSE_OOM},
+	{"kill(2) while a cgroup has no memory", SIGKILL, SI_USER, CALLED, OTHER, CAUSE_PROCESS},
 };
 
 static enum death_cause cause_of(size_t row, uint32_t wait_status, uint32_t exit_flags)
