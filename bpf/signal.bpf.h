@@ -182,8 +182,9 @@ static __always_inline void keep_signal(const struct obit_signal *signal,
 
 	if (own)
 		signal_key.number += OBIT_SIGNAL_OWN;
-	if (bpf_map_update_elem(&signals, &signal_key, signal, BPF_ANY) &&
-	    bpf_map_update_elem(&signals_reserve, &signal_key, signal, BPF_ANY)) {
+	if (bpf_map_update_elem(&signals, &signal_key, signal, BPF_ANY) == 0) {
+		bpf_map_delete_elem(&signals_reserve, &signal_key);
+	} else if (bpf_map_update_elem(&signals_reserve, &signal_key, signal, BPF_ANY)) {
 		letter->signal_lost = 1;
 		COUNT(signals_lost);
 		return;
