@@ -47,7 +47,8 @@ static void print_day(struct log *log, struct json_object *death)
 	const char *time = member_word(death, "time");
 	uint64_t ns;
 
-	if (!when_parse(time, &ns) || strncmp(time, log->day, DAY_SIZE - 1) == 0)
+	if (!when_parse(time, &ns) || strspn(time, "0123456789-") < DAY_SIZE - 1 ||
+	    strncmp(time, log->day, DAY_SIZE - 1) == 0)
 		return;
 	snprintf(log->day, sizeof(log->day), "%s", time);
 	term_print(stdout, &log->inv->term, STYLE_DIM, log->day);
@@ -103,7 +104,7 @@ static int print_all(struct log *log)
 {
 	int r = log->directory ? history_each(log->directory, print_if_wanted, log) : 0;
 
-	for (size_t i = 0; r == 0 && i < array_length(log->pending); i++)
+	for (size_t i = 0; i < array_length(log->pending); i++)
 		if (is_asked_for(log, array_item(log->pending, i)))
 			print_death(log, array_item(log->pending, i));
 	return r;
@@ -116,17 +117,15 @@ static int print_newest(struct log *log, size_t most)
 
 	if (log->directory)
 		r = history_read(log->directory, is_wanted, log, most, &deaths);
-	else
+	if (!deaths)
 		deaths = json_object_new_array();
-	if (r < 0)
-		return r;
 	for (size_t i = 0; i < array_length(log->pending); i++)
 		if (is_asked_for(log, array_item(log->pending, i)))
 			json_object_array_add(deaths, json_object_get(array_item(log->pending, i)));
 	history_trim(deaths, most);
 	for (size_t i = 0; i < array_length(deaths); i++)
 		print_death(log, array_item(deaths, i));
-	return 0;
+	return r;
 }
 
 /* ---- the two sources ---- */

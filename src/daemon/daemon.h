@@ -90,7 +90,7 @@ struct arrival {
 	UT_hash_handle hh;
 };
 
-/* An obituary in memory: as the line that it is on disk, a fifth of what it takes as an object. */
+/* An obituary in memory: as the line that it is on disk, a fraction of what it takes as an object. */
 struct published {
 	char *line; /* owned; NULL: none */
 	size_t length;

@@ -61,14 +61,14 @@ static void add_scalar(struct journal_fields *fields, const char *prefix, const 
 void journal_fields_of(struct json_object *obituary, struct journal_fields *ret)
 {
 	ret->used = ret->count = 0;
-	json_object_object_foreach (obituary, name, value) {
+	json_object_object_foreach (obituary, key, value) {
 		if (json_object_is_type(value, json_type_object)) {
 			json_object_object_foreach (value, inner, part)
-				add_scalar(ret, name, inner, part);
+				add_scalar(ret, key, inner, part);
 		} else if (json_object_is_type(value, json_type_array)) {
-			add_words(ret, strcmp(name, "argv") ? name : "cmdline", value);
+			add_words(ret, strcmp(key, "argv") ? key : "cmdline", value);
 		} else {
-			add_scalar(ret, "", name, value);
+			add_scalar(ret, "", key, value);
 		}
 	}
 }

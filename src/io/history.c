@@ -331,7 +331,7 @@ int history_writer_flush(struct history_writer *writer, uint64_t now_ns)
 
 /* ---- the process ---- */
 
-struct process {
+struct helper {
 	int socket;
 	struct history_writer writer;
 	struct answer told;
@@ -340,93 +340,93 @@ struct process {
 	size_t used;
 };
 
-static int flush_and_tell(struct process *process)
+static int flush_and_tell(struct helper *helper)
 {
-	struct history_writer *writer = &process->writer;
+	struct history_writer *writer = &helper->writer;
 	int r = history_writer_flush(writer, clock_boot_ns());
 	struct answer answer = {0};
 
 	answer.done = writer->done;
 	memcpy(answer.error, writer->error, sizeof(answer.error));
-	if (answer.done == process->told.done && !strcmp(answer.error, process->told.error))
+	if (answer.done == helper->told.done && !strcmp(answer.error, helper->told.error))
 		return r;
-	process->told = answer;
+	helper->told = answer;
 	/* It fails when the daemon is gone, and then nobody wants to know. */
-	if (send(process->socket, &answer, sizeof(answer), MSG_NOSIGNAL) < 0)
+	if (send(helper->socket, &answer, sizeof(answer), MSG_NOSIGNAL) < 0)
 		errno = 0;
 	return r;
 }
 
 /* False: there is no room for it. */
-static bool take_item(struct process *process, const char *item, size_t length)
+static bool take_item(struct helper *helper, const char *item, size_t length)
 {
 	uint64_t now = clock_boot_ns();
 
 	if (!length)
 		return true;
 	if (*item != ITEM_SIZE)
-		return history_writer_take(&process->writer, item + 1, length - 1,
+		return history_writer_take(&helper->writer, item + 1, length - 1,
 					   *item == ITEM_URGENT, now);
-	history_writer_set_size(&process->writer, strtoull(item + 1, NULL, 10), now);
+	history_writer_set_size(&helper->writer, strtoull(item + 1, NULL, 10), now);
 	return true;
 }
 
 /* Moves whole items into the batch, and writes it when it is full. */
-static void take_items(struct process *process)
+static void take_items(struct helper *helper)
 {
-	char *start = process->received, *end = start + process->used, *newline;
+	char *start = helper->received, *end = start + helper->used, *newline;
 
-	process->stuck = false;
-	while (!process->stuck && (newline = memchr(start, '\n', (size_t)(end - start)))) {
-		if (take_item(process, start, (size_t)(newline - start)))
+	helper->stuck = false;
+	while (!helper->stuck && (newline = memchr(start, '\n', (size_t)(end - start)))) {
+		if (take_item(helper, start, (size_t)(newline - start)))
 			start = newline + 1;
 		else
-			process->stuck = flush_and_tell(process) < 0;
+			helper->stuck = flush_and_tell(helper) < 0;
 	}
-	process->used = (size_t)(end - start);
-	memmove(process->received, start, process->used);
+	helper->used = (size_t)(end - start);
+	memmove(helper->received, start, helper->used);
 }
 
 /* False: the daemon is gone, and there is no more of it. */
-static bool receive(struct process *process)
+static bool receive(struct helper *helper)
 {
-	size_t room = sizeof(process->received) - process->used;
-	ssize_t n = recv(process->socket, process->received + process->used, room, MSG_DONTWAIT);
+	size_t room = sizeof(helper->received) - helper->used;
+	ssize_t n = recv(helper->socket, helper->received + helper->used, room, MSG_DONTWAIT);
 
 	if (n > 0)
-		process->used += (size_t)n;
+		helper->used += (size_t)n;
 	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
 /* Waits for items, or until a flush is due. False: it is time to end. */
-static bool wait_for_work(struct process *process)
+static bool wait_for_work(struct helper *helper)
 {
 	/* Who is stuck takes nothing: it waits in the socket, then in the daemon. */
-	struct pollfd fd = {.fd = process->socket,
-			    .events = process->stuck ? POLLRDHUP : POLLIN | POLLRDHUP};
-	int timeout = history_writer_timeout(&process->writer, clock_boot_ns());
+	struct pollfd fd = {.fd = helper->socket,
+			    .events = helper->stuck ? POLLRDHUP : POLLIN | POLLRDHUP};
+	int timeout = history_writer_timeout(&helper->writer, clock_boot_ns());
 
 	if (poll(&fd, 1, timeout) <= 0 || !fd.revents)
 		return true;
-	if (process->stuck || !receive(process))
+	if (helper->stuck || !receive(helper))
 		return false;
-	take_items(process);
+	take_items(helper);
 	return true;
 }
 
 /* The daemon is gone: what it has sent is written, if it can be. */
-static void finish(struct process *process)
+static void finish(struct helper *helper)
 {
 	do {
-		if (flush_and_tell(process) < 0)
+		if (flush_and_tell(helper) < 0)
 			return;
-		take_items(process);
-	} while (!process->stuck && (receive(process) || process->writer.pending));
+		take_items(helper);
+	} while (!helper->stuck && (receive(helper) || helper->writer.pending));
 }
 
-_Noreturn static void run_process(int socket, const char *directory, uint64_t size)
+_Noreturn static void run_helper(int socket, const char *directory, uint64_t size)
 {
-	static struct process process;
+	static struct helper helper;
 	sigset_t all;
 	int null;
 
@@ -439,16 +439,16 @@ _Noreturn static void run_process(int socket, const char *directory, uint64_t si
 	for (int fd = 0; fd < 3; fd++) /* it has nothing to say to a terminal */
 		dup2(null, fd);
 	close_fdp(&null);
-	process.socket = socket;
-	if (chdir("/") < 0 || history_writer_init(&process.writer, directory, size) < 0)
+	helper.socket = socket;
+	if (chdir("/") < 0 || history_writer_init(&helper.writer, directory, size) < 0)
 		_exit(1);
-	while (wait_for_work(&process)) {
-		if (history_writer_timeout(&process.writer, clock_boot_ns()))
+	while (wait_for_work(&helper)) {
+		if (history_writer_timeout(&helper.writer, clock_boot_ns()))
 			continue;
-		if (flush_and_tell(&process) == 0 && process.stuck)
-			take_items(&process);
+		if (flush_and_tell(&helper) == 0 && helper.stuck)
+			take_items(&helper);
 	}
-	finish(&process);
+	finish(&helper);
 	_exit(0);
 }
 
@@ -640,7 +640,7 @@ static void let_go(struct history *history)
 	history->answered = 0;
 }
 
-static int fork_process(struct history *history)
+static int fork_helper(struct history *history)
 {
 	int ends[2];
 
@@ -652,7 +652,7 @@ static int fork_process(struct history *history)
 		dup2(ends[1], 3);
 		fcntl(3, F_SETFD, FD_CLOEXEC);
 		close_range(4, ~0U, 0);
-		run_process(3, history->directory, history->size);
+		run_helper(3, history->directory, history->size);
 	}
 	close(ends[1]);
 	if (history->pid < 0) {
@@ -673,7 +673,7 @@ int history_start(struct history *history)
 	while (history->socket >= 0 && take_answer(history))
 		; /* its last words */
 	let_go(history);
-	r = fork_process(history);
+	r = fork_helper(history);
 	if (r == 0 && history->loop)
 		r = history_attach(history, history->loop);
 	if (r < 0) {

@@ -393,6 +393,16 @@ log_count() {
 	[ ! -e "$T/missing" ]
 }
 
+@test "where the history cannot be read, what the daemon knows is told all the same" {
+	: >"$T/state"
+	start_obitd "$(CRITICAL_WATCH)"
+	retry_until 5 log_has "history: the directory $T/state cannot be opened: Not a directory"
+	die urgent 3
+	run -1 --separate-stderr obit log --json
+	[ "$(jq -r .exit_status <<<"$output")" = 3 ]
+	[ "$stderr" = "obit: $T/state: the history cannot be read: Not a directory" ]
+}
+
 @test "a directory that others can write in is refused" {
 	mkdir "$T/state"
 	chmod 0777 "$T/state"
@@ -464,8 +474,8 @@ wait_for_the_rest() {
 	mkdir -m 0750 "$T/state"
 	local day pid=0
 	for day in 2026-01-02 2026-01-02 2026-01-03 "$(date +%F)"; do
-		printf '{"time":"%sT09:30:00.000001+00:00","watch":"old","role":"main","pid":%d,' "$day" $((++pid))
-		printf '"how":"exited","exit_status":1,"action":"none","lived_ns":1}\n'
+		printf '{"time":"%sT09:30:00.000001+00:00","watch":"old","role":"main",' "$day"
+		printf '"pid":%d,"how":"exited","exit_status":1,"action":"none","lived_ns":1}\n' $((++pid))
 	done >"$T/state/deaths.jsonl"
 	obit_offline log | sed 's/  .*//' >"$T/out"
 	diff -u - "$T/out" <<-END
