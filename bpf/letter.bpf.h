@@ -5,6 +5,7 @@
 
 #define SIGNAL_GROUP_EXIT 0x4 /* include/linux/sched/signal.h, unchanged since 5.10 at least */
 #define SIGKILL		  9
+#define EEXIST		  17
 #define CORE_FLAG	  0x80	       /* of a wait status */
 #define EXITS_FULL	  (128 * 1024) /* bytes unread in the ring `exits` that end the daemon's sleep */
 
@@ -68,6 +69,8 @@ static __always_inline struct obit_letter *make_letter(struct task_struct *task,
 	letter.birth_time = bpf_ktime_get_boot_ns();
 	letter.flags = flags;
 	letter.uid = task->cred->euid.val;
+	/* It has been sent a SIGKILL already, and nobody saw by whom. */
+	letter.signal_lost = !!(task->signal->flags & SIGNAL_GROUP_EXIT);
 	mark_cgroup(&letter, task);
 	__sync_fetch_and_add(slot, 1);
 	if (bpf_map_update_elem(&processes, key, &letter, BPF_NOEXIST))

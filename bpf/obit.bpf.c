@@ -101,10 +101,10 @@ static __always_inline int on_death(struct task_struct *task)
 	if (!letter)
 		return 0;
 	fill_exit(&letter->exit, task);
+	send_last_texts(task, &key, letter);
 	/* Last: a letter with a number is complete. */
 	letter->exit.sequence = next_sequence();
 	COUNT(deaths);
-	send_last_texts(task, &key, letter);
 	ring_letter(OBIT_RECORD_EXIT, &key, letter, BPF_RB_FORCE_WAKEUP);
 	return 0;
 }
@@ -126,7 +126,10 @@ int BPF_PROG(obit_exit_before_6_16, struct task_struct *task)
 	if (task->signal->live.counter != 0)
 		return 0;
 	key_of(task, &key);
-	return bpf_map_update_elem(&claims, &key, &one, BPF_NOEXIST) ? 0 : on_death(task);
+	/* Any other failure is no claim of another: told twice is better than not at all. */
+	if (bpf_map_update_elem(&claims, &key, &one, BPF_NOEXIST) == -EEXIST)
+		return 0;
+	return on_death(task);
 }
 
 SEC("tp_btf/signal_generate")

@@ -14,8 +14,11 @@
 #define SEND_SIG_PRIV	1UL
 
 #define SIGSYS	   31
+#define SI_TIMER   (-2)
 #define RLIMIT_CPU 0
 #define NO_LIMIT   (~0UL)
+
+#define CHARGE_PAGES 1024 /* a charge that fails is at most that large: a huge page and a batch */
 
 /* A kernel stack is at least that large; what lies there was made by a call of the process that runs. */
 #define STACK_BYTES 16384
@@ -50,8 +53,11 @@ static __always_inline __u32 origin_of(__u64 info, int code, struct task_struct 
 		return OBIT_SIGNAL_KERNEL;
 	if (info == SEND_SIG_NOINFO)
 		return OBIT_SIGNAL_BARE;
-	/* Whoever queues a signal may write any negative code. But a timer's is not on the stack. */
-	return code <= 0 && offset < STACK_BYTES ? OBIT_SIGNAL_CALLED : OBIT_SIGNAL_KERNEL;
+	/* Whoever queues a signal may write any negative code, also a timer's. But what a timer sends is not on
+	 * the stack; for the others nothing depends on how large that is. */
+	if (code > 0 || (code == SI_TIMER && offset >= STACK_BYTES))
+		return OBIT_SIGNAL_KERNEL;
+	return OBIT_SIGNAL_CALLED;
 }
 
 static __always_inline void fill_sender_path(struct scratch *s, struct obit_signal *signal)
@@ -93,14 +99,16 @@ static __always_inline void fill_sender(struct obit_signal *signal, struct task_
 }
 
 /* An out-of-memory kill is sent while the cgroup whose limit is handled, and all below it, are locked for that
- * (mm/memcontrol.c mem_cgroup_oom()): of those above the victim, the topmost that is. Where the kernel
- * has no such lock (cgroup v1 compiled out) nothing is said. */
+ * (mm/memcontrol.c mem_cgroup_oom()): of those above the victim, the topmost that is. But only one
+ * can lock what is below another: where none is locked and one is at its limit nothing is said, and neither where
+ * the kernel has no such lock (cgroup v1 compiled out). */
 static __always_inline void fill_oom(struct obit_signal *signal, struct task_struct *task)
 {
 	struct cgroup_subsys_state *css, *limiting = NULL;
 	struct scratch *s = get_scratch(SCRATCH_SIGNAL);
 	struct mem_cgroup *memory = NULL;
 	struct css_set *set = BPF_CORE_READ(task, cgroups);
+	bool at_limit = false;
 
 	if (!s || !bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id) ||
 	    !bpf_core_field_exists(memory->oom_lock))
@@ -111,10 +119,14 @@ static __always_inline void fill_oom(struct obit_signal *signal, struct task_str
 		memory = (void *)css;
 		if (BPF_CORE_READ(memory, oom_lock))
 			limiting = css;
+		if ((__u64)BPF_CORE_READ(memory, memory.usage.counter) + CHARGE_PAGES >=
+		    BPF_CORE_READ(memory, memory.max))
+			at_limit = true;
 		css = BPF_CORE_READ(css, parent);
 	}
 	if (!limiting) {
-		signal->flags |= OBIT_SIGNAL_OOM_HOST;
+		if (!at_limit)
+			signal->flags |= OBIT_SIGNAL_OOM_HOST;
 		return;
 	}
 	memory = (void *)limiting;
@@ -179,20 +191,22 @@ static __always_inline void keep_signal(const struct obit_signal *signal,
 {
 	struct obit_signal_key signal_key = {.process = *key, .number = signal->number};
 	bool own = signal->sender.tgid == key->tgid;
+	__u64 *known = own ? &letter->own_signals : &letter->signals;
 
 	if (own)
 		signal_key.number += OBIT_SIGNAL_OWN;
 	if (bpf_map_update_elem(&signals, &signal_key, signal, BPF_ANY) == 0) {
 		bpf_map_delete_elem(&signals_reserve, &signal_key);
 	} else if (bpf_map_update_elem(&signals_reserve, &signal_key, signal, BPF_ANY)) {
+		/* An earlier one of that number did not end it: its sender is not to be named. */
+		bpf_map_delete_elem(&signals, &signal_key);
+		bpf_map_delete_elem(&signals_reserve, &signal_key);
+		*known &= ~BIT(signal->number);
 		letter->signal_lost = 1;
 		COUNT(signals_lost);
 		return;
 	}
-	if (own)
-		letter->own_signals |= BIT(signal->number);
-	else
-		letter->signals |= BIT(signal->number);
+	*known |= BIT(signal->number);
 	COUNT(signals);
 }
 

@@ -107,6 +107,12 @@ static enum death_cause of_nobody(int number)
 	return number == SIGKILL ? CAUSE_KERNEL : CAUSE_UNKNOWN;
 }
 
+/* The out-of-memory killer takes what is about to end for another reason, too, and kills nobody then. */
+static bool is_sent_kill(const struct obit_signal *fatal)
+{
+	return fatal && fatal->number == SIGKILL && !(fatal->flags & OBIT_SIGNAL_KERNEL);
+}
+
 enum death_cause death_cause(const struct obit_key *process, const struct obit_exit *exit,
 			     const struct obit_signal *fatal, bool all_known)
 {
@@ -114,7 +120,7 @@ enum death_cause death_cause(const struct obit_key *process, const struct obit_e
 
 	if (wait_status_how(exit->wait_status) == DEATH_EXITED)
 		return CAUSE_EXIT;
-	if (exit->flags & OBIT_EXIT_OOM)
+	if (exit->flags & OBIT_EXIT_OOM && !is_sent_kill(fatal))
 		return CAUSE_OOM;
 	if (!fatal || fatal->number != (uint32_t)wait_status_signal(exit->wait_status))
 		return all_known ? of_nobody(wait_status_signal(exit->wait_status)) : CAUSE_UNKNOWN;

@@ -177,6 +177,26 @@ void deaths_bury(struct daemon *daemon, struct process *process, const struct ob
 	events_forget(daemon, &key);
 }
 
+/* Of a stranger the path is known and little else: it is a watch's only where that asks for nothing else. */
+static bool tells_by_path(const struct watch_config *watch, const struct obit_letter *letter)
+{
+	bool is_hosts = letter->flags & OBIT_LETTER_HOST && !letter->exit.ns_pid;
+
+	return !watch->args && !watch->argv0 && !watch->cgroup.count &&
+	       (watch->container == CONTAINER_ANY ||
+		(watch->container == CONTAINER_NO && is_hosts));
+}
+
+static ssize_t watch_of_stranger(const struct daemon *daemon, const struct obit_letter *letter,
+				 const char **ret_path)
+{
+	ssize_t watch = settings_watch_of_letter(daemon, letter, ret_path);
+
+	if (watch >= 0 && !tells_by_path(&daemon->config.watches[watch], letter))
+		watch = MATCH_NONE;
+	return watch;
+}
+
 void deaths_bury_stranger(struct daemon *daemon, const struct obit_key *key,
 			  const struct obit_letter *letter)
 {
@@ -185,7 +205,7 @@ void deaths_bury_stranger(struct daemon *daemon, const struct obit_key *key,
 		.detail = "not respawned: it died unseen, and how it was started is not known",
 	};
 	const char *path = NULL;
-	ssize_t watch = settings_watch_of_letter(daemon, letter, &path);
+	ssize_t watch = watch_of_stranger(daemon, letter, &path);
 	_cleanup_free_ char *exe = path ? strdup(path) : NULL;
 	struct image image = {.exe = exe};
 	struct process stranger = {.key = *key,

@@ -144,7 +144,9 @@ static void heal(struct daemon *daemon, const struct obit_stats *before)
 	daemon->counters.rescans++;
 	losses_rescan(daemon);
 	bpf_source_stats(daemon->source, &after);
-	daemon->seen = after; /* what the scan itself found full is no news */
+	/* What was lost since may be of a process whose letter was read before: that is news. */
+	daemon->seen.untracked = before->untracked;
+	daemon->seen.ring_lost = before->ring_lost;
 	if (daemon->map_full)
 		tell_map_full(daemon, after.untracked != before->untracked);
 }
