@@ -91,6 +91,8 @@ static __always_inline int on_death(struct task_struct *task)
 	struct obit_letter *letter;
 	struct obit_key key;
 
+	if (task->flags & PF_KTHREAD)
+		return 0;
 	if (tells_all)
 		COUNT(exits);
 	letter = find_letter(task, &key);
