@@ -44,6 +44,37 @@ static void add_note(struct table *table, struct json_object *object)
 		table_add_remark(table, STYLE_YELLOW, note);
 }
 
+static bool is_same(struct json_object *a, struct json_object *b, const char *key)
+{
+	return strcmp(member_word(a, key), member_word(b, key)) == 0;
+}
+
+/* What the watch has said is not said again. */
+static void add_own_note(struct table *table, struct json_object *watch,
+			 struct json_object *instance)
+{
+	if (!is_same(watch, instance, "note"))
+		add_note(table, instance);
+}
+
+/* Without a process, and with the same to be told of them: nothing tells them apart. */
+static bool is_alike(struct json_object *a, struct json_object *b)
+{
+	return !member(a, "pid") && !member(b, "pid") && is_same(a, b, "state") &&
+	       is_same(a, b, "note");
+}
+
+/* How many from the `first` on are alike. */
+static size_t alike_count(struct json_object *instances, size_t first)
+{
+	size_t n = 1;
+
+	while (first + n < array_length(instances) &&
+	       is_alike(array_item(instances, first), array_item(instances, first + n)))
+		n++;
+	return n;
+}
+
 static void add_instance(struct table *table, const char *name, struct json_object *instance)
 {
 	_cleanup_free_ char *pid = value_text(member(instance, "pid"));
@@ -52,20 +83,33 @@ static void add_instance(struct table *table, const char *name, struct json_obje
 	table_set(table, COLUMN_NAME, STYLE_PLAIN, must_printf("  %s@%s", name, pid ? pid : "-"));
 	fill_common(table, instance);
 	table_set(table, COLUMN_DEATH, STYLE_PLAIN, must_printf("%s", ""));
-	add_note(table, instance);
+}
+
+static void add_crowd(struct table *table, struct json_object *instance, size_t n)
+{
+	table_add_row(table);
+	table_set(table, COLUMN_NAME, STYLE_PLAIN, must_printf("  %zu instances", n));
+	table_set(table, COLUMN_STATE, state_style(member_word(instance, "state")),
+		  member_text(instance, "state"));
+	for (size_t column = COLUMN_PID; column <= COLUMN_DEATH; column++)
+		table_set(table, column, STYLE_PLAIN, must_printf("%s", ""));
 }
 
 /* A single instance is its watch: only what it adds is told. */
 static void add_instances(struct table *table, const char *name, struct json_object *watch)
 {
 	struct json_object *instances = member_array(watch, "instances");
-	struct json_object *only = array_item(instances, 0);
+	size_t n = array_length(instances), alike;
 
-	if (array_length(instances) > 1) {
-		for (size_t i = 0; i < array_length(instances); i++)
-			add_instance(table, name, array_item(instances, i));
-	} else if (only && strcmp(member_word(only, "note"), member_word(watch, "note")) != 0) {
-		add_note(table, only);
+	for (size_t i = 0; i < n; i += alike) {
+		struct json_object *instance = array_item(instances, i);
+
+		alike = alike_count(instances, i);
+		if (alike > 1)
+			add_crowd(table, instance, alike);
+		else if (n > 1)
+			add_instance(table, name, instance);
+		add_own_note(table, watch, instance);
 	}
 }
 

@@ -114,6 +114,37 @@ static void test_list_shows_watches_instances_and_notes(void **state)
 	json_object_put(list);
 }
 
+static void test_instances_that_nothing_tells_apart_are_counted(void **state)
+{
+	struct json_object *list = parse(
+		"[{\"name\": \"web\", \"state\": \"up\", \"pid\": 7, \"restarts\": 2, \"note\": "
+		"null,"
+		"  \"instances\": [{\"state\": \"up\", \"pid\": 7, \"restarts\": 2},"
+		"                  {\"state\": \"ended\", \"pid\": null, \"note\": \"well\"},"
+		"                  {\"state\": \"ended\", \"pid\": null, \"note\": \"well\"},"
+		"                  {\"state\": \"ended\", \"note\": \"otherwise\", \"restarts\": "
+		"1}]},"
+		" {\"name\": \"db\", \"state\": \"down\", \"note\": \"stopped\","
+		"  \"instances\": [{\"state\": \"down\", \"note\": \"stopped\"},"
+		"                  {\"state\": \"down\", \"note\": \"stopped\"}]}]");
+	char *text = NULL;
+
+	(void)state;
+	CAPTURE(text, list_print(out, &pipe_term, list, 0));
+	assert_string_equal(text, "NAME           STATE  PID  UPTIME  RESTARTS  LAST DEATH\n"
+				  "web            up       7       -         2  -\n"
+				  "  web@7        up       7       -         2\n"
+				  "  2 instances  ended\n"
+				  "    well\n"
+				  "  web@-        ended    -       -         1\n"
+				  "    otherwise\n"
+				  "db             down     -       -         -  -\n"
+				  "    stopped\n"
+				  "  2 instances  down\n");
+	free(text);
+	json_object_put(list);
+}
+
 static void test_an_empty_list_is_a_sentence(void **state)
 {
 	struct json_object *list = parse("[]");
@@ -222,6 +253,7 @@ int main(void)
 		cmocka_unit_test(test_text_wraps_between_words),
 		cmocka_unit_test(test_states_have_colors_on_a_terminal_only),
 		cmocka_unit_test(test_list_shows_watches_instances_and_notes),
+		cmocka_unit_test(test_instances_that_nothing_tells_apart_are_counted),
 		cmocka_unit_test(test_an_empty_list_is_a_sentence),
 		cmocka_unit_test(test_losses_come_first_and_red),
 		cmocka_unit_test(test_show_says_what_is_missing_and_why),
