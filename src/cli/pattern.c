@@ -268,17 +268,20 @@ static bool all_failures(const struct series *series, size_t n)
 /* Equal lives are those of which the longest is at most half as long again as the shortest. */
 static void put_lives(FILE *out, const struct series *series, size_t n)
 {
+	const char *each = same_end_count(series) < n ? "each " : ""; /* else "each time" is said */
 	struct lives lives;
 
 	if (!read_lives(series, n, &lives))
 		return;
 	if (lives.longest <= YOUNG) {
-		put_optional(out, ", within ", rough(lives.longest, true));
+		fprintf(out, ", %s", each);
+		put_optional(out, "within ", rough(lives.longest, true));
 		fputs(" of its start", out);
 		if (all_failures(series, n))
 			fputs(": it did not come up", out);
 	} else if (lives.longest - lives.shortest <= lives.shortest / 2) {
-		put_optional(out, ", after about ", rough(lives.median, false));
+		fprintf(out, ", %s", each);
+		put_optional(out, "after about ", rough(lives.median, false));
 	}
 }
 

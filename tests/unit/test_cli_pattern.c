@@ -132,7 +132,14 @@ static const struct {
 	 {{"21T03:20:00", 600000, EXIT(1)},
 	  {"21T03:10:00", 601000, SEGV("0x0")},
 	  {"21T03:00:00", 599000, EXIT(2)}},
-	 "3 deaths in 20 minutes, of different causes, after about 10 minutes."},
+	 "3 deaths in 20 minutes, of different causes, each after about 10 minutes."},
+	{"young, of different causes",
+	 {{"21T03:00:06", 1600, EXIT(1)},
+	  {"21T03:00:03", 1400, ABORT},
+	  {"21T03:00:00", 1500, EXIT(2)}},
+	 "3 deaths in 6 seconds, of different causes, each within 2 seconds of its start: it did "
+	 "not "
+	 "come up."},
 	{"far apart, of different causes",
 	 {{"21T09:20:00", 1000000, EXIT(1)},
 	  {"20T03:10:00", 601000, SEGV("0x0")},
