@@ -130,7 +130,9 @@ size_t text_distance(const char *a, const char *b)
 const char *text_nearest(const char *word, const char *const *words)
 {
 	const char *best = NULL;
-	size_t best_distance = strnlen(word, LONGEST_WORD) / 3 + 2;
+	size_t length = strnlen(word, LONGEST_WORD);
+	/* Of three letters one may be wrong: with two it is another word. */
+	size_t best_distance = length > 3 ? length / 3 + 2 : 2;
 
 	for (; *words; words++) {
 		size_t d = text_distance(word, *words);

@@ -208,6 +208,7 @@ static void only_near_words_are_suggested(void **state)
 	assert_string_equal(text_nearest("path", words), "path");
 	assert_string_equal(text_nearest("critcal", words), "critical");
 	assert_null(text_nearest("zzzzzz", words));
+	assert_null(text_nearest("pax", words));
 	assert_null(text_nearest("x", none));
 }
 
