@@ -165,10 +165,11 @@ char *death_action_words(struct json_object *death)
 				       : member_text(death, "action");
 }
 
-/* Ends the words before the last remark: " (attempt 3)", ": it belongs to ...", "; owner = ...". */
+/* Ends the words before the last remark: " (attempt 3)", ": it belongs to ...", "; owner = ...", and who had
+ * it stopped. */
 static bool drop_remark(char *words)
 {
-	static const char *const marks[] = {" (", ": ", "; "};
+	static const char *const marks[] = {" (", ": ", "; ", " by the operator"};
 	char *last = NULL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
