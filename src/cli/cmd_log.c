@@ -25,7 +25,7 @@ struct log {
 	struct json_object *pending;  /* what is not in it yet; borrowed from the reply */
 	struct death_set pending_set; /* the same */
 	bool found;		      /* something was there to read */
-	bool headed;		      /* the headings are there */
+	bool printed;		      /* a death, and above it the headings */
 	char day[DAY_SIZE];	      /* that the reader takes the next line for */
 	size_t watch_width;
 };
@@ -55,18 +55,22 @@ static void print_day(struct log *log, struct json_object *death)
 	putchar('\n');
 }
 
-static void print_death(struct log *log, struct json_object *death)
+static void print_line(struct log *log, struct json_object *death)
 {
-	if (option_given(log->inv, OPTION_JSON)) {
-		json_print(stdout, death, false);
-		return;
-	}
 	death_line_measure(&log->inv->term, &log->watch_width, death);
-	if (log->inv->term.interactive && !log->headed)
+	if (log->inv->term.interactive && !log->printed)
 		death_headings(stdout, &log->inv->term, log->watch_width);
-	log->headed = true;
 	print_day(log, death);
 	death_line(stdout, &log->inv->term, &log->watch_width, death);
+}
+
+static void print_death(struct log *log, struct json_object *death)
+{
+	if (option_given(log->inv, OPTION_JSON))
+		json_print(stdout, death, false);
+	else
+		print_line(log, death);
+	log->printed = true;
 }
 
 /* ---- choosing ---- */
@@ -170,6 +174,26 @@ static int tell_failure(const struct log *log, int r)
 	return OBIT_EXIT_FAILED;
 }
 
+/* Neither on disk, nor a daemon whose history that is. */
+static int tell_absence(const struct log *log)
+{
+	if (log->reply.exit != OBIT_EXIT_OK) {
+		log_error("%s, and there is no history in %s", log->reply.error, log->directory);
+		return log->reply.exit;
+	}
+	log_error("there is no history in %s", log->directory);
+	return OBIT_EXIT_FAILED;
+}
+
+/* Nothing at all looks like a failure to a reader, and is what a program expects. */
+static void tell_if_none(const struct log *log)
+{
+	bool chosen = log->inv->watch || option_given(log->inv, OPTION_SINCE);
+
+	if (!log->printed && !option_given(log->inv, OPTION_JSON))
+		log_warning(chosen ? "no such death is known" : "no death is known yet");
+}
+
 static int print_log(struct log *log)
 {
 	const struct invocation *inv = log->inv;
@@ -181,10 +205,11 @@ static int print_log(struct log *log)
 		r = print_newest(log, (size_t)inv->count);
 	if (r < 0)
 		return tell_failure(log, r);
-	if (log->found || log->reply.exit == OBIT_EXIT_OK)
+	if (log->found || log->pending) {
+		tell_if_none(log);
 		return OBIT_EXIT_OK;
-	log_error("%s, and there is no history in %s", log->reply.error, log->directory);
-	return log->reply.exit;
+	}
+	return tell_absence(log);
 }
 
 int cmd_log(const struct invocation *inv)
