@@ -108,8 +108,11 @@ static void log_history(struct daemon *daemon)
 	}
 	if (!troubled || *state->error || state->waiting > HISTORY_QUEUE_MAX / 2)
 		return;
-	log_notice("history: writing works again, %" PRIu64 " line%s lost", lost,
-		   lost == 1 ? " was" : "s were");
+	if (lost)
+		log_notice("history: writing works again; %" PRIu64 " death%s lost", lost,
+			   lost == 1 ? " was" : "s were");
+	else
+		log_notice("history: writing works again; no death was lost");
 	forget_trouble(daemon);
 }
 

@@ -319,7 +319,7 @@ $(PLAIN_WATCH)"
 	die urgent 6
 	retry_until 5 works_again
 	disk_has "3 4 5 6"
-	log_has "history: writing works again, 0 lines were lost"
+	log_has "history: writing works again; no death was lost"
 	[ "$(stat_of losses.history_lost)" = 0 ]
 	stop_obitd
 	launch_obitd
@@ -466,6 +466,11 @@ wait_for_the_rest() {
 	[ "$(logged --since 2030-01-01)" = "" ]
 	[ "$(logged --since "$(last_death critical .time)")" = "4 5" ]
 	[ "$(obit log --json | jq -s 'map(.time) == (map(.time) | sort)')" = true ]
+	run -0 --separate-stderr obit log --watch nothing
+	[ -z "$output" ]
+	[ "$stderr" = "obit: no such death is known" ]
+	run -0 --separate-stderr obit log --since 2030-01-01 --json
+	[ -z "$output$stderr" ]
 	run -2 --separate-stderr obit log --since soon
 	[[ "$stderr" == *"--since soon: expected how long ago"* ]]
 }
@@ -514,6 +519,9 @@ wait_for_the_rest() {
 	printf '{"pid":1,"exit_status":9}\n' >"$T/elsewhere/deaths.jsonl"
 	[ "$(logged --state-dir "$T/elsewhere")" = 9 ]
 	[ "$(logged --state-dir "$T/./state")" = 3 ]
+	run -1 --separate-stderr obit log --state-dir "$T/nowhere"
+	[ -z "$output" ]
+	[ "$stderr" = "obit: there is no history in $T/nowhere" ]
 }
 
 @test "who may not read the history is told who may" {
