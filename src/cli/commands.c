@@ -14,45 +14,46 @@
 #define WAITS	     (OPTION_JSON | OPTION_WAIT | OPTION_NO_WAIT)
 
 const struct command command_table[] = {
-	{"ls", NULL, false, OPTION_JSON,
-	 "list the watches: state, pid, uptime, last death (the default)",
-	 "States: up, waiting (before a respawn), stopping, ended (finished well), buried (given\n"
-	 "up: `obit revive` brings it back), down (an operator stopped it), absent (never seen).\n"
-	 "Several instances of one watch are listed under it as NAME@PID.",
+	{"ls", NULL, false, OPTION_JSON, "list the watches: state, pid, last death (the default)",
+	 "States: up, waiting (before a respawn), stopping, ended (and not respawned),\n"
+	 "buried (given up: `obit revive` brings it back), down (an operator stopped it),\n"
+	 "absent (not seen since obitd was started). Several instances of one watch are\n"
+	 "listed under it as NAME@PID.",
 	 cmd_ls},
 	{"why", "NAME|PID", false, OPTION_JSON | OPTION_COUNT | OPTION_STATE_DIR,
 	 "tell how it died, of what, and what was done about it",
-	 "Tells the last death of a watch or of a pid; with -n N the last N, the newest first. "
-	 "What\n"
-	 "the last deaths have in common is said at the end, if there is a pattern. What the "
-	 "daemon\n"
-	 "no longer remembers is looked for on disk, which works without a daemon, too.",
+	 "Tells the last death of a watch or of a pid; with -n N the last N, the newest\n"
+	 "first. What the last deaths have in common is said at the end, if there is a\n"
+	 "pattern. What the daemon no longer remembers is looked for on disk, which works\n"
+	 "without a daemon, too.",
 	 cmd_why},
 	{"tail", NULL, false, OPTION_JSON | OPTION_COUNT | OPTION_ALL,
 	 "print deaths as they happen, one a line",
-	 "Starts with the last 10 deaths, or the last N with -n N. Ends with Ctrl-C. A terminal\n"
-	 "shows as much as fits on a line; obit why has the rest.\n"
-	 "With --all the deaths of processes that are not watched follow, too.\n"
+	 "Starts with the last 10 deaths, or the last N with -n N. Ends with Ctrl-C. A\n"
+	 "terminal shows as much as fits on a line; obit why has the rest.\n"
+	 "With --all the deaths of processes that are not watched follow, too, by their\n"
+	 "short names; who killed those is not known.\n"
 	 "Where there are more than can be taken, a line tells how many are missing.\n"
 	 "With --json every line is one object.",
 	 cmd_tail},
 	{"log", NULL, false,
 	 OPTION_JSON | OPTION_COUNT | OPTION_SINCE | OPTION_WATCH | OPTION_STATE_DIR,
 	 "print past deaths, one a line, the oldest first",
-	 "All that are on disk, and those that the daemon is still to write. With --since T, "
-	 "--watch\n"
-	 "NAME and -n N only those since then, of that watch, and the last N of them. Also works\n"
-	 "without a daemon. With --json every line is one object.\n"
-	 "T is how long ago (10min, 2h, 3d), the last time that it was 10:00, today, yesterday,\n"
-	 "2026-11-21 or 2026-11-21T10:00, as the local clock has it.",
+	 "All that are on disk, and those that the daemon is still to write. With\n"
+	 "--since T, --watch NAME and -n N only those since then, of that watch, and the\n"
+	 "last N of them. Also works without a daemon. With --json every line is one\n"
+	 "object.\n"
+	 "T is how long ago (10min, 2h, 3d), the last time that it was 10:00, today,\n"
+	 "yesterday, 2026-11-21 or 2026-11-21T10:00, as the local clock has it.",
 	 cmd_log},
 	{"show", "NAME", false, OPTION_JSON,
 	 "show all that is known of a watch, its recipe included",
-	 "The recipe is what a process is started again with. What is missing in it is said, with\n"
-	 "the reason. Values of environment variables are shown to root only.",
+	 "The recipe is what a process is started again with. What is missing in it is\n"
+	 "said, with the reason. Values of environment variables are shown to root only.",
 	 cmd_show},
 	{"status", "NAME", false, OPTION_JSON, "tell by the exit status whether it runs",
-	 "Exit status: 0 it is up, 3 it is not, 4 there is no such watch, 5 no daemon answers.",
+	 "Exit status: 0 it is up, 3 it is not, 4 there is no such watch, 5 no daemon\n"
+	 "answers.",
 	 cmd_status},
 	{"stop", "NAME", false, WAITS, "stop it and keep it down",
 	 "NAME stands for all its instances, NAME@PID for one. Waits until it has stopped.",
@@ -60,19 +61,20 @@ const struct command command_table[] = {
 	{"start", "NAME", false, WAITS, "start what is down or has ended", "Waits until it is up.",
 	 cmd_act},
 	{"restart", "NAME", false, WAITS, "stop it and start it again",
-	 "NAME stands for all its instances, NAME@PID for one. Waits until the new one is up.",
+	 "NAME stands for all its instances, NAME@PID for one. Waits until the new one\n"
+	 "is up.",
 	 cmd_act},
 	{"revive", "NAME", false, WAITS, "bring back what is buried",
 	 "Forgets the starts that led to the burial, and starts it. Waits until it is up.",
 	 cmd_act},
 	{"reload", NULL, false, OPTION_JSON, "have the daemon read its configuration again",
-	 "All or nothing: a configuration with an error changes nothing; the message says file "
-	 "and\n"
-	 "line.",
+	 "All or nothing: a configuration with an error changes nothing; the message says\n"
+	 "file and line.",
 	 cmd_reload},
 	{"stats", NULL, false, OPTION_JSON,
 	 "show the counters of kernel side and daemon, losses first",
-	 "A loss that is not 0 means that deaths may have gone unseen; each says where.",
+	 "A loss that is not 0 is something that obit could not see, keep or pass on: a\n"
+	 "death, or a part of what is known of one. obit(1) explains each of them.",
 	 cmd_stats},
 	{"version", NULL, false, OPTION_JSON,
 	 "print the versions of this program and of the daemon",
@@ -115,8 +117,7 @@ static void print_options(FILE *out, unsigned mask)
 
 static void print_all(FILE *out)
 {
-	fputs("obit tells how the processes of this host died and brings back those that "
-	      "matter.\n\n"
+	fputs("obit tells how the processes of this host died and brings back what matters.\n\n"
 	      "Usage: obit [OPTION]... [COMMAND [ARGUMENT]]\n\nCommands:\n",
 	      out);
 	for (const struct command *c = command_table; c->name; c++) {
@@ -128,9 +129,8 @@ static void print_all(FILE *out)
 	}
 	fputs("\nOptions, before or after the command:\n", out);
 	print_options(out, ~0U);
-	fputs("\nExit status: 0 done, 1 refused or failed, 2 usage, 3 not running, 4 unknown "
-	      "name,\n"
-	      "5 no daemon answers.\n",
+	fputs("\nExit status: 0 done, 1 refused or failed, 2 usage, 3 not running,\n"
+	      "4 unknown name, 5 no daemon answers.\n",
 	      out);
 }
 

@@ -16,8 +16,8 @@
 static const char usage[] =
 	"usage: obitd [OPTION]... [PATTERN]...\n"
 	"\n"
-	"Watches processes die and brings those that matter back as they were. A PATTERN is\n"
-	"the path or glob of a program, watched with all defaults; without any the\n"
+	"Watches processes die and brings those that matter back as they were. A PATTERN\n"
+	"is the path or glob of a program, watched with all defaults; without any the\n"
 	"configuration says what is watched.\n"
 	"\n"
 	"  -c, --config FILE    the configuration (" OBIT_DEFAULT_CONFIG ")\n"
@@ -26,14 +26,14 @@ static const char usage[] =
 	"      --state-dir DIR  where the history of deaths is kept (" OBIT_DEFAULT_STATE_DIR ")\n"
 	"      --btf FILE       kernel type information, for kernels without their own\n"
 	"      --check          check the configuration and exit\n"
-	"      --ephemeral      leave nothing behind: nothing pinned, and a history only in the\n"
-	"                       directory that --state-dir names\n"
+	"      --ephemeral      leave nothing behind: nothing pinned, and a history only\n"
+	"                       in the directory that --state-dir names\n"
 	"      --daemon         go into the background when ready, log to syslog\n"
 	"      --version        print the version and exit\n"
 	"  -h, --help           print this and exit\n"
 	"\n"
-	"SIGHUP reloads the configuration, SIGUSR1 logs the state, SIGUSR2 revives what is\n"
-	"buried, SIGTERM and SIGINT stop obitd; what it watches lives on.\n"
+	"SIGHUP reloads the configuration, SIGUSR1 logs the state, SIGUSR2 revives what\n"
+	"is buried, SIGTERM and SIGINT stop obitd; what it watches lives on.\n"
 	"Exit status: 0 stopped or checked well, 1 failed, 2 wrong usage.\n";
 
 enum {

@@ -121,6 +121,17 @@ options_of_page() {
 	expect_same_words "$(options_of_help "$("$OBIT" help)")" "$(options_of_page "$ROOT/doc/obit.1")"
 }
 
+@test "help fits into 80 columns" {
+	local command
+	"$OBIT" help >"$BATS_TEST_TMPDIR/help"
+	for command in $("$OBIT" help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
+		"$OBIT" help "$command" >>"$BATS_TEST_TMPDIR/help"
+	done
+	"$OBITD" --help >>"$BATS_TEST_TMPDIR/help"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/help")" -gt 150 ]
+	refute grep -E '.{81}' "$BATS_TEST_TMPDIR/help"
+}
+
 @test "the commands of obit help are those of obit(1), each with an example" {
 	local commands command
 	commands=$("$OBIT" help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
