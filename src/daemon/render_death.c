@@ -249,16 +249,30 @@ int render_death_level(const struct obituary *obituary)
 	return matters ? LOG_NOTICE : LOG_DEBUG;
 }
 
+#define SENDER_WORDS_SIZE 64
+/* " from bash(812)" of a signal that another process sent, else "". */
+static const char *sender_words(const struct evidence *evidence, char buf[static SENDER_WORDS_SIZE])
+{
+	const struct obit_signal *fatal = &evidence->fatal;
+
+	buf[0] = '\0';
+	if (evidence->has_fatal && evidence->cause == CAUSE_PROCESS)
+		snprintf(buf, SENDER_WORDS_SIZE, " from %.*s(%u)", OBIT_COMM_SIZE, fatal->comm,
+			 fatal->sender.tgid);
+	return buf;
+}
+
 void render_death_sentence(const struct obituary *obituary, char buf[static DEATH_SENTENCE_SIZE])
 {
 	const struct policy_output *decision = obituary->decision;
-	char words[WAIT_STATUS_WORDS_SIZE], span[CLOCK_SPAN_SIZE];
+	char words[WAIT_STATUS_WORDS_SIZE], span[CLOCK_SPAN_SIZE], sender[SENDER_WORDS_SIZE];
 
-	snprintf(buf, DEATH_SENTENCE_SIZE, "%s: %s %u %s%s after %s%s%s",
+	snprintf(buf, DEATH_SENTENCE_SIZE, "%s: %s %u %s%s%s after %s%s%s",
 		 obituary->watch ? obituary->watch : "unwatched",
 		 obituary->role == ROLE_MAIN ? "pid" : process_role_name(obituary->role),
 		 obituary->process->key.tgid,
 		 wait_status_words(obituary->letter->exit.wait_status, words),
+		 sender_words(obituary->evidence, sender),
 		 obituary->evidence->cause == CAUSE_OOM ? " (out of memory)" : "",
 		 clock_span(lived_ns(obituary), span), *decision->detail ? ": " : "",
 		 decision->detail);

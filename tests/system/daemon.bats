@@ -463,3 +463,16 @@ quiet_for_a_second() {
 	fi
 	[ "$(obit stats --json | jq '[.losses[]] | add')" = 0 ]
 }
+
+@test "the log names who sent the signal, and nobody where nobody did" {
+	copy_victim victim
+	start_obitd "$(watch_text v "$T/victim" "restart = no")"
+	local pid
+	start_program "$T/victim" pause
+	pid=$!
+	retry_until 10 main_pid_is v "$pid"
+	kill -KILL "$pid"
+	retry_until 10 log_has "v: pid $pid killed by SIGKILL from [^ ]+\($BASHPID\) after "
+	start_program "$T/victim" abort
+	retry_until 10 log_has "v: pid $! (killed by|dumped core on) SIGABRT after "
+}
