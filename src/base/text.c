@@ -99,6 +99,26 @@ size_t text_printable(char *dst, size_t size, const char *src, size_t len)
 	return out;
 }
 
+size_t text_utf8(char *dst, const char *src, size_t len)
+{
+	static const char replacement[] = "\xef\xbf\xbd";
+	const unsigned char *s = (const unsigned char *)src;
+	size_t out = 0;
+
+	for (size_t i = 0, bytes; i < len; i += bytes ? bytes : 1) {
+		uint32_t code_point;
+
+		bytes = decode(s + i, len - i, &code_point);
+		if (bytes)
+			memcpy(dst + out, s + i, bytes);
+		else
+			memcpy(dst + out, replacement, sizeof(replacement) - 1);
+		out += bytes ? bytes : sizeof(replacement) - 1;
+	}
+	dst[out] = '\0';
+	return out;
+}
+
 static size_t min3(size_t a, size_t b, size_t c)
 {
 	size_t m = a < b ? a : b;

@@ -11,6 +11,11 @@
  * no UTF-8 are written as \xNN, each byte. Returns the bytes written without the terminator. */
 size_t text_printable(char *dst, size_t size, const char *src, size_t len);
 
+/* Copies `len` bytes to dst, of TEXT_UTF8_SIZE(len) bytes, as valid UTF-8, terminated: each byte that is none becomes
+ * U+FFFD. Returns the bytes written without the terminator. */
+#define TEXT_UTF8_SIZE(len) (3 * (len) + 1)
+size_t text_utf8(char *dst, const char *src, size_t len);
+
 /* Number of single-character edits between two words (Levenshtein), for "did you mean". */
 size_t text_distance(const char *a, const char *b);
 

@@ -6,13 +6,25 @@
 #include <json-c/json.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
+#include "base/text.h"
 #include "core/recipe.h"
+
+/* JSON is UTF-8, and what a process calls itself may be anything. */
+static inline struct json_object *text_to_json(const char *text, size_t length)
+{
+	_cleanup_free_ char *valid = malloc(TEXT_UTF8_SIZE(length));
+
+	return valid ? json_object_new_string_len(valid, (int)text_utf8(valid, text, length))
+		     : NULL;
+}
 
 static inline void put_string(struct json_object *object, const char *key, const char *value)
 {
-	json_object_object_add(object, key, value ? json_object_new_string(value) : NULL);
+	json_object_object_add(object, key, value ? text_to_json(value, strlen(value)) : NULL);
 }
 
 static inline void put_number(struct json_object *object, const char *key, uint64_t value)
@@ -33,8 +45,7 @@ static inline struct json_object *strings_to_json(const struct strings *strings,
 	const char *string;
 
 	while (position < limit && (string = strings_next(strings, &position)))
-		json_object_array_add(
-			array, json_object_new_string_len(string, (int)strnlen(string, limit)));
+		json_object_array_add(array, text_to_json(string, strnlen(string, limit)));
 	return array;
 }
 

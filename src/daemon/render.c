@@ -138,7 +138,7 @@ static struct json_object *render_env(const struct strings *env, bool secrets)
 	const char *entry;
 
 	while ((entry = strings_next(env, &position))) {
-		struct json_object *item = json_object_new_string(entry);
+		struct json_object *item = text_to_json(entry, strlen(entry));
 
 		if (!secrets) {
 			char name[256] =
@@ -148,7 +148,7 @@ static struct json_object *render_env(const struct strings *env, bool secrets)
 				snprintf(name, sizeof(name), "%.*s=***", (int)strcspn(entry, "="),
 					 entry);
 			json_object_put(item);
-			item = json_object_new_string(name);
+			item = text_to_json(name, strlen(name));
 		}
 		json_object_array_add(array, item);
 	}

@@ -6,11 +6,12 @@
 
 #include "base/clock.h"
 #include "daemon/daemon.h"
+#include "daemon/put.h"
 
 static void put_text(struct json_object *object, const char *key, const char *value)
 {
 	if (value)
-		json_object_object_add(object, key, json_object_new_string(value));
+		json_object_object_add(object, key, text_to_json(value, strlen(value)));
 }
 
 static void put_list(struct json_object *object, const char *key, const struct string_list *list)
@@ -21,7 +22,7 @@ static void put_list(struct json_object *object, const char *key, const struct s
 		return;
 	array = json_object_new_array();
 	for (size_t i = 0; i < list->count; i++)
-		json_object_array_add(array, json_object_new_string(list->items[i]));
+		json_object_array_add(array, text_to_json(list->items[i], strlen(list->items[i])));
 	json_object_object_add(object, key, array);
 }
 

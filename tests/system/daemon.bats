@@ -476,3 +476,22 @@ quiet_for_a_second() {
 	start_program "$T/victim" abort
 	retry_until 10 log_has "v: pid $! (killed by|dumped core on) SIGABRT after "
 }
+
+@test "what died while no daemon ran is a watch's only if nothing but its path was asked for" {
+	OBITD_OPTIONS=()
+	copy_victim victim
+	start_obitd "$(watch_text job "$T/victim" "restart = no" 'args = "exit 3*"')
+$(watch_text plain "$T/plain" "restart = no")"
+	copy_victim victim plain
+	"$T/victim" exit 3 || true
+	"$T/plain" exit 3 || true
+	retry_until 5 deaths_are job 1
+	retry_until 5 deaths_are plain 1
+	stop_obitd
+	"$T/victim" exit 4 || true # it would not have been the watch's
+	"$T/plain" exit 4 || true
+	launch_obitd
+	retry_until 5 deaths_are plain 2
+	deaths_are job 1
+	[ "$(last_death job .exit_status)" = 3 ]
+}

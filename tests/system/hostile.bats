@@ -114,3 +114,19 @@ user_namespaces_work() {
 	done
 	state_is web up
 }
+
+@test "JSON is UTF-8, whatever a process calls itself" {
+	copy_victim victim
+	start_obitd "$(watch_text victims "$T/victim" "restart = no" "uid = any")"
+	follow --all
+	(exec -a "$(printf 'n\xff\x9b31mX')" "$T/victim" exit 5) || true
+	cp "$T/victim" "$T/$(printf 's\xfe\x9bx')"
+	"$T/$(printf 's\xfe\x9bx')" exit 6 || true
+	sentinel 2
+	obit why victims -n 9 --json >"$T/why"
+	iconv -f utf-8 -t utf-8 "$T/why" >/dev/null
+	[ "$(jq -c '[.[] | select(.exit_status == 5)][0].argv[0]' "$T/why")" = '"n��31mX"' ]
+	grep '}$' "$T/tail" >"$T/lines"
+	iconv -f utf-8 -t utf-8 "$T/lines" >/dev/null
+	[ "$(jq -c 'select(.exit_status == 6 and .role == "unwatched") | .comm' "$T/lines" | head -n 1)" = '"s��x"' ]
+}

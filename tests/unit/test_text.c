@@ -212,6 +212,36 @@ static void only_near_words_are_suggested(void **state)
 	assert_null(text_nearest("x", none));
 }
 
+static const struct {
+	const char *in, *out;
+} utf8_cases[] = {
+	{"", ""},
+	{"plain\t\x1b\x7f", "plain\t\x1b\x7f"},
+	{"caf\xc3\xa9 \xe2\x82\xac \xf0\x90\x80\x80", "caf\xc3\xa9 \xe2\x82\xac \xf0\x90\x80\x80"},
+	{"a\xff"
+	 "b",
+	 "a\xef\xbf\xbd"
+	 "b"},
+	{"\xc3", "\xef\xbf\xbd"},
+	{"\xe2\x82", "\xef\xbf\xbd\xef\xbf\xbd"},
+	{"\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd"},
+	{"\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
+};
+
+static void what_is_no_utf8_is_replaced(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(utf8_cases); i++) {
+		size_t length = strlen(utf8_cases[i].in);
+		_cleanup_free_ char *out = malloc(TEXT_UTF8_SIZE(length));
+
+		assert_non_null(out);
+		assert_int_equal(text_utf8(out, utf8_cases[i].in, length),
+				 strlen(utf8_cases[i].out));
+		assert_string_equal(out, utf8_cases[i].out);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -220,6 +250,7 @@ int main(void)
 		cmocka_unit_test(every_byte_alone_is_ascii_or_escaped),
 		cmocka_unit_test(a_small_buffer_is_never_overrun),
 		cmocka_unit_test(printable_text_stays_as_it_is),
+		cmocka_unit_test(what_is_no_utf8_is_replaced),
 		cmocka_unit_test(distances_count_edits),
 		cmocka_unit_test(very_long_words_are_compared_by_their_start),
 		cmocka_unit_test(only_near_words_are_suggested),
