@@ -75,9 +75,11 @@ static enum death_cause of_bare(const struct obit_signal *fatal, bool own)
 {
 	if (fatal->flags & OBIT_SIGNAL_SENDER_KTHREAD)
 		return CAUSE_KERNEL;
+	/* By a write, as to cgroup.kill of a cgroup that it is in itself. */
+	if (own && fatal->number == SIGKILL)
+		return CAUSE_ITSELF;
 	if (own)
 		return by_number(fatal->number);
-	/* Else it is told to by a write, as to cgroup.kill. */
 	return fatal->flags & OBIT_SIGNAL_SENDER_EXITING ? CAUSE_PARENT : CAUSE_PROCESS;
 }
 

@@ -183,8 +183,10 @@ void losses_read(struct daemon *daemon)
 {
 	if (daemon->backlog)
 		take_letters(daemon);
-	if (!daemon->backlog)
-		bpf_source_drain(daemon->source);
+	/* Nobody rings for what is left in the ring of all deaths. */
+	if (!daemon->backlog && bpf_source_drain(daemon->source) >= BPF_SOURCE_RECORDS_A_TURN &&
+	    daemon->followed)
+		loop_timer_set(daemon->follow_timer, 1);
 	check_losses(daemon);
 }
 

@@ -28,9 +28,7 @@
 #include "obit.skel.h"
 #pragma GCC diagnostic pop
 
-#define KERNEL_BTF "/sys/kernel/btf/vmlinux"
-/* A service that forks faster than records are read must not keep the loop from its other work. */
-#define RECORDS_A_TURN 1000
+#define KERNEL_BTF     "/sys/kernel/btf/vmlinux"
 #define DRAINED_ENOUGH (-EAGAIN)
 #define SCHEMA_PIN     "schema"
 #define MAX_LINKS      9
@@ -591,9 +589,9 @@ int bpf_source_drain(struct bpf_source *source)
 {
 	int r;
 
-	source->budget = RECORDS_A_TURN;
+	source->budget = BPF_SOURCE_RECORDS_A_TURN;
 	r = ring_buffer__consume(source->ring);
-	return r == DRAINED_ENOUGH ? RECORDS_A_TURN : r;
+	return r == DRAINED_ENOUGH ? BPF_SOURCE_RECORDS_A_TURN : r;
 }
 
 /* ---- what is looked for ---- */

@@ -42,7 +42,10 @@ bool bpf_source_took_over(const struct bpf_source *source);
 /* Readable when the bell has rung. */
 int bpf_source_fd(const struct bpf_source *source);
 
-/* Hands out what is in the ring. Returns the number of records or -errno. */
+/* A service that forks faster than records are read must not keep the loop from its other work. */
+#define BPF_SOURCE_RECORDS_A_TURN 1000
+/* Hands out what is in the rings, but no more than that in one call: what is left is for the next one. Returns the
+ * number of records or -errno. */
 int bpf_source_drain(struct bpf_source *source);
 
 /* One entry of what the kernel side looks for: the literal beginning of a glob, or an exact path. */

@@ -83,6 +83,7 @@ static const struct {
 	{"its parent, an init, ended", SIGTERM, SI_USER, BARE | EXITING | INIT, OTHER,
 	 CAUSE_PARENT},
 	{"cgroup.kill", SIGKILL, SI_USER, BARE, OTHER, CAUSE_PROCESS},
+	{"cgroup.kill of its own cgroup", SIGKILL, SI_USER, BARE, SELF, CAUSE_ITSELF},
 	{"its init ended", SIGKILL, 0, KERNEL | EXITING | INIT, OTHER, CAUSE_NAMESPACE},
 	{"an init that lives", SIGKILL, 0, KERNEL | INIT, OTHER, CAUSE_KERNEL},
 	{"somebody happens to exit", SIGKILL, 0, KERNEL | EXITING, OTHER, CAUSE_KERNEL},
