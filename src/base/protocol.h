@@ -3,6 +3,8 @@
  *
  *   request   {"command": "ls"}   {"command": "why", "name": "web"}   {"command": "tail", "count": 10}
  *             {"command": "tail", "all": true}     of every process, not of those watched alone
+ *             {"command": "pause", "name": "web", "for_ns": 600000000000}
+ *             {"command": "pause", "all": true}    every watch; without for_ns until `resume`
  *   reply     {"ok": true, "data": ...}            data as each command below says
  *             {"ok": false, "exit": 1, "error": "a sentence"}
  *   stream    after the reply to `tail`, one obituary object a line until either side closes, and
@@ -22,6 +24,9 @@
 #define OBIT_DEFAULT_STATE_DIR "/var/lib/obit"
 #define OBIT_READERS_GROUP     "obit"
 #define OBIT_MAX_REQUEST       4096 /* bytes of one request line */
+
+/* How the action_detail of a death ends that was decided about and left alone (obitd --observe). */
+#define OBIT_UNDONE_REMARK " (observing: not done)"
 
 /* The history in the state directory: one obituary a line, the oldest first. When the file is full it becomes
  * the older one. */

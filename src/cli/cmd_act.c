@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* obit status, and obit stop, start, restart, revive */
+/* obit status; obit stop, start, restart, revive; obit pause, resume */
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
@@ -229,4 +229,26 @@ int cmd_act(const struct invocation *inv)
 	else if (waits && r == OBIT_EXIT_OK)
 		print_sight(inv, target.name, &sight);
 	return r;
+}
+
+int cmd_pause(const struct invocation *inv)
+{
+	_cleanup_reply_ struct reply reply = {0};
+	_cleanup_free_ char *message = NULL;
+	struct request request = {.command = inv->command->name,
+				  .name = inv->name,
+				  .count = -1,
+				  .all = option_given(inv, OPTION_ALL),
+				  .for_ns = inv->for_ns,
+				  .shape = json_type_object};
+	int r = ask(inv, &request, &reply);
+
+	if (r != OBIT_EXIT_OK)
+		return r;
+	message = member_text(reply.data, "message");
+	if (option_given(inv, OPTION_JSON))
+		json_print(stdout, reply.data, true);
+	else
+		printf("%s\n", message);
+	return OBIT_EXIT_OK;
 }

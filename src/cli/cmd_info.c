@@ -124,7 +124,8 @@ int cmd_version(const struct invocation *inv)
 	version = member_text(reply.data, "version");
 	pid = member_text(reply.data, "pid");
 	kernel = member_text(reply.data, "kernel");
-	printf("obitd %s (pid %s) on Linux %s\n", version, pid, kernel);
+	printf("obitd %s (pid %s) on Linux %s%s\n", version, pid, kernel,
+	       member_true(reply.data, "observing") ? ", only observing" : "");
 	return OBIT_EXIT_OK;
 }
 

@@ -67,6 +67,15 @@ const struct command command_table[] = {
 	{"revive", "NAME", false, WAITS, "bring back what is buried",
 	 "Forgets the starts that led to the burial, and starts it. Waits until it is up.",
 	 cmd_act},
+	{"pause", "NAME", false, OPTION_JSON | OPTION_ALL | OPTION_FOR,
+	 "hold its respawns until it is resumed, or --for TIME",
+	 "For maintenance: what dies stays away until the pause is over, and is then\n"
+	 "respawned at once. What runs is left alone, and the commands that act still do.\n"
+	 "With --all every watch is paused. A reload keeps a pause; a restart of the\n"
+	 "daemon ends it.",
+	 cmd_pause},
+	{"resume", "NAME", false, OPTION_JSON | OPTION_ALL,
+	 "end a pause, and respawn what it has held", "With --all that of every watch.", cmd_pause},
 	{"reload", NULL, false, OPTION_JSON, "have the daemon read its configuration again",
 	 "All or nothing: a configuration with an error changes nothing; the message says\n"
 	 "file and line.",

@@ -13,7 +13,8 @@
 
 struct command {
 	const char *name;
-	const char *operand; /* what its argument is called; NULL: it takes none */
+	const char *
+		operand; /* what its argument is called; NULL: it takes none. --all stands for it */
 	bool operand_optional;
 	unsigned options;    /* enum option_bit: those beside OPTIONS_EVERYWHERE */
 	const char *summary; /* one line for `obit help` */
@@ -40,7 +41,8 @@ int cmd_tail(const struct invocation *inv);
 int cmd_log(const struct invocation *inv);
 int cmd_show(const struct invocation *inv);
 int cmd_status(const struct invocation *inv);
-int cmd_act(const struct invocation *inv); /* stop, start, restart, revive */
+int cmd_act(const struct invocation *inv);   /* stop, start, restart, revive */
+int cmd_pause(const struct invocation *inv); /* pause, resume */
 int cmd_reload(const struct invocation *inv);
 int cmd_stats(const struct invocation *inv);
 int cmd_version(const struct invocation *inv);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/protocol.h"
 #include "cli/alloc.h"
 #include "cli/cause.h"
 #include "cli/evidence.h"
@@ -147,10 +148,21 @@ static size_t action_index(struct json_object *death)
 	return i;
 }
 
+/* The daemon only observes: its decision is told, but nothing came of it. */
+static bool is_undone(struct json_object *death)
+{
+	const char *detail = member_word(death, "action_detail");
+	size_t length = strlen(detail), tail = strlen(OBIT_UNDONE_REMARK);
+
+	return length >= tail && strcmp(detail + length - tail, OBIT_UNDONE_REMARK) == 0;
+}
+
 enum style death_action_style(struct json_object *death)
 {
 	size_t i = action_index(death);
 
+	if (is_undone(death))
+		return STYLE_DIM;
 	return i < ARRAY_SIZE(actions) ? actions[i].style : STYLE_PLAIN;
 }
 
@@ -187,6 +199,14 @@ char *death_action_short(struct json_object *death, size_t columns)
 	char *words = death_action_words(death);
 	size_t i = action_index(death);
 
+	/* The remark must not be what is left out. */
+	if (text_columns(words) > columns && is_undone(death)) {
+		_cleanup_free_ char *action = member_text(death, "action");
+
+		free(words);
+		words = must_printf("observed: %s", action);
+		i = ARRAY_SIZE(actions);
+	}
 	while (text_columns(words) > columns && drop_remark(words))
 		;
 	if (text_columns(words) > columns) {
@@ -205,7 +225,7 @@ static char *way_back(struct json_object *death)
 	const char *watch = member_word(death, "watch");
 	_cleanup_free_ char *quoted = NULL;
 
-	if (!*watch || strcmp(member_word(death, "action"), "bury") != 0)
+	if (!*watch || is_undone(death) || strcmp(member_word(death, "action"), "bury") != 0)
 		return must_printf("%s", "");
 	quoted = shell_quote(watch, strlen(watch));
 	return must_printf(" To bring it back: obit revive %s", quoted);

@@ -11,12 +11,14 @@
 #include "base/clock.h"
 #include "base/protocol.h"
 #include "base/text.h"
+#include "base/units.h"
 #include "cli/commands.h"
 #include "cli/when.h"
 
 #define DEFAULT_WAIT_NS (15 * NS_PER_SEC)
 #define LONGEST_WAIT_S	86400
 #define LARGEST_COUNT	100000
+#define LONGEST_PAUSE	(365 * 1440 * NS_PER_MIN)
 #define MAX_OPERANDS	3 /* the command, its operand, and one too many */
 
 const struct option_def option_table[] = {
@@ -27,7 +29,8 @@ const struct option_def option_table[] = {
 	{OPTION_HELP, 'h', "help", NULL, "print this help, or that of a command"},
 	{OPTION_VERSION, 0, "version", NULL, "print the version of this program"},
 	{OPTION_COUNT, 'n', "count", "N", "how many deaths"},
-	{OPTION_ALL, 0, "all", NULL, "the deaths of all processes, not of watched ones alone"},
+	{OPTION_ALL, 0, "all", NULL, "of tail: all processes; of pause, resume: all watches"},
+	{OPTION_FOR, 0, "for", "TIME", "how long the pause is: 90s, 10min, 2h"},
 	{OPTION_SINCE, 0, "since", "T",
 	 "only deaths since then: 10min ago, 10:00, yesterday, a date"},
 	{OPTION_WATCH, 0, "watch", "NAME", "only deaths of that watch"},
@@ -89,6 +92,18 @@ static int set_since(struct parser *p, const char *value)
 		      value);
 }
 
+static int set_for(struct parser *p, const char *value)
+{
+	uint64_t span;
+
+	if (units_parse_duration(value, &span) < 0 || !span || span > LONGEST_PAUSE)
+		return refuse(p,
+			      "--for %s: expected how long, such as 90s, 10min or 2h, 365d at most",
+			      value);
+	p->inv.for_ns = span;
+	return 0;
+}
+
 /* A word that must not be empty. */
 static int set_word(struct parser *p, const char *value, const char *name, const char *expected,
 		    const char **ret)
@@ -113,6 +128,8 @@ static int apply(struct parser *p, const struct option_def *option, const char *
 				&p->inv.state_dir);
 	case OPTION_SINCE:
 		return set_since(p, value);
+	case OPTION_FOR:
+		return set_for(p, value);
 	case OPTION_COUNT:
 		return set_count(p, value);
 	case OPTION_WAIT:
@@ -232,6 +249,12 @@ static int check_operands(struct parser *p, const struct command *command)
 			      command->operand ? " " : "",
 			      command->operand ? command->operand : "");
 	p->inv.name = given ? p->operands[1] : NULL;
+	if (command->operand && option_given(&p->inv, OPTION_ALL) &&
+	    command->options & OPTION_ALL) {
+		if (!given)
+			return 0;
+		return refuse(p, "%s: either %s or --all", command->name, p->inv.name);
+	}
 	if (command->operand && !command->operand_optional && (!given || !*p->inv.name))
 		return refuse(p, "%s: expected %s (usage: obit %s %s)", command->name,
 			      command->operand, command->name, command->operand);

@@ -23,6 +23,7 @@ enum option_bit {
 	OPTION_SINCE = 1 << 9,
 	OPTION_WATCH = 1 << 10,
 	OPTION_STATE_DIR = 1 << 11,
+	OPTION_FOR = 1 << 12,
 };
 
 struct command;
@@ -36,6 +37,7 @@ struct invocation {
 	int count;	/* -n; only if given */
 	uint64_t wait_ns;
 	uint64_t since_ns;     /* wall clock; 0 if not given */
+	uint64_t for_ns;       /* 0 if not given */
 	const char *watch;     /* NULL if not given */
 	const char *state_dir; /* NULL if not given */
 	struct term term;

@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/protocol.h"
 
 #define POLICY_STATE_WORD(name, word) [POLICY_##name] = (word),
 static const char *const state_names[] = {POLICY_STATES(POLICY_STATE_WORD)};
@@ -300,9 +301,33 @@ static void spawn(struct policy *policy, struct policy_output *out, uint64_t now
 	add(out, (struct policy_action){.kind = ACTION_SPAWN});
 }
 
+bool policy_is_held(const struct policy *policy)
+{
+	return policy->paused && policy->state == POLICY_WAITING;
+}
+
+void policy_describe_hold(const struct policy *policy, uint64_t now_ns,
+			  char buf[static POLICY_NOTE_SIZE])
+{
+	uint64_t until = policy->paused_until_ns;
+	char span[CLOCK_SPAN_SIZE];
+
+	if (until)
+		snprintf(buf, POLICY_NOTE_SIZE, "paused: respawn is held for %s",
+			 clock_span(until > now_ns ? until - now_ns : 0, span));
+	else
+		snprintf(buf, POLICY_NOTE_SIZE, "paused: respawn is held until resumed");
+}
+
 /* Respawns as soon as the time has come and nothing of the old life is left. */
 static void respawn_when_ready(struct policy *policy, struct policy_output *out, uint64_t now)
 {
+	if (policy->paused) {
+		enter(policy, POLICY_WAITING, now);
+		arm(policy, out, policy->paused_until_ns);
+		snprintf(policy->note, sizeof(policy->note), "paused: respawn is held");
+		return;
+	}
 	if (policy->gone && now >= policy->respawn_at_ns) {
 		spawn(policy, out, now, true);
 		return;
@@ -325,6 +350,11 @@ static bool plan_respawn(struct policy *policy, struct policy_output *out, uint6
 			 config->max_restarts);
 		bury(policy, out, now, others, why);
 		return false;
+	}
+	if (policy->paused) { /* nothing is counted: end_pause() begins anew */
+		policy_describe_hold(policy, now, out->detail);
+		out->verdict = VERDICT_RESPAWN;
+		return true;
 	}
 	if (policy->state == POLICY_UP && now - policy->up_since_ns >= config->backoff_reset_ns)
 		policy->attempt = 0;
@@ -408,8 +438,9 @@ static void answer_death(struct policy *policy, struct policy_output *out,
 		return;
 	if (death->members) {
 		out->verdict = VERDICT_STOP_MEMBERS;
-		say(out, "%u of its processes live%s on: stopped, then respawned", death->members,
-		    death->members == 1 ? "s" : "");
+		say(out, "%u of its processes live%s on: stopped, then %s", death->members,
+		    death->members == 1 ? "s" : "",
+		    policy->paused ? "held: it is paused" : "respawned");
 		begin_stop(policy, out, AFTER_RESPAWN, now);
 		return;
 	}
@@ -501,6 +532,11 @@ static void on_member_died(struct policy *policy, struct policy_output *out,
 		return;
 	if (death->refusal) {
 		say(out, "not respawned: %s", death->refusal);
+		out->verdict = VERDICT_REPORT;
+		return;
+	}
+	if (policy->paused) { /* main is up: to stop it, and then hold it down, helps nobody */
+		say(out, "not respawned: it is paused");
 		out->verdict = VERDICT_REPORT;
 		return;
 	}
@@ -732,10 +768,90 @@ static void on_revive(struct policy *policy, struct policy_output *out, uint64_t
 		refuse(out, "is not buried");
 }
 
-void policy_step(struct policy *policy, const struct policy_input *input, uint64_t now_ns,
-		 struct policy_output *out)
+/* What was held comes back as by an operator's start, with back-off and start limits as at first. */
+static void end_pause(struct policy *policy, uint64_t now)
 {
-	*out = (struct policy_output){.verdict = VERDICT_NONE};
+	bool comes_back = policy->state == POLICY_WAITING ||
+			  (policy->state == POLICY_STOPPING && policy->after == AFTER_RESPAWN);
+
+	policy->paused = false;
+	policy->paused_until_ns = 0;
+	if (!comes_back)
+		return;
+	forget_past(policy);
+	policy->respawn_at_ns = now;
+}
+
+static void on_pause(struct policy *policy, struct policy_output *out, uint64_t until, uint64_t now)
+{
+	policy->paused = true;
+	policy->paused_until_ns = until;
+	say(out, "paused");
+	switch (policy->state) {
+	case POLICY_WAITING:
+		respawn_when_ready(policy, out, now);
+		return;
+	case POLICY_UP:
+	case POLICY_STARTING: /* what is on its way arrives */
+	case POLICY_STOPPING: /* held when all is gone */
+	case POLICY_ENDED:
+	case POLICY_BURIED:
+	case POLICY_DOWN:
+	case _POLICY_STATE_MAX:
+		return;
+	}
+}
+
+static void on_resume(struct policy *policy, struct policy_output *out, uint64_t now)
+{
+	if (!policy->paused) {
+		say(out, "is not paused");
+		return;
+	}
+	end_pause(policy, now);
+	say(out, "resumed");
+	switch (policy->state) {
+	case POLICY_WAITING:
+		respawn_when_ready(policy, out, now);
+		return;
+	case POLICY_UP:
+	case POLICY_STARTING:
+	case POLICY_STOPPING:
+	case POLICY_ENDED:
+	case POLICY_BURIED:
+	case POLICY_DOWN:
+	case _POLICY_STATE_MAX:
+		return;
+	}
+}
+
+/* ---- observing ---- */
+
+/* Decided and told, but not done: after a main it is over, until somebody else starts it; after a member it runs
+ * on. Starts and attempts are counted as they come, so that the next decision is a true one. */
+static void leave_undone(struct policy *policy, struct policy_output *out,
+			 enum policy_input_kind kind, uint64_t now)
+{
+	static const char remark[] = OBIT_UNDONE_REMARK;
+	char text[POLICY_NOTE_SIZE];
+
+	if (out->verdict != VERDICT_RESPAWN && out->verdict != VERDICT_STOP_MEMBERS &&
+	    out->verdict != VERDICT_BURY)
+		return;
+	out->count = 0;
+	out->undone = true;
+	policy->deadline_ns = 0;
+	enter(policy, kind == INPUT_MEMBER_DIED ? POLICY_UP : POLICY_ENDED, now);
+	snprintf(text, sizeof(text), "%.*s%s", (int)(sizeof(text) - sizeof(remark)), out->detail,
+		 remark);
+	say_and_note(policy, out, text);
+}
+
+/* ---- the step ---- */
+
+static void take_input(struct policy *policy, const struct policy_input *input, uint64_t now_ns,
+		       struct policy_output *out)
+{
 	switch (input->kind) {
 	case INPUT_STARTED:
 		on_started(policy, out, now_ns);
@@ -770,7 +886,24 @@ void policy_step(struct policy *policy, const struct policy_input *input, uint64
 	case INPUT_REVIVE:
 		on_revive(policy, out, now_ns);
 		return;
+	case INPUT_PAUSE:
+		on_pause(policy, out, input->until_ns, now_ns);
+		return;
+	case INPUT_RESUME:
+		on_resume(policy, out, now_ns);
+		return;
 	case _POLICY_INPUT_MAX:
 		return;
 	}
+}
+
+void policy_step(struct policy *policy, const struct policy_input *input, uint64_t now_ns,
+		 struct policy_output *out)
+{
+	*out = (struct policy_output){.verdict = VERDICT_NONE};
+	if (policy->paused && policy->paused_until_ns && now_ns >= policy->paused_until_ns)
+		end_pause(policy, now_ns);
+	take_input(policy, input, now_ns, out);
+	if (policy->observing)
+		leave_undone(policy, out, input->kind, now_ns);
 }

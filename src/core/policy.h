@@ -32,7 +32,9 @@
 	X(STOP)		/* the operator's commands */                                              \
 	X(START)                                                                                   \
 	X(RESTART)                                                                                 \
-	X(REVIVE)
+	X(REVIVE)                                                                                  \
+	X(PAUSE) /* hold respawns: .until_ns */                                                    \
+	X(RESUME)
 
 #define POLICY_ENUM_STATE(name, word) POLICY_##name,
 #define POLICY_ENUM_INPUT(name)	      INPUT_##name,
@@ -57,6 +59,7 @@ struct policy_input {
 	enum policy_input_kind kind;
 	struct policy_death death; /* MAIN_DIED, MEMBER_DIED */
 	int error;		   /* SPAWN_FAILED: errno, positive */
+	uint64_t until_ns;	   /* PAUSE: when it ends by itself; 0: not before RESUME */
 };
 
 enum policy_action_kind {
@@ -95,6 +98,7 @@ struct policy_output {
 	enum policy_verdict verdict;   /* of a death */
 	char detail[POLICY_NOTE_SIZE]; /* the verdict, or the answer to a command, as a sentence */
 	bool refused;		       /* a command that does not fit the state */
+	bool undone; /* of a death: only observed, what .verdict says is not done */
 };
 
 /* What follows when everything that STOPPING signalled is gone. */
@@ -104,16 +108,19 @@ struct policy {
 	const struct watch_config *config; /* not owned */
 	enum policy_state state;
 	enum policy_after after;
-	bool gone;		/* nothing of the instance is left */
-	bool automatic;		/* the spawn under way is a respawn, not an operator's start */
-	uint64_t up_since_ns;	/* start of the life that is or was last */
-	uint64_t down_since_ns; /* 0 while up */
-	uint64_t deadline_ns;	/* of the timer, 0: none */
-	uint64_t respawn_at_ns; /* not before this */
-	unsigned attempt;	/* respawns since it was last healthy */
-	uint64_t restarts;	/* automatic respawns in all */
-	uint64_t random;	/* state of the jitter */
-	uint64_t *starts;	/* owned: times of the last start_limit_burst starts */
+	bool gone;		  /* nothing of the instance is left */
+	bool automatic;		  /* the spawn under way is a respawn, not an operator's start */
+	bool observing;		  /* set by the caller: decide and tell, but ask for no action */
+	bool paused;		  /* what is to be respawned waits until the pause is over */
+	uint64_t paused_until_ns; /* 0: until RESUME */
+	uint64_t up_since_ns;	  /* start of the life that is or was last */
+	uint64_t down_since_ns;	  /* 0 while up */
+	uint64_t deadline_ns;	  /* of the timer, 0: none */
+	uint64_t respawn_at_ns;	  /* not before this */
+	unsigned attempt;	  /* respawns since it was last healthy */
+	uint64_t restarts;	  /* automatic respawns in all */
+	uint64_t random;	  /* state of the jitter */
+	uint64_t *starts;	  /* owned: times of the last start_limit_burst starts */
 	size_t start_count, start_next, start_capacity;
 	char note[POLICY_NOTE_SIZE]; /* why it is as it is; empty when there is nothing to say */
 };
@@ -129,6 +136,13 @@ int policy_set_config(struct policy *policy, const struct watch_config *config);
 /* The step. `out` is overwritten. Inputs that make no sense in a state change nothing. */
 void policy_step(struct policy *policy, const struct policy_input *input, uint64_t now_ns,
 		 struct policy_output *out);
+
+/* True if it would be respawned, were it not paused. */
+bool policy_is_held(const struct policy *policy);
+
+/* How long a pause still holds respawns, as a sentence: "paused: respawn is held until resumed". */
+void policy_describe_hold(const struct policy *policy, uint64_t now_ns,
+			  char buf[static POLICY_NOTE_SIZE]);
 
 /* True if a death with this status is to be answered by a respawn under `config`. */
 bool policy_wants_respawn(const struct watch_config *config, uint32_t wait_status);

@@ -243,6 +243,8 @@ int act_start_spawner(struct daemon *daemon)
 {
 	int r;
 
+	if (daemon->options->observe)
+		return 0;
 	spawner_stop(TAKE_PTR(daemon->spawner));
 	r = spawner_start(&daemon->spawner);
 	if (r < 0)
@@ -345,7 +347,8 @@ static void hold_or_drop_child(struct daemon *daemon, struct instance *instance)
 {
 	struct attachment *attachment = instance->attachment;
 	const struct policy *policy = &instance->policy;
-	bool soon = policy->state == POLICY_WAITING && !policy->deadline_ns && !instance->alive;
+	bool soon = policy->state == POLICY_WAITING && !policy->deadline_ns && !policy->paused &&
+		    !instance->alive;
 	char sentence[RECIPE_SENTENCE_SIZE];
 
 	if (soon && !policy->gone && !has_child(attachment) && !daemon->held)
@@ -486,9 +489,21 @@ void act_decide(struct instance *instance, const struct policy_input *input,
 	policy_step(&instance->policy, input, clock_boot_ns(), ret);
 }
 
+static void log_undone(const struct daemon *daemon, const struct instance *instance,
+		       const struct policy_output *decision)
+{
+	const char *what = decision->verdict == VERDICT_RESPAWN	       ? "respawn"
+			   : decision->verdict == VERDICT_STOP_MEMBERS ? "stop and respawn"
+								       : "give up";
+
+	log_notice("%s: would %s: %s", name_of(daemon, instance), what, decision->detail);
+}
+
 void act_carry_out(struct daemon *daemon, struct instance *instance,
 		   const struct policy_output *decision)
 {
+	if (decision->undone)
+		log_undone(daemon, instance, decision);
 	for (size_t i = 0; i < decision->count; i++)
 		act(daemon, instance, &decision->actions[i]);
 	hold_or_drop_child(daemon, instance);

@@ -165,7 +165,8 @@ static int open_kernel_side(struct daemon *daemon, const struct config *config)
 	}
 	if (bpf_source_took_over(daemon->source))
 		log_info("took over the letters of an earlier obitd in %s", options.pin_dir);
-	bpf_source_set_spawner(daemon->source, (__u32)spawner_pid(daemon->spawner));
+	bpf_source_set_spawner(daemon->source,
+			       daemon->spawner ? (__u32)spawner_pid(daemon->spawner) : 0);
 	bpf_source_stats(daemon->source, &daemon->seen);
 	/* Loading has used megabytes that are not needed again. */
 	malloc_trim(0);
@@ -359,6 +360,8 @@ int daemon_run(const struct options *options)
 			   daemon.config.watch_count == 1 ? "" : "es",
 			   HASH_COUNT(daemon.lineage.processes),
 			   HASH_COUNT(daemon.lineage.processes) == 1 ? "" : "es");
+		if (options->observe)
+			log_notice("only observing: nothing is respawned, stopped, or fed");
 		if (background >= 0) {
 			tell_ready(&background);
 			act_start_spawner(&daemon); /* one without the terminal */

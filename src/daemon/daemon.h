@@ -9,6 +9,7 @@
  *   audience.c	 who follows the deaths of all processes
  *   publish.c   an obituary -> memory, the history on disk, whoever follows
  *   act.c	 the policy's actions -> spawn, kill, timers; their results -> inputs
+ *   pause.c	 which watches hold their respawns
  *   requests.c  obit(1)'s commands -> inputs; and answers
  *   settings.c  configuration files -> watches, filters of the kernel side
  *   guard.c     health -> the hardware watchdog
@@ -48,6 +49,7 @@ struct options {
 	const char *state_dir; /* absolute; NULL: no history on disk */
 	const char *btf;
 	bool check, ephemeral, daemonize;
+	bool observe;	 /* decide and tell, but do nothing about it */
 	char **patterns; /* NULL-terminated: watches from the command line */
 	size_t pattern_count;
 };
@@ -60,6 +62,8 @@ struct watch_state {
 	uint64_t restarts;		/* of instances that are forgotten */
 	uint64_t absent_since_ns;	/* 0: something of it is known */
 	struct json_object *last_death; /* a reference, or NULL */
+	bool paused;
+	uint64_t paused_until_ns; /* 0: until it is resumed */
 };
 
 /* The daemon's part of an instance. */
@@ -314,6 +318,17 @@ const char *act_refusal(struct daemon *daemon, struct instance *instance,
 
 void act_on_timer(void *arg);
 void act_free(struct daemon *daemon);
+
+/* ---- pause.c ---- */
+
+/* Holds the respawns of a watch for so long; 0: until pause_end(). A pause in force is replaced. */
+void pause_begin(struct daemon *daemon, size_t watch, uint64_t for_ns);
+/* Respawns what was held. */
+void pause_end(struct daemon *daemon, size_t watch);
+/* True if the watch is paused; *ret_left_ns is how long it still is, 0 until it is resumed. */
+bool pause_is_on(const struct daemon *daemon, size_t watch, uint64_t *ret_left_ns);
+/* Makes a new instance share the pause of its watch. */
+void pause_inherit(struct daemon *daemon, struct instance *instance);
 
 /* ---- guard.c ---- */
 

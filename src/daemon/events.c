@@ -87,8 +87,12 @@ static struct instance *begin_instance(struct daemon *daemon, size_t watch)
 		lineage_end(&daemon->lineage, instance);
 		instance = NULL;
 	}
-	if (!instance)
+	if (!instance) {
 		daemon_out_of_memory(daemon, "taking up an instance");
+		return NULL;
+	}
+	instance->policy.observing = daemon->options->observe;
+	pause_inherit(daemon, instance);
 	return instance;
 }
 

@@ -137,6 +137,10 @@ int guard_open(struct daemon *daemon)
 
 	if (!config->device)
 		return 0;
+	if (daemon->options->observe) {
+		log_notice("%s: left alone: obitd only observes", config->device);
+		return 0;
+	}
 	r = watchdog_open(config, &daemon->watchdog, error);
 	if (r < 0) {
 		log_error("%s", error);

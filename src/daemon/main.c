@@ -26,6 +26,7 @@ static const char usage[] =
 	"      --state-dir DIR  where the history of deaths is kept (" OBIT_DEFAULT_STATE_DIR ")\n"
 	"      --btf FILE       kernel type information, for kernels without their own\n"
 	"      --check          check the configuration and exit\n"
+	"      --observe        take every decision and log it, and act on none\n"
 	"      --ephemeral      leave nothing behind: nothing pinned, and a history only\n"
 	"                       in the directory that --state-dir names\n"
 	"      --daemon         go into the background when ready, log to syslog\n"
@@ -42,6 +43,7 @@ enum {
 	OPT_STATE_DIR,
 	OPT_BTF,
 	OPT_CHECK,
+	OPT_OBSERVE,
 	OPT_EPHEMERAL,
 	OPT_DAEMON,
 	OPT_VERSION
@@ -54,6 +56,7 @@ static const struct option long_options[] = {
 	{"state-dir", required_argument, NULL, OPT_STATE_DIR},
 	{"btf", required_argument, NULL, OPT_BTF},
 	{"check", no_argument, NULL, OPT_CHECK},
+	{"observe", no_argument, NULL, OPT_OBSERVE},
 	{"ephemeral", no_argument, NULL, OPT_EPHEMERAL},
 	{"daemon", no_argument, NULL, OPT_DAEMON},
 	{"version", no_argument, NULL, OPT_VERSION},
@@ -113,6 +116,9 @@ static void take_option(struct options *options, int option)
 		return;
 	case OPT_CHECK:
 		options->check = true;
+		return;
+	case OPT_OBSERVE:
+		options->observe = true;
 		return;
 	case OPT_EPHEMERAL:
 		options->ephemeral = true;

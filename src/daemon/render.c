@@ -11,9 +11,33 @@
 #include "daemon/daemon.h"
 #include "daemon/put.h"
 
-static const char *note_of(const struct policy *policy)
+/* A hold is told with the time that is left by now. */
+static const char *note_of(const struct policy *policy, char buf[static POLICY_NOTE_SIZE])
 {
+	if (policy_is_held(policy)) {
+		policy_describe_hold(policy, clock_boot_ns(), buf);
+		return buf;
+	}
 	return *policy->note ? policy->note : NULL;
+}
+
+/* What holds for a watch as a whole, unless its instance tells it. NULL: nothing. */
+static const char *watch_note(const struct daemon *daemon, size_t watch,
+			      const struct instance *instance, char buf[static POLICY_NOTE_SIZE])
+{
+	const char *note = instance ? note_of(&instance->policy, buf) : NULL;
+	char span[CLOCK_SPAN_SIZE];
+	uint64_t left;
+
+	if (pause_is_on(daemon, watch, &left) && !(instance && policy_is_held(&instance->policy))) {
+		snprintf(buf, POLICY_NOTE_SIZE, "paused %s%s%s%.200s",
+			 left ? "for another " : "until resumed",
+			 left ? clock_span(left, span) : "", note ? "; " : "", note ? note : "");
+		return buf;
+	}
+	if (!note && daemon->options->observe)
+		return "only observed: nothing is done about its deaths";
+	return note;
 }
 
 /* ---- ls ---- */
@@ -66,7 +90,9 @@ static struct json_object *render_instance(const struct instance *instance)
 {
 	const struct policy *policy = &instance->policy;
 	struct json_object *object = json_object_new_object();
+	uint64_t at = policy_is_held(policy) ? policy->paused_until_ns : policy->respawn_at_ns;
 	uint64_t now = clock_boot_ns();
+	char note[POLICY_NOTE_SIZE];
 
 	put_string(object, "state", policy_state_name(policy->state));
 	put_life(object, instance);
@@ -74,10 +100,10 @@ static struct json_object *render_instance(const struct instance *instance)
 	put_number(object, "members", instance->alive ? instance->alive - !!instance->main : 0);
 	put_bool(object, "adopted", instance->adopted);
 	json_object_object_add(object, "next_start_ns",
-			       policy->state == POLICY_WAITING && policy->respawn_at_ns > now
-				       ? json_object_new_uint64(policy->respawn_at_ns - now)
+			       policy->state == POLICY_WAITING && at > now
+				       ? json_object_new_uint64(at - now)
 				       : NULL);
-	put_string(object, "note", note_of(policy));
+	put_string(object, "note", note_of(policy, note));
 	return object;
 }
 
@@ -113,7 +139,8 @@ struct json_object *render_watch(const struct daemon *daemon, size_t watch)
 	const struct watch_state *state = &daemon->watches[watch];
 	const struct instance *instance = heaviest(daemon, watch);
 	struct json_object *object = json_object_new_object();
-	uint64_t restarts = state->restarts;
+	uint64_t restarts = state->restarts, left;
+	char note[POLICY_NOTE_SIZE];
 	struct json_object *instances = render_instances(daemon, watch, &restarts);
 
 	put_string(object, "name", config->name);
@@ -124,7 +151,9 @@ struct json_object *render_watch(const struct daemon *daemon, size_t watch)
 	json_object_object_add(object, "last_death", json_object_get(state->last_death));
 	put_bool(object, "critical", config->critical);
 	put_bool(object, "healthy", guard_is_healthy(daemon, watch));
-	put_string(object, "note", instance ? note_of(&instance->policy) : NULL);
+	put_bool(object, "paused", pause_is_on(daemon, watch, &left));
+	json_object_object_add(object, "paused_for_ns", left ? json_object_new_uint64(left) : NULL);
+	put_string(object, "note", watch_note(daemon, watch, instance, note));
 	json_object_object_add(object, "instances", instances);
 	return object;
 }
@@ -293,6 +322,7 @@ struct json_object *render_stats(struct daemon *daemon)
 	put_number(user, "history_written", history ? history->written : 0);
 	put_string(user, "history_error", history && *history->error ? history->error : NULL);
 	put_number(user, "uptime_ns", clock_boot_ns() - daemon->started_ns);
+	put_bool(user, "observing", daemon->options->observe);
 	json_object_object_add(object, "losses", losses);
 	json_object_object_add(object, "kernel", kernel);
 	json_object_object_add(object, "daemon", user);

@@ -8,6 +8,7 @@
 #include <utlist.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/protocol.h"
 #include "base/text.h"
@@ -19,7 +20,8 @@ struct request {
 	const char *command;
 	const char *name; /* "" if none was given */
 	int64_t count;	  /* -1 if none was given */
-	bool all;	  /* not only of watched processes */
+	int64_t for_ns;	  /* 0 if none was given */
+	bool all;	  /* not only of watched processes; or all watches */
 	bool may_act;
 };
 
@@ -259,6 +261,8 @@ static void do_version(const struct request *request)
 	json_object_object_add(reply, "version", json_object_new_string(OBIT_VERSION));
 	json_object_object_add(reply, "kernel", json_object_new_string(uts.release));
 	json_object_object_add(reply, "pid", json_object_new_int(getpid()));
+	json_object_object_add(reply, "observing",
+			       json_object_new_boolean(request->daemon->options->observe));
 	control_reply(request->client, reply);
 }
 
@@ -369,6 +373,76 @@ static void do_act(const struct request *request)
 	reply_outcome(request, (size_t)watch, &outcome);
 }
 
+/* ---- pausing ---- */
+
+static void describe_pause(const struct request *request, bool was_paused, char *buf, size_t size)
+{
+	char span[CLOCK_SPAN_SIZE];
+
+	if (strcmp(request->command, "resume") == 0)
+		snprintf(buf, size, "%s", was_paused ? "resumed" : "is not paused");
+	else if (request->for_ns)
+		snprintf(buf, size, "paused for %s", clock_span((uint64_t)request->for_ns, span));
+	else
+		snprintf(buf, size, "paused until resumed");
+}
+
+/* Returns whether it was paused before. */
+static bool pause_or_resume(const struct request *request, size_t watch)
+{
+	uint64_t left;
+	bool was_paused = pause_is_on(request->daemon, watch, &left);
+
+	log_notice("%s: obit %s", request->daemon->config.watches[watch].name, request->command);
+	if (strcmp(request->command, "pause") == 0)
+		pause_begin(request->daemon, watch, (uint64_t)request->for_ns);
+	else
+		pause_end(request->daemon, watch);
+	return was_paused;
+}
+
+static void do_pause(const struct request *request)
+{
+	const struct config *config = &request->daemon->config;
+	ssize_t wanted = request->all ? MATCH_NONE
+				      : watch_named(request->daemon, request->name,
+						    strlen(request->name));
+	struct json_object *reply, *names;
+	char what[64], message[POLICY_NOTE_SIZE];
+	bool was_paused = false;
+
+	if (!request->all && !*request->name) {
+		control_fail(request->client, OBIT_EXIT_USAGE,
+			     "%s needs the name of a watch, or --all", request->command);
+		return;
+	}
+	if (!request->all && wanted < 0) {
+		fail_unknown(request);
+		return;
+	}
+	if (request->for_ns < 0) {
+		control_fail(request->client, OBIT_EXIT_USAGE,
+			     "for_ns: expected nanoseconds, more than 0");
+		return;
+	}
+	names = json_object_new_array();
+	for (size_t i = 0; i < config->watch_count; i++) {
+		if (!request->all && i != (size_t)wanted)
+			continue;
+		was_paused |= pause_or_resume(request, i);
+		json_object_array_add(names, json_object_new_string(config->watches[i].name));
+	}
+	describe_pause(request, was_paused || request->all, what, sizeof(what));
+	snprintf(message, sizeof(message), "%s: %s", request->all ? "all watches" : request->name,
+		 what);
+	reply = json_object_new_object();
+	json_object_object_add(reply, "message", json_object_new_string(message));
+	json_object_object_add(reply, "watches", names);
+	control_reply(request->client, reply);
+}
+
+/* ---- reloading ---- */
+
 int requests_reload(struct daemon *daemon, struct config_error *error, struct json_object **summary)
 {
 	struct config fresh;
@@ -400,19 +474,52 @@ static void do_reload(const struct request *request)
 
 /* ---- the table ---- */
 
+enum request_kind {
+	READS,
+	CONFIGURES, /* root only */
+	ACTS,	    /* on processes: root only, and not while observing */
+};
+
 static const struct {
 	const char *name;
 	void (*run)(const struct request *request);
-	bool acts, needs_name;
+	enum request_kind kind;
+	bool needs_name;
 } commands[] = {
-	{"ls", do_ls, false, false},	    {"why", do_why, false, true},
-	{"tail", do_tail, false, false},    {"log", do_log, false, false},
-	{"show", do_show, false, true},	    {"status", do_status, false, true},
-	{"stats", do_stats, false, false},  {"version", do_version, false, false},
-	{"stop", do_act, true, true},	    {"start", do_act, true, true},
-	{"restart", do_act, true, true},    {"revive", do_act, true, true},
-	{"reload", do_reload, true, false},
+	{"ls", do_ls, READS, false},
+	{"why", do_why, READS, true},
+	{"tail", do_tail, READS, false},
+	{"log", do_log, READS, false},
+	{"show", do_show, READS, true},
+	{"status", do_status, READS, true},
+	{"stats", do_stats, READS, false},
+	{"version", do_version, READS, false},
+	{"stop", do_act, ACTS, true},
+	{"start", do_act, ACTS, true},
+	{"restart", do_act, ACTS, true},
+	{"revive", do_act, ACTS, true},
+	{"pause", do_pause, ACTS, false},
+	{"resume", do_pause, ACTS, false},
+	{"reload", do_reload, CONFIGURES, false},
 };
+
+/* True after it has answered. */
+static bool refuse(const struct request *request, enum request_kind kind, bool needs_name)
+{
+	if (kind != READS && !request->may_act)
+		control_fail(request->client, OBIT_EXIT_FAILED,
+			     "permission denied: only root may %s", request->command);
+	else if (kind == ACTS && request->daemon->options->observe)
+		control_fail(request->client, OBIT_EXIT_FAILED,
+			     "obitd only observes (--observe): it does not %s anything",
+			     request->command);
+	else if (needs_name && !*request->name)
+		control_fail(request->client, OBIT_EXIT_USAGE, "%s needs the name of a watch",
+			     request->command);
+	else
+		return false;
+	return true;
+}
 
 void requests_handle(void *arg, struct control_client *client, const char *command,
 		     struct json_object *json, bool may_act)
@@ -420,6 +527,7 @@ void requests_handle(void *arg, struct control_client *client, const char *comma
 	struct json_object *name = json_object_object_get(json, "name");
 	struct json_object *count = json_object_object_get(json, "count");
 	struct json_object *all = json_object_object_get(json, "all");
+	struct json_object *for_ns = json_object_object_get(json, "for_ns");
 	struct request request = {
 		.daemon = arg,
 		.client = client,
@@ -428,6 +536,8 @@ void requests_handle(void *arg, struct control_client *client, const char *comma
 								    : "",
 		.count = json_object_is_type(count, json_type_int) ? json_object_get_int64(count)
 								   : -1,
+		.for_ns = json_object_is_type(for_ns, json_type_int) ? json_object_get_int64(for_ns)
+								     : 0,
 		.all = json_object_is_type(all, json_type_boolean) && json_object_get_boolean(all),
 		.may_act = may_act,
 	};
@@ -435,13 +545,7 @@ void requests_handle(void *arg, struct control_client *client, const char *comma
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		if (strcmp(commands[i].name, command) != 0)
 			continue;
-		if (commands[i].acts && !may_act)
-			control_fail(client, OBIT_EXIT_FAILED,
-				     "permission denied: only root may %s", command);
-		else if (commands[i].needs_name && !*request.name)
-			control_fail(client, OBIT_EXIT_USAGE, "%s needs the name of a watch",
-				     command);
-		else
+		if (!refuse(&request, commands[i].kind, commands[i].needs_name))
 			commands[i].run(&request);
 		return;
 	}

@@ -381,7 +381,7 @@ deaths_accounted_for() {
 	start_watched_service web
 	install -m 0755 "$OBIT" "$T/obit"
 	local command
-	for command in "stop web" "restart web" reload; do
+	for command in "stop web" "restart web" "pause web" "resume --all" reload; do
 		RC=0
 		# shellcheck disable=SC2086 # words
 		setpriv --reuid 65534 --regid 65534 --clear-groups "$T/obit" --socket "$SOCKET" $command \

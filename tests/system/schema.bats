@@ -105,6 +105,11 @@ watches() {
 	wait_state web buried
 	obit ls --json | validate ls
 	obit revive web --json | validate act
+	obit pause web --for 1h --json | validate pause
+	obit ls --json | validate ls
+	obit pause --all --json | validate pause
+	obit show web --json | validate show
+	obit resume web --json | validate resume
 }
 
 @test "stats and version, with a daemon and without" {

@@ -142,6 +142,8 @@ static inline bool world_allows(const struct world *world, enum policy_input_kin
 	case INPUT_START:
 	case INPUT_RESTART:
 	case INPUT_REVIVE:
+	case INPUT_PAUSE:
+	case INPUT_RESUME:
 		return true;
 	case _POLICY_INPUT_MAX:
 		break;
@@ -152,8 +154,9 @@ static inline bool world_allows(const struct world *world, enum policy_input_kin
 /* What people do: the commands, and a start from outside. */
 static inline enum policy_input_kind world_draw_deed(struct world *world)
 {
-	static const enum policy_input_kind deeds[] = {INPUT_STARTED, INPUT_STOP, INPUT_START,
-						       INPUT_RESTART, INPUT_REVIVE};
+	static const enum policy_input_kind deeds[] = {INPUT_STARTED, INPUT_STOP,   INPUT_START,
+						       INPUT_RESTART, INPUT_REVIVE, INPUT_PAUSE,
+						       INPUT_RESUME};
 	enum policy_input_kind kind = deeds[world_draw(world, ARRAY_SIZE(deeds))];
 
 	return world->lawful && !world_allows(world, kind) ? INPUT_STOP : kind;
@@ -211,12 +214,25 @@ static inline int world_draw_error(struct world *world)
 
 /* ---- bookkeeping: what an input and its answer mean for the world ---- */
 
+/* A respawn is held, and this input or the time ends the pause. */
+static inline bool world_lets_go(const struct world *world, enum policy_input_kind kind)
+{
+	const struct policy *policy = &world->policy;
+	uint64_t until = policy->paused_until_ns;
+	bool planned = policy->state == POLICY_WAITING ||
+		       (policy->state == POLICY_STOPPING && policy->after == AFTER_RESPAWN);
+
+	return planned && policy->paused &&
+	       (kind == INPUT_RESUME || (until && world->now >= until));
+}
+
 /* An operator's start forgets the past. */
 static inline bool world_forgets(const struct world *world, enum policy_input_kind kind)
 {
 	enum policy_state state = world->policy.state;
 
-	return kind == INPUT_RESTART || (kind == INPUT_REVIVE && state == POLICY_BURIED) ||
+	return world_lets_go(world, kind) || kind == INPUT_RESTART ||
+	       (kind == INPUT_REVIVE && state == POLICY_BURIED) ||
 	       (kind == INPUT_START && state != POLICY_UP && state != POLICY_STARTING);
 }
 
@@ -273,6 +289,8 @@ static inline void world_before_input(struct world *world, const struct policy_i
 	case INPUT_REVIVE:
 	case INPUT_TIMER:
 	case INPUT_STOP:
+	case INPUT_PAUSE:
+	case INPUT_RESUME:
 	case _POLICY_INPUT_MAX:
 		break;
 	}
@@ -281,7 +299,7 @@ static inline void world_before_input(struct world *world, const struct policy_i
 static inline bool world_is_command(enum policy_input_kind kind)
 {
 	return kind == INPUT_STOP || kind == INPUT_START || kind == INPUT_RESTART ||
-	       kind == INPUT_REVIVE;
+	       kind == INPUT_REVIVE || kind == INPUT_PAUSE || kind == INPUT_RESUME;
 }
 
 /* An automatic one; the operator's have forgotten the past, and are the first. */
@@ -301,6 +319,7 @@ static inline void world_on_spawn(struct world *world)
 {
 	REQUIRE(world->free);
 	REQUIRE(world->policy.state == POLICY_STARTING);
+	REQUIRE(!world->policy.paused || !world->policy.automatic);
 	if (world->lawful)
 		REQUIRE(!world->members && (world->main == MAIN_NONE || world->main == MAIN_DEAD));
 	world->free = world->told_gone = false;
@@ -354,7 +373,8 @@ static inline void world_check_progress(const struct world *world)
 {
 	switch (world->policy.state) {
 	case POLICY_WAITING:
-		REQUIRE(world->timer || !world->free);
+		REQUIRE(world->timer || !world->free ||
+			(world->policy.paused && !world->policy.paused_until_ns));
 		break;
 	case POLICY_STOPPING:
 		REQUIRE(world->timer);
@@ -403,6 +423,11 @@ static inline void world_pass_time(struct world *world)
 	world->now += spans[world_draw(world, ARRAY_SIZE(spans))];
 }
 
+static inline uint64_t world_draw_until(struct world *world)
+{
+	return world_draw(world, 3) ? world->now + world_draw(world, 100) * NS_PER_SEC : 0;
+}
+
 /* Mostly when it is due, as a loop gives it; else early, which must change nothing. */
 static inline void world_await_timer(struct world *world)
 {
@@ -422,6 +447,8 @@ static inline void world_step(struct world *world)
 		world_draw_death(world, &input.death);
 	else if (input.kind == INPUT_SPAWN_FAILED)
 		input.error = world_draw_error(world);
+	else if (input.kind == INPUT_PAUSE)
+		input.until_ns = world_draw_until(world);
 	else if (input.kind == INPUT_TIMER)
 		world_await_timer(world);
 	if (world->main == MAIN_RUNS && world->members < 4 && world_draw(world, 2))

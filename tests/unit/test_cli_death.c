@@ -339,6 +339,13 @@ static const struct {
 	 "Buried: more than 5 starts in 10s.", STYLE_RED},
 	{"{\"action\": \"bury\", \"watch\": \"web\"}",
 	 "Buried: not respawned until it is revived. To bring it back: obit revive web", STYLE_RED},
+	{"{\"action\": \"respawn\", \"action_detail\": \"respawned at once (observing: not "
+	 "done)\"}",
+	 "Respawned at once (observing: not done).", STYLE_DIM},
+	{"{\"action\": \"bury\", \"watch\": \"web\", \"action_detail\": \"buried: too many "
+	 "(observing: not "
+	 "done)\"}",
+	 "Buried: too many (observing: not done).", STYLE_DIM},
 	{"{\"action\": \"none\"}", "Nothing was done about it.", STYLE_DIM},
 	{"{\"action\": \"dance\"}", "Dance.", STYLE_PLAIN},
 	{"{}", "What was done about it is not known.", STYLE_PLAIN},
@@ -374,6 +381,19 @@ static const struct {
 	{"{\"action\": \"none\", \"action_detail\": \"stopped by the operator\"}", 17, "stopped"},
 	{"{\"action\": \"none\", \"action_detail\": \"nothing was done about it\"}", 17,
 	 "nothing was done\342\200\246"},
+	{"{\"action\": \"respawn\", \"action_detail\": \"respawned at once (observing: not "
+	 "done)\"}",
+	 39, "respawned at once (observing: not done)"},
+	{"{\"action\": \"respawn\", \"action_detail\": \"respawned at once (observing: not "
+	 "done)\"}",
+	 38, "observed: respawn"},
+	{"{\"action\": \"dance\", \"action_detail\": \"respawned at once (observing: not done)\"}",
+	 16, "observed: dance"},
+	{"{\"action\": \"respawn\", \"action_detail\": \"respawned at once (observing: not "
+	 "done)\"}",
+	 16, "observed"},
+	{"{\"action\": \"respawn\", \"action_detail\": \"paused: respawn is held until resumed\"}",
+	 17, "paused"},
 	{"{\"action\": \"hand-over\"}", 17, "handed over"},
 	{"{\"action\": \"hand-over\"}", 1, "\342\200\246"},
 	{"{\"action\": \"respawn\", \"action_detail\": \": \"}", 1, "\342\200\246"},

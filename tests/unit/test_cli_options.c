@@ -54,6 +54,11 @@ static const struct {
 	{"help", "help", NULL, 0},
 	{"help --help", "help", "help", OPTION_HELP},
 	{"tail --all -n 0", "tail", NULL, OPTION_ALL | OPTION_COUNT},
+	{"pause web", "pause", "web", 0},
+	{"pause web --for 10min --json", "pause", "web", OPTION_FOR | OPTION_JSON},
+	{"pause --all --for=90s", "pause", NULL, OPTION_ALL | OPTION_FOR},
+	{"resume --all", "resume", NULL, OPTION_ALL},
+	{"resume web", "resume", "web", 0},
 	{"help tail --help", "help", "tail", OPTION_HELP},
 	{"help tail", "help", "tail", 0},
 	{"--version", "ls", NULL, OPTION_VERSION},
@@ -97,6 +102,16 @@ static const struct {
 	{"stop web --wait soon", "--wait soon: expected seconds, 0 to 86400"},
 	{"stop web --wait nan", "--wait nan: expected seconds, 0 to 86400"},
 	{"log web", "log: web is one argument too many (usage: obit log)"},
+	{"pause", "pause: expected NAME (usage: obit pause NAME)"},
+	{"pause web --all", "pause: either web or --all"},
+	{"pause web --for 10",
+	 "--for 10: expected how long, such as 90s, 10min or 2h, 365d at most"},
+	{"pause web --for 0", "--for 0: expected how long, such as 90s, 10min or 2h, 365d at most"},
+	{"pause web --for 366d",
+	 "--for 366d: expected how long, such as 90s, 10min or 2h, 365d at most"},
+	{"pause web --for", "--for: expected TIME after it"},
+	{"resume web --for 1s", "resume takes no --for; see: obit help resume"},
+	{"stop --all", "stop: expected NAME (usage: obit stop NAME)"},
 	{"tail --since 2h", "tail takes no --since; see: obit help tail"},
 	{"ls --state-dir /x", "ls takes no --state-dir; see: obit help ls"},
 	{"log --watch= ", "--watch: expected the name of a watch"},
@@ -137,6 +152,9 @@ static void test_values_are_read(void **state)
 	assert_null(inv.watch);
 	assert_null(inv.state_dir);
 	assert_true(inv.since_ns == 0);
+	assert_true(inv.for_ns == 0);
+	assert_int_equal(parse_line("pause web --for 10min", &inv, error), 0);
+	assert_true(inv.for_ns == 10 * NS_PER_MIN);
 	assert_true(inv.wait_ns == 15 * NS_PER_SEC);
 	assert_int_equal(parse_line("stop web --wait 0.5 --socket=/x", &inv, error), 0);
 	assert_true(inv.wait_ns == NS_PER_SEC / 2);

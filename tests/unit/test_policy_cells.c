@@ -56,6 +56,8 @@ static const struct cell cells[_POLICY_STATE_MAX][_POLICY_INPUT_MAX] =
 				[INPUT_RESTART] = {TO(STOPPING, "stop it"),
 						   ACTIONS(KILL(SIGTERM), TIMER(S(10)))},
 				[INPUT_REVIVE] = {REFUSED("is not buried")},
+				[INPUT_PAUSE] = {TO(UP, "runs on")},
+				[INPUT_RESUME] = {TO(UP, "runs on")},
 			},
 		[POLICY_WAITING] =
 			{
@@ -71,6 +73,10 @@ static const struct cell cells[_POLICY_STATE_MAX][_POLICY_INPUT_MAX] =
 				[INPUT_START] = {TO(STARTING, "at once"), ACTIONS(CANCEL, SPAWN)},
 				[INPUT_RESTART] = {TO(STARTING, "at once"), ACTIONS(CANCEL, SPAWN)},
 				[INPUT_REVIVE] = {REFUSED("is not buried")},
+				[INPUT_PAUSE] = {TO(WAITING, "for the end of the pause"),
+						 ACTIONS(CANCEL)},
+				[INPUT_RESUME] = {TO(STARTING, "what was held, at once"),
+						  ACTIONS(SPAWN)},
 			},
 		[POLICY_STARTING] =
 			{
@@ -88,6 +94,8 @@ static const struct cell cells[_POLICY_STATE_MAX][_POLICY_INPUT_MAX] =
 				[INPUT_RESTART] = {TO(STOPPING, "stop it"),
 						   ACTIONS(KILL(SIGTERM), TIMER(S(10)))},
 				[INPUT_REVIVE] = {REFUSED("is not buried")},
+				[INPUT_PAUSE] = {TO(STARTING, "is on its way")},
+				[INPUT_RESUME] = {TO(STARTING, "is on its way")},
 			},
 		[POLICY_STOPPING] =
 			{
@@ -105,6 +113,8 @@ static const struct cell cells[_POLICY_STATE_MAX][_POLICY_INPUT_MAX] =
 				[INPUT_START] = {TO(STOPPING, "and then start it")},
 				[INPUT_RESTART] = {TO(STOPPING, "and then start it")},
 				[INPUT_REVIVE] = {REFUSED("is not buried")},
+				[INPUT_PAUSE] = {TO(STOPPING, "goes on")},
+				[INPUT_RESUME] = {TO(STOPPING, "goes on")},
 			},
 		[POLICY_ENDED] =
 			{
@@ -119,6 +129,8 @@ static const struct cell cells[_POLICY_STATE_MAX][_POLICY_INPUT_MAX] =
 				[INPUT_START] = {TO(STARTING, "once more"), ACTIONS(SPAWN)},
 				[INPUT_RESTART] = {TO(STARTING, "once more"), ACTIONS(SPAWN)},
 				[INPUT_REVIVE] = {REFUSED("is not buried")},
+				[INPUT_PAUSE] = {TO(ENDED, "nothing to hold")},
+				[INPUT_RESUME] = {TO(ENDED, "nothing was held")},
 			},
 		[POLICY_BURIED] =
 			{
@@ -133,6 +145,8 @@ static const struct cell cells[_POLICY_STATE_MAX][_POLICY_INPUT_MAX] =
 				[INPUT_START] = {TO(STARTING, "once more"), ACTIONS(SPAWN)},
 				[INPUT_RESTART] = {TO(STARTING, "once more"), ACTIONS(SPAWN)},
 				[INPUT_REVIVE] = {TO(STARTING, "once more"), ACTIONS(SPAWN)},
+				[INPUT_PAUSE] = {TO(BURIED, "nothing to hold")},
+				[INPUT_RESUME] = {TO(BURIED, "nothing was held")},
 			},
 		[POLICY_DOWN] =
 			{
@@ -147,6 +161,8 @@ static const struct cell cells[_POLICY_STATE_MAX][_POLICY_INPUT_MAX] =
 				[INPUT_START] = {TO(STARTING, "starts"), ACTIONS(SPAWN)},
 				[INPUT_RESTART] = {TO(STARTING, "starts"), ACTIONS(SPAWN)},
 				[INPUT_REVIVE] = {REFUSED("is not buried")},
+				[INPUT_PAUSE] = {TO(DOWN, "nothing to hold")},
+				[INPUT_RESUME] = {TO(DOWN, "nothing was held")},
 			},
 };
 
@@ -243,6 +259,8 @@ static void test_cell(void **state)
 	assert_non_null(cell->means);
 	prepare[place->state](&bench);
 	expect_state(&bench, place->state);
+	if (place->input == INPUT_RESUME) /* of what is paused; else it does nothing */
+		give(&bench, INPUT_PAUSE);
 	if (place->input == INPUT_TIMER && bench.policy.deadline_ns)
 		bench.now = bench.policy.deadline_ns;
 	else
