@@ -81,6 +81,7 @@ void watch_config_init(struct watch_config *watch)
 		.start_timeout_ns = 30 * NS_PER_SEC,
 		.stop_grace_ns = 90 * NS_PER_SEC,
 		.recover_within_ns = 5 * NS_PER_MIN,
+		.hook_timeout_ns = 30 * NS_PER_SEC,
 	};
 }
 
@@ -98,6 +99,9 @@ void watch_config_free(struct watch_config *watch)
 	config_list_free(&watch->env);
 	free(watch->user);
 	free(watch->directory);
+	free(watch->on_exit);
+	free(watch->on_restart);
+	free(watch->on_give_up);
 	*watch = (struct watch_config){0};
 }
 

@@ -82,6 +82,7 @@ config_setter config_set_string;    /* char *, not empty */
 config_setter config_set_args;	    /* char *, a glob, may be empty */
 config_setter config_set_path;	    /* char *, absolute and tidy, no glob */
 config_setter config_set_directory; /* char *, absolute */
+config_setter config_set_hook;	    /* char *, a command line that begins with an absolute path */
 config_setter config_add_path;	    /* struct string_list of absolute paths and globs */
 config_setter config_add_env;	    /* struct string_list of NAME=VALUE */
 config_setter config_add_uid;	    /* struct uid_rule */

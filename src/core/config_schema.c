@@ -105,6 +105,14 @@ static const struct config_key watch_keys[] = {
 	{"stop_grace", config_set_duration, W(stop_grace_ns), false, ANY_DURATION},
 	{"critical", config_set_bool, W(critical), false, BOOL},
 	{"recover_within", config_set_duration, W(recover_within_ns), false, ANY_DURATION},
+	{"on_exit", config_set_hook, W(on_exit), false, {0}},
+	{"on_restart", config_set_hook, W(on_restart), false, {0}},
+	{"on_give_up", config_set_hook, W(on_give_up), false, {0}},
+	{"hook_timeout",
+	 config_set_duration,
+	 W(hook_timeout_ns),
+	 false,
+	 {.min = NS_PER_MS, .max = DAY, .expected = "a time from 1ms to 1d"}},
 };
 #undef W
 

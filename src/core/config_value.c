@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "base/units.h"
+#include "core/command.h"
 #include "core/glob.h"
 
 #define FACTOR_MAX 1000
@@ -252,6 +253,21 @@ int config_set_directory(const struct config_value *value, const struct config_l
 	(void)limits;
 	if (value->text[0] != '/' || strlen(value->text) > CONFIG_PATH_MAX)
 		return fail(value, "an absolute path");
+	return store_string(value->text, field);
+}
+
+int config_set_hook(const struct config_value *value, const struct config_limits *limits,
+		    void *field)
+{
+	_cleanup_free_ const char **argv = NULL;
+	_cleanup_free_ char *words = NULL;
+	int r = command_split(value->text, &words, &argv);
+
+	(void)limits;
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0 || argv[0][0] != '/' || strlen(argv[0]) > CONFIG_PATH_MAX)
+		return fail(value, "a command that begins with an absolute path");
 	return store_string(value->text, field);
 }
 

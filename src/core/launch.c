@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "core/command.h"
 
 /* Variables that speak of one life of a process, or of its supervisor. */
 static const char *const mortal[] = {
@@ -92,41 +93,13 @@ static int prepare_captured(const struct recipe *recipe, struct launch *launch)
 	return 0;
 }
 
-/* Takes one word out of a command line in place: blanks separate, '...' and "..." quote, and a backslash
- * takes the next character as it is outside of '...'. Returns NULL at the end. */
-static char *next_word(char **rest)
-{
-	char *in = *rest + strspn(*rest, " \t"), *word = in, *out = in, quote = '\0';
-
-	if (!*in)
-		return NULL;
-	for (; *in && (quote || !strchr(" \t", *in)); in++) {
-		if (quote ? *in == quote : (*in == '\'' || *in == '"'))
-			quote = quote ? '\0' : *in;
-		else if (*in == '\\' && quote != '\'' && in[1])
-			*out++ = *++in;
-		else
-			*out++ = *in;
-	}
-	*rest = *in ? in + 1 : in;
-	*out = '\0';
-	return word;
-}
-
 static int prepare_command(const struct watch_config *watch, struct launch *launch)
 {
-	char *rest, *word;
-	size_t n = 0;
+	int r = command_split(watch->command, &launch->words, &launch->argv);
 
-	launch->words = strdup(watch->command);
-	launch->argv = calloc(strlen(watch->command) + 1, sizeof(*launch->argv));
-	if (!launch->words || !launch->argv)
-		return -ENOMEM;
-	rest = launch->words;
-	while ((word = next_word(&rest)))
-		launch->argv[n++] = word;
-	launch->path = launch->argv[0];
-	return launch->path ? 0 : -EINVAL;
+	if (r == 0)
+		launch->path = launch->argv[0];
+	return r;
 }
 
 /* `user`: another uid, gid and groups, and none of the old one's capabilities. */

@@ -56,6 +56,7 @@ void act_detach(struct daemon *daemon, struct instance *instance)
 		return;
 	heap_remove(&daemon->timers, &attachment->timer);
 	drop_child(attachment);
+	json_object_put(attachment->last_death);
 	free(attachment);
 	instance->attachment = NULL;
 }
@@ -131,6 +132,7 @@ static void spawn_succeeded(struct daemon *daemon, struct instance *instance, pi
 			    const char *notices)
 {
 	struct policy_input spawned = {.kind = INPUT_SPAWNED};
+	bool automatic = instance->policy.automatic;
 
 	instance->spawning = 0;
 	instance->spawned = true;
@@ -139,6 +141,8 @@ static void spawn_succeeded(struct daemon *daemon, struct instance *instance, pi
 	act_step(daemon, instance, &spawned, NULL);
 	log_notice("%s: respawned as pid %d%s%s", name_of(daemon, instance), pid,
 		   *notices ? "; " : "", notices);
+	if (automatic)
+		hook_events_restart(daemon, instance, pid);
 }
 
 void act_forget_child(struct instance *instance)
@@ -517,6 +521,7 @@ void act_step(struct daemon *daemon, struct instance *instance, const struct pol
 
 	act_decide(instance, input, &decision);
 	act_carry_out(daemon, instance, &decision);
+	hook_events_state(daemon, instance);
 	if (out)
 		*out = decision;
 }

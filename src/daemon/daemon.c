@@ -68,10 +68,14 @@ static void revive_all(struct daemon *daemon)
 /* What its children died of is told by their letters; here they are only reaped. */
 static void reap(struct daemon *daemon)
 {
-	int status;
-	pid_t pid;
+	siginfo_t child = {0};
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+	while (waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT) == 0 && child.si_pid) {
+		pid_t pid = child.si_pid;
+
+		child.si_pid = 0;
+		if (hook_events_reap(daemon, pid) || waitpid(pid, NULL, WNOHANG) <= 0)
+			continue;
 		publish_reaped(daemon, pid);
 		if (!daemon->spawner || pid != spawner_pid(daemon->spawner))
 			continue;
@@ -197,6 +201,8 @@ static int open_loop(struct daemon *daemon)
 		r = losses_open(daemon);
 	if (r == 0)
 		r = cgroupfs_init(&daemon->cgroupfs);
+	if (r == 0)
+		r = hook_events_open(daemon);
 	if (r < 0)
 		log_error("cannot set up the event loop: %s", strerror(-r));
 	return r;
@@ -231,6 +237,7 @@ static int start(struct daemon *daemon, struct config *fresh)
 
 static void stop(struct daemon *daemon)
 {
+	hook_events_close(daemon);
 	guard_close(daemon);
 	events_free(daemon);
 	losses_close(daemon);
@@ -264,13 +271,14 @@ static int run(struct daemon *daemon)
 }
 
 /* Each death that is waited for and each child on its way takes descriptors. What is respawned gets the limit of
- * its recipe, not this one. */
-static void raise_limits(void)
+ * its recipe, and a hook the one from before. */
+static void raise_limits(struct daemon *daemon)
 {
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return;
+	daemon->files_limit = limit;
 	limit.rlim_cur = limit.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
 		log_debug("cannot raise the limit of open files: %s", strerror(errno));
@@ -350,7 +358,7 @@ int daemon_run(const struct options *options)
 		log_warning("nothing to watch: no watch in %s; expected one, or a PATTERN on the "
 			    "command line",
 			    options->config);
-	raise_limits();
+	raise_limits(&daemon);
 	background = go_background(options);
 	config_init(&daemon.config);
 	proc_login_uids(&daemon.people.uid_min, &daemon.people.uid_max);

@@ -22,6 +22,7 @@
 #include <json-c/json.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/resource.h>
 
 #include "base/heap.h"
 #include "core/cause.h"
@@ -75,6 +76,8 @@ struct attachment {
 	bool released;		  /* it may go; else it is held until the old process is gone */
 	struct loop_source *report_source;
 	struct spawn_report report;
+	struct json_object *last_death; /* for its hooks: a reference, or NULL */
+	bool told_buried;		/* so its hook for that was run */
 };
 
 /* A death whose process is not gone yet. */
@@ -158,6 +161,11 @@ struct daemon {
 	struct journal *journal; /* NULL: it could not be opened */
 	bool stderr_is_journal;
 	bool journal_losing;
+
+	bool hooks_dropping;	       /* that hooks are dropped was logged */
+	uint64_t hooks_dropped_before; /* how many had been until then */
+	struct hooks *hooks;
+	struct rlimit files_limit; /* of open files, as it was at the start */
 
 	struct watchdog *watchdog;
 	struct loop_timer *feed_timer;
@@ -365,6 +373,28 @@ void evidence_gather(struct daemon *daemon, const struct obit_key *key,
 		     const struct obit_letter *letter, const struct image *image,
 		     const struct recipe *last_texts, uint64_t grace_ns, struct evidence *ret);
 void evidence_done(struct evidence *evidence);
+
+/* ---- hook_events.c ---- */
+
+int hook_events_open(struct daemon *daemon);
+/* Those that run are ended. */
+void hook_events_close(struct daemon *daemon);
+
+/* A main process has died, for good. `instance` may be NULL; `json` is the obituary. */
+void hook_events_exit(struct daemon *daemon, size_t watch, struct instance *instance,
+		      struct json_object *json);
+/* The instance was respawned, by itself and not by an operator. */
+void hook_events_restart(struct daemon *daemon, struct instance *instance, pid_t pid);
+/* The state of the instance may have changed; if it is buried now, somebody wants to know. */
+void hook_events_state(struct daemon *daemon, struct instance *instance);
+
+/* To be called for each child that has ended, before it is reaped. True: it was a hook, and is reaped. */
+bool hook_events_reap(struct daemon *daemon, pid_t pid);
+uint64_t hook_events_dropped(const struct daemon *daemon);
+
+/* Whether a file may be run as a hook: 0, -EPERM with a sentence where others than root can change it, or -errno
+ * (also with a sentence). */
+int hook_events_check(const char *path, char sentence[static RECIPE_SENTENCE_SIZE]);
 
 /* ---- audience.c ---- */
 

@@ -122,6 +122,7 @@ static void bury_member(struct daemon *daemon, struct instance *instance, struct
 	death_log_line(daemon, &obituary);
 	act_carry_out(daemon, instance, &decision);
 	publish_obituary(daemon, &obituary, (ssize_t)instance->watch);
+	hook_events_state(daemon, instance);
 	act_await_gone(daemon, &process->key);
 	instance = find_instance(daemon, id);
 	if (instance && role == ROLE_MAIN)

@@ -233,6 +233,8 @@ void publish_obituary(struct daemon *daemon, const struct obituary *obituary, ss
 		death_log_entry(daemon, obituary, json);
 	if (json && daemon->control)
 		control_publish(daemon->control, CONTROL_WATCHED, json);
+	if (json && matters)
+		hook_events_exit(daemon, (size_t)watch, obituary->process->instance, json);
 	json_object_put(json);
 }
 

@@ -145,5 +145,9 @@ struct json_object *render_config(const struct watch_config *config)
 	put_span(object, "stop_grace", config->stop_grace_ns);
 	json_object_object_add(object, "critical", json_object_new_boolean(config->critical));
 	put_span(object, "recover_within", config->recover_within_ns);
+	put_text(object, "on_exit", config->on_exit);
+	put_text(object, "on_restart", config->on_restart);
+	put_text(object, "on_give_up", config->on_give_up);
+	put_span(object, "hook_timeout", config->hook_timeout_ns);
 	return object;
 }

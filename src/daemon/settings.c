@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "core/command.h"
 #include "core/glob.h"
 #include "daemon/daemon.h"
 #include "io/config_files.h"
@@ -158,6 +159,44 @@ static int resolve_watch(struct watch_config *watch, struct config_error *error)
 	return 0;
 }
 
+/* A missing one may be installed later. */
+static int check_hook(const struct watch_config *watch, const char *key, const char *command,
+		      struct config_error *error)
+{
+	_cleanup_free_ const char **argv = NULL;
+	_cleanup_free_ char *words = NULL;
+	char sentence[RECIPE_SENTENCE_SIZE], what[RECIPE_SENTENCE_SIZE + 32];
+	int r;
+
+	if (!command)
+		return 0;
+	if (command_split(command, &words, &argv) < 0) {
+		say_where(watch, error, "out of memory");
+		return -ENOMEM;
+	}
+	if (check_program(watch, argv[0], error) < 0)
+		return -EINVAL;
+	r = hook_events_check(argv[0], sentence);
+	if (r == -EPERM) {
+		snprintf(what, sizeof(what), "%s: %s", key, sentence);
+		say_where(watch, error, what);
+		return -EINVAL;
+	}
+	if (r < 0)
+		log_warning("%s:%u: watch %s: %s: %s", watch->file ? watch->file : "?", watch->line,
+			    watch->name, key, sentence);
+	return 0;
+}
+
+static int check_hooks(const struct watch_config *watch, struct config_error *error)
+{
+	int r = check_hook(watch, "on_exit", watch->on_exit, error);
+
+	if (r == 0)
+		r = check_hook(watch, "on_restart", watch->on_restart, error);
+	return r < 0 ? r : check_hook(watch, "on_give_up", watch->on_give_up, error);
+}
+
 static int load_sources(const struct options *options, struct config *config,
 			struct config_error *error)
 {
@@ -170,6 +209,8 @@ static int load_sources(const struct options *options, struct config *config,
 		r = config_add_pattern(config, options->patterns[i], error);
 	for (size_t i = 0; r == 0 && i < config->watch_count; i++)
 		r = resolve_watch(&config->watches[i], error);
+	for (size_t i = 0; r == 0 && i < config->watch_count; i++)
+		r = check_hooks(&config->watches[i], error);
 	return r;
 }
 

@@ -83,15 +83,14 @@ static void say_if(int report, enum stage stage, int result)
 		say(report, stage, errno);
 }
 
-/* By system call: the library refuses to touch the two signals that it keeps for itself, and whoever started
- * the daemon may have had them ignored. */
+/* All of them: whoever started the daemon may have had some ignored. */
 static void reset_signals(void)
 {
 	static const unsigned long
 		default_action[8]; /* the kernel's struct sigaction: SIG_DFL is 0 */
 
 	for (int signal = 1; signal < NSIG; signal++)
-		syscall(SYS_rt_sigaction, signal, default_action, NULL, NSIG / 8);
+		sys_rt_sigaction(signal, default_action);
 }
 
 static int write_file(const char *path, const char *text)

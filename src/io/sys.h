@@ -146,6 +146,18 @@ static inline int sys_pidfd_open(pid_t pid, unsigned flags)
 	return (int)syscall(SYS_pidfd_open, pid, flags);
 }
 
+static inline pid_t sys_fork(void)
+{
+	return fork();
+}
+
+/* The system call, since the library refuses to touch the two signals that it keeps for itself. `action` has
+ * the kernel's layout. */
+static inline int sys_rt_sigaction(int signal, const void *action)
+{
+	return (int)syscall(SYS_rt_sigaction, signal, action, NULL, NSIG / 8);
+}
+
 static inline int sys_kill(pid_t pid, int signal)
 {
 	return kill(pid, signal);

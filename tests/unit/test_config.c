@@ -107,7 +107,7 @@ static const struct refusal bad_assignments[] = {
 	{"pth = \"/y\"", "unknown key 'pth'; expected 'path'?", NULL},
 	{"zzzzzzzzzzz = 1", "unknown key 'zzzzzzzzzzz'; expected one", "inside watch"},
 	{"hang_timeout = 10s", "unknown key 'hang_timeout'", NULL},
-	{"on_exit = \"/x\"", "unknown key 'on_exit'", NULL},
+	{"on_hang = \"/x\"", "unknown key 'on_hang'", NULL},
 	{"timeout = 10s", "'timeout' does not belong here; expected it inside watchdog", NULL},
 	{"log_level = info", "'log_level' does not belong here", "outside of every section"},
 	{"watch = 1", "'watch' does not belong here", "outside"},
@@ -172,6 +172,13 @@ static const struct refusal bad_assignments[] = {
 	{"args = \"[\"", "args: '[' is wrong; expected a glob", NULL},
 	{"argv0 = \"\"", "argv0: '' is wrong; expected at least one character", NULL},
 	{"command = ''", "command: '' is wrong", NULL},
+	{"on_exit = ''",
+	 "on_exit: '' is wrong; expected a command that begins with an absolute path", NULL},
+	{"on_exit = ' '", "on_exit: ' ' is wrong; expected a command", NULL},
+	{"on_restart = 'mail root'", "on_restart: 'mail root' is wrong; expected a command", NULL},
+	{"on_give_up = '\"\" /bin/x'", "on_give_up: '", NULL},
+	{"hook_timeout = 0", "hook_timeout: '0' is wrong; expected a time from 1ms to 1d", NULL},
+	{"hook_timeout = 2d", "hook_timeout: '2d' is wrong; expected a time from 1ms to 1d", NULL},
 	{"user = ''", "user: '' is wrong", NULL},
 	{"directory = tmp", "directory: 'tmp' is wrong; expected an absolute path", NULL},
 	{"env = FOO", "env: 'FOO' is wrong; expected NAME=VALUE", NULL},
@@ -482,6 +489,10 @@ static void assert_default_watch(const struct watch_config *watch)
 	assert_int_equal(watch->stop_grace_ns, 90 * NS_PER_SEC);
 	assert_false(watch->critical);
 	assert_int_equal(watch->recover_within_ns, 5 * NS_PER_MIN);
+	assert_null(watch->on_exit);
+	assert_null(watch->on_restart);
+	assert_null(watch->on_give_up);
+	assert_int_equal(watch->hook_timeout_ns, 30 * NS_PER_SEC);
 	assert_null(watch->argv0);
 	assert_null(watch->args);
 	assert_null(watch->container_glob);
@@ -562,6 +573,10 @@ static const char full_watch[] = "watch 'full'\n{\n"
 				 "stop_grace = 2min\n"
 				 "critical = yes\n"
 				 "recover_within = 2h\n"
+				 "on_exit = '/bin/x \"a b\" c'\n"
+				 "on_restart = /bin/y\n"
+				 "on_give_up = \" /bin/z\"\n"
+				 "hook_timeout = 1ms\n"
 				 "}";
 
 static void assert_full_matching(const struct watch_config *watch)
@@ -620,6 +635,10 @@ static void assert_full_recipe(const struct watch_config *watch)
 	assert_int_equal(watch->stop_grace_ns, 120 * NS_PER_SEC);
 	assert_true(watch->critical);
 	assert_int_equal(watch->recover_within_ns, 120 * NS_PER_MIN);
+	assert_string_equal(watch->on_exit, "/bin/x \"a b\" c");
+	assert_string_equal(watch->on_restart, "/bin/y");
+	assert_string_equal(watch->on_give_up, " /bin/z");
+	assert_int_equal(watch->hook_timeout_ns, NS_PER_MS);
 }
 
 static void every_key_of_a_watch_is_taken(void **state)

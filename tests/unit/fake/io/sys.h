@@ -26,6 +26,8 @@
 #define sys_getsockopt	    real_sys_getsockopt
 #define sys_sendto	    real_sys_sendto
 #define sys_group_id	    real_sys_group_id
+#define sys_fork	    real_sys_fork
+#define sys_kill	    real_sys_kill
 #include "../../../../src/io/sys.h"
 #undef sys_open
 #undef sys_openat
@@ -48,6 +50,8 @@
 #undef sys_getsockopt
 #undef sys_sendto
 #undef sys_group_id
+#undef sys_fork
+#undef sys_kill
 
 struct fake_sys {
 	int (*open)(const char *path, int flags, mode_t mode);
@@ -72,6 +76,8 @@ struct fake_sys {
 	ssize_t (*sendto)(int fd, const void *data, size_t size, int flags,
 			  const struct sockaddr *address, socklen_t length);
 	int (*group_id)(const char *name, gid_t *ret);
+	pid_t (*fork)(void);
+	int (*kill)(pid_t pid, int signal);
 };
 
 extern struct fake_sys fake_sys;
@@ -110,6 +116,8 @@ FAKE(ssize_t, sendto,
       socklen_t length),
      (fd, data, size, flags, address, length))
 FAKE(int, group_id, (const char *name, gid_t *ret), (name, ret))
+FAKE(pid_t, fork, (void), ())
+FAKE(int, kill, (pid_t pid, int signal), (pid, signal))
 
 #undef FAKE
 

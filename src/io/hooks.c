@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "io/hooks.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "io/loop.h"
+#include "io/sys.h"
+
+#define REPORT_FD 3 /* of the child: it ends at exec */
+
+struct job {
+	char *name, **argv, **envp, *input; /* owned; argv and envp are one block each */
+	size_t length;
+	uint64_t timeout_ns;
+	pid_t pid;
+	int report_fd;
+	uint64_t deadline_ns; /* of the next signal to it; 0: none */
+	bool timed_out;
+	struct job *prev, *next;
+};
+
+struct hooks {
+	struct hooks_options options;
+	struct hooks_state state;
+	struct loop_timer *timer;
+	struct job *running, *waiting;
+};
+
+/* What the child says of a command that it could not execute. */
+struct failure {
+	bool refused;
+	int error;
+};
+
+/* ---- jobs ---- */
+
+static void job_free(struct job *job)
+{
+	if (!job)
+		return;
+	close_fdp(&job->report_fd);
+	free(job->name);
+	free(job->argv);
+	free(job->envp);
+	free(job->input);
+	free(job);
+}
+
+/* The array and its strings in one block, or NULL without memory. */
+static char **copy_strings(const char *const *strings)
+{
+	size_t count = 0, bytes = 0;
+	char **copy, *at;
+
+	for (; strings[count]; count++)
+		bytes += strlen(strings[count]) + 1;
+	copy = malloc((count + 1) * sizeof(*copy) + bytes);
+	if (!copy)
+		return NULL;
+	at = (char *)(copy + count + 1);
+	for (size_t i = 0; i < count; i++) {
+		copy[i] = at;
+		at = stpcpy(at, strings[i]) + 1;
+	}
+	copy[count] = NULL;
+	return copy;
+}
+
+static struct job *job_new(const struct hook *hook)
+{
+	struct job *job = calloc(1, sizeof(*job));
+
+	if (!job)
+		return NULL;
+	job->report_fd = -1;
+	job->length = hook->length;
+	job->timeout_ns = hook->timeout_ns;
+	job->name = strdup(hook->name);
+	job->argv = copy_strings(hook->argv);
+	job->envp = copy_strings(hook->envp);
+	job->input = malloc(hook->length + 1);
+	if (!job->name || !job->argv || !job->envp || !job->input) {
+		job_free(job);
+		return NULL;
+	}
+	memcpy(job->input, hook->input, hook->length);
+	return job;
+}
+
+static void tell(const struct hooks *hooks, const struct job *job, enum hook_outcome outcome,
+		 int value)
+{
+	struct hook_result result = {.name = job->name, .outcome = outcome, .value = value};
+
+	hooks->options.told(hooks->options.arg, &result);
+}
+
+/* ---- in the child ---- */
+
+static void set_up_stdio(int input, int report)
+{
+	dup2(input, STDIN_FILENO);
+	dup2(STDERR_FILENO, STDOUT_FILENO);
+	if (report != REPORT_FD)
+		dup2(report, REPORT_FD);
+	fcntl(REPORT_FD, F_SETFD, FD_CLOEXEC);
+	close_range(REPORT_FD + 1, ~0U, 0);
+}
+
+static void reset_signals(void)
+{
+	static const unsigned long
+		default_action[8]; /* the kernel's struct sigaction: SIG_DFL is 0 */
+	sigset_t none;
+
+	for (int signal = 1; signal < NSIG; signal++)
+		sys_rt_sigaction(signal, default_action);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+_Noreturn static void fail(bool refused, int error)
+{
+	struct failure failure = {.refused = refused, .error = error};
+
+	/* Smaller than PIPE_BUF: whole or not at all. */
+	_exit(write(REPORT_FD, &failure, sizeof(failure)) < 0 ? 126 : 127);
+}
+
+_Noreturn static void become(const struct hooks_options *options, const struct job *job, int input,
+			     int report)
+{
+	int r;
+
+	setsid();
+	set_up_stdio(input, report);
+	reset_signals();
+	umask(022);
+	if (options->files.rlim_max)
+		setrlimit(RLIMIT_NOFILE, &options->files);
+	r = chdir("/") < 0 ? -errno : options->may_run ? options->may_run(job->argv[0]) : 0;
+	if (r < 0)
+		fail(r == -EPERM, -r);
+	execve(job->argv[0], job->argv, job->envp);
+	fail(false, errno);
+}
+
+/* ---- start ---- */
+
+/* A file, and not a pipe: nobody has to write while the command reads, or never does. */
+static int open_input(const struct job *job)
+{
+	_cleanup_close_ int fd = memfd_create("obit-hook", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	size_t done = 0;
+
+	if (fd < 0)
+		return -errno;
+	while (done < job->length) {
+		ssize_t n = sys_write(fd, job->input + done, job->length - done);
+
+		if (n < 0)
+			return -errno;
+		done += (size_t)n;
+	}
+	if (lseek(fd, 0, SEEK_SET) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
+		return -errno;
+	return TAKE_FD(fd);
+}
+
+static int start(struct hooks *hooks, struct job *job)
+{
+	_cleanup_close_ int input = open_input(job), report_in = -1, report_out = -1;
+	int fds[2];
+
+	if (input < 0)
+		return input;
+	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -errno;
+	report_in = fds[0];
+	report_out = fds[1];
+	/* Not vfork(2): it would wait for the exec, which may wait for a dead file server. */
+	job->pid = sys_fork();
+	if (job->pid < 0)
+		return -errno;
+	if (job->pid == 0)
+		become(&hooks->options, job, input, report_out);
+	job->report_fd = TAKE_FD(report_in);
+	job->deadline_ns = clock_boot_ns() + job->timeout_ns;
+	return 0;
+}
+
+/* Before the next signal is due. */
+static void rearm(struct hooks *hooks)
+{
+	uint64_t first = 0;
+	struct job *job;
+
+	DL_FOREACH (hooks->running, job)
+		if (job->deadline_ns && (!first || job->deadline_ns < first))
+			first = job->deadline_ns;
+	loop_timer_set(hooks->timer, first);
+}
+
+/* What cannot be started is told, and over. */
+static void run(struct hooks *hooks, struct job *job)
+{
+	int r = start(hooks, job);
+
+	if (r < 0) {
+		tell(hooks, job, HOOK_NOT_EXECUTED, -r);
+		job_free(job);
+		return;
+	}
+	DL_APPEND(hooks->running, job);
+	hooks->state.running++;
+}
+
+static void run_waiting(struct hooks *hooks)
+{
+	while (hooks->waiting && hooks->state.running < hooks->options.running_max) {
+		struct job *job = hooks->waiting;
+
+		DL_DELETE(hooks->waiting, job);
+		hooks->state.waiting--;
+		run(hooks, job);
+	}
+	rearm(hooks);
+}
+
+int hooks_run(struct hooks *hooks, const struct hook *hook)
+{
+	struct job *job;
+
+	if (hooks->state.running >= hooks->options.running_max &&
+	    hooks->state.waiting >= hooks->options.waiting_max) {
+		hooks->state.dropped++;
+		return -EAGAIN;
+	}
+	job = job_new(hook);
+	if (!job)
+		return -ENOMEM;
+	DL_APPEND(hooks->waiting, job);
+	hooks->state.waiting++;
+	run_waiting(hooks);
+	return 0;
+}
+
+/* ---- the end ---- */
+
+/* The child is not reaped yet, so the number is its own. One that has no group yet is still on its way to it. */
+static void signal_group(const struct job *job, int signal)
+{
+	if (sys_kill(-job->pid, signal) < 0)
+		sys_kill(job->pid, signal);
+}
+
+static void on_timer(void *arg)
+{
+	struct hooks *hooks = arg;
+	uint64_t now = clock_boot_ns();
+	struct job *job;
+
+	DL_FOREACH (hooks->running, job) {
+		if (!job->deadline_ns || job->deadline_ns > now)
+			continue;
+		signal_group(job, job->timed_out ? SIGKILL : SIGTERM);
+		job->deadline_ns = job->timed_out ? 0 : now + hooks->options.grace_ns;
+		if (!job->timed_out)
+			tell(hooks, job, HOOK_TIMED_OUT, 0);
+		job->timed_out = true;
+	}
+	rearm(hooks);
+}
+
+static void tell_end(const struct hooks *hooks, const struct job *job, int status)
+{
+	struct failure failure;
+
+	if (job->timed_out)
+		return; /* that was told */
+	if (sys_read(job->report_fd, &failure, sizeof(failure)) == sizeof(failure))
+		tell(hooks, job, failure.refused ? HOOK_REFUSED : HOOK_NOT_EXECUTED, failure.error);
+	else
+		tell(hooks, job, HOOK_ENDED, status);
+}
+
+bool hooks_reap(struct hooks *hooks, pid_t pid)
+{
+	struct job *job;
+	int status = 0;
+
+	DL_FOREACH (hooks->running, job)
+		if (job->pid == pid)
+			break;
+	if (!job)
+		return false;
+	sys_kill(-pid, SIGKILL); /* as long as the dead child holds the number */
+	waitpid(pid, &status, 0);
+	DL_DELETE(hooks->running, job);
+	hooks->state.running--;
+	tell_end(hooks, job, status);
+	job_free(job);
+	run_waiting(hooks);
+	return true;
+}
+
+/* ---- all of them ---- */
+
+int hooks_new(struct loop *loop, const struct hooks_options *options, struct hooks **ret)
+{
+	struct hooks *hooks = calloc(1, sizeof(*hooks));
+	int r;
+
+	if (!hooks)
+		return -ENOMEM;
+	hooks->options = *options;
+	r = loop_timer_new(loop, on_timer, hooks, &hooks->timer);
+	if (r < 0) {
+		free(hooks);
+		return r;
+	}
+	*ret = hooks;
+	return 0;
+}
+
+const struct hooks_state *hooks_state(const struct hooks *hooks)
+{
+	return &hooks->state;
+}
+
+static void free_jobs(struct job **jobs)
+{
+	struct job *job, *next;
+
+	DL_FOREACH_SAFE (*jobs, job, next) {
+		DL_DELETE(*jobs, job);
+		job_free(job);
+	}
+}
+
+void hooks_free(struct hooks *hooks)
+{
+	struct job *job;
+
+	if (!hooks)
+		return;
+	DL_FOREACH (hooks->running, job)
+		signal_group(job, SIGTERM);
+	free_jobs(&hooks->running);
+	free_jobs(&hooks->waiting);
+	loop_timer_free(hooks->timer);
+	free(hooks);
+}
