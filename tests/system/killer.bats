@@ -31,8 +31,24 @@ teardown() {
 	expect_truth 11 itself
 }
 
-@test "what the kernel did: pipes, limits, timers, input" {
-	expect_truth 13 kernel
+@test "what the kernel did: pipes, limits, input" {
+	expect_truth 7 kernel
+}
+
+# A timer interrupts whoever runs, and its signal is seen in the context of that one. Where a kernel runs no
+# programs in the context of a process (as one has been seen to do with its PID 1), now and then one timer is
+# nobody's: then the cause is unknown, which is no lie. But not twice in a row.
+@test "timers of every kind" {
+	local try differences
+
+	for try in 1 2 3; do
+		expect_truth 6 timer && return
+		[ -e "$T/differences" ]
+		differences=$(grep -v ': cause is "timer", told as "unknown"$' "$T/differences" || true)
+		echo "try $try: $differences"
+		[ -z "$differences" ]
+	done
+	return 1
 }
 
 @test "faults: their code, its name, and the address" {
