@@ -39,14 +39,14 @@ teardown() {
 # programs in the context of a process (as one has been seen to do with its PID 1), now and then one timer is
 # nobody's: then the cause is unknown, which is no lie. But not twice in a row.
 @test "timers of every kind" {
-	local try differences
+	local try others
 
 	for try in 1 2 3; do
 		expect_truth 6 timer && return
 		[ -e "$T/differences" ]
-		differences=$(grep -v ': cause is "timer", told as "unknown"$' "$T/differences" || true)
-		echo "try $try: $differences"
-		[ -z "$differences" ]
+		others=$(grep -v ': cause is "timer", told as "unknown"$' "$T/differences" || true)
+		echo "try $try: $others"
+		[ -z "$others" ]
 	done
 	return 1
 }
