@@ -8,6 +8,12 @@ import sys
 
 import jsonschema
 
+try:
+    import referencing
+    import referencing.jsonschema
+except ImportError:  # before jsonschema 4.18
+    referencing = None
+
 
 def load_neighbours(directory):
     store = {}
@@ -18,6 +24,18 @@ def load_neighbours(directory):
     return store
 
 
+def validator_of(uri, store):
+    """A validator by the schema of that address, which may refer to the others."""
+    if not referencing:
+        resolver = jsonschema.RefResolver(uri, store[uri], store)
+        return jsonschema.Draft202012Validator(store[uri], resolver=resolver)
+    registry = referencing.Registry().with_resources(
+        (address, referencing.Resource.from_contents(schema, referencing.jsonschema.DRAFT202012))
+        for address, schema in store.items()
+    )
+    return jsonschema.Draft202012Validator({"$ref": uri}, registry=registry)
+
+
 def main():
     path = pathlib.Path(sys.argv[1]).resolve()
     try:
@@ -25,9 +43,7 @@ def main():
     except (jsonschema.SchemaError, ValueError) as error:
         print(f"{path.parent}: {error}")
         return 2
-    schema = store[path.as_uri()]
-    resolver = jsonschema.RefResolver(path.as_uri(), schema, store)
-    validator = jsonschema.Draft202012Validator(schema, resolver=resolver)
+    validator = validator_of(path.as_uri(), store)
     text = sys.stdin.read()
     documents = text.splitlines() if len(sys.argv) > 2 else [text]
     bad = 0 if documents else 1
