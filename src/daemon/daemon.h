@@ -266,6 +266,9 @@ void publish_open(struct daemon *daemon, uint64_t size);
 /* Fills the memory with the newest obituaries on disk. To be called before the first of this daemon's own. */
 void publish_load(struct daemon *daemon);
 
+/* True if the death of this process is among what publish_load() has found. */
+bool publish_has_told(const struct daemon *daemon, const struct obit_key *key);
+
 /* Makes the configured size of the history take effect. */
 void publish_configure(struct daemon *daemon);
 
@@ -408,6 +411,9 @@ void audience_tell_loss(struct daemon *daemon, uint64_t count);
 /* ---- render.c ---- */
 
 /* All of them return a new reference, or NULL without memory. */
+#define PROCESS_KEY_SIZE 32
+/* "pid:start", as an obituary's "process_key". */
+void render_process_key(const struct obit_key *key, char buf[static PROCESS_KEY_SIZE]);
 struct json_object *render_obituary(const struct obituary *obituary);
 /* Of a process that no watch has to do with. */
 struct json_object *render_unwatched(const struct obit_key *key, const struct obit_exit *exit);

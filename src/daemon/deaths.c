@@ -198,7 +198,7 @@ static ssize_t watch_of_stranger(const struct daemon *daemon, const struct obit_
 	return watch;
 }
 
-void deaths_bury_stranger(struct daemon *daemon, const struct obit_key *key,
+static void tell_stranger(struct daemon *daemon, const struct obit_key *key,
 			  const struct obit_letter *letter)
 {
 	struct policy_output decision = {
@@ -232,5 +232,12 @@ void deaths_bury_stranger(struct daemon *daemon, const struct obit_key *key,
 	publish_obituary(daemon, &obituary, watch);
 	evidence_done(&evidence);
 	recipe_free(last_texts);
+}
+
+void deaths_bury_stranger(struct daemon *daemon, const struct obit_key *key,
+			  const struct obit_letter *letter)
+{
+	if (!publish_has_told(daemon, key))
+		tell_stranger(daemon, key, letter);
 	events_forget(daemon, key);
 }

@@ -2,6 +2,7 @@
 /* What happens to a finished obituary: memory, its watch, the history on disk, followers. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -152,6 +153,24 @@ static bool load_line(void *arg, const char *line, size_t length)
 
 	return !length || is_in_memory(daemon, line, length) ||
 	       put_in_memory(daemon, line, length, 0) == 0;
+}
+
+/* The kernel side's letter of it is deleted after it is told: a daemon that was killed in between has left both. Of
+ * the lines only the loaded ones are looked through, and those are gone after 256 deaths. */
+bool publish_has_told(const struct daemon *daemon, const struct obit_key *key)
+{
+	char pattern[sizeof("\"process_key\":\"\"") + PROCESS_KEY_SIZE], text[PROCESS_KEY_SIZE];
+
+	render_process_key(key, text);
+	snprintf(pattern, sizeof(pattern), "\"process_key\":\"%s\"", text);
+	for (size_t i = 0; i < HISTORY_SIZE; i++) {
+		const struct published *published = &daemon->published[i];
+
+		if (published->line && !published->number &&
+		    memmem(published->line, published->length, pattern, strlen(pattern)))
+			return true;
+	}
+	return false;
 }
 
 void publish_load(struct daemon *daemon)

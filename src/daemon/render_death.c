@@ -157,16 +157,24 @@ static void put_cgroup(struct json_object *object, const char *cgroup)
 	put_string(object, "unit", *facts.unit ? facts.unit : NULL);
 }
 
+void render_process_key(const struct obit_key *key, char buf[static PROCESS_KEY_SIZE])
+{
+	snprintf(buf, PROCESS_KEY_SIZE, "%u:%llu", key->tgid,
+		 (unsigned long long)key->start_boottime);
+}
+
 static void put_ids(struct json_object *object, const struct obit_key *key,
 		    const struct obit_exit *exit)
 {
-	char comm[OBIT_COMM_SIZE + 1], parent[OBIT_COMM_SIZE + 1];
+	char comm[OBIT_COMM_SIZE + 1], parent[OBIT_COMM_SIZE + 1], text[PROCESS_KEY_SIZE];
 
+	render_process_key(key, text);
 	snprintf(comm, sizeof(comm), "%.*s", OBIT_COMM_SIZE, exit->comm);
 	snprintf(parent, sizeof(parent), "%.*s", OBIT_COMM_SIZE, exit->parent_comm);
 	put_number(object, "pid", key->tgid);
 	json_object_object_add(object, "ns_pid",
 			       exit->ns_pid ? json_object_new_int64(exit->ns_pid) : NULL);
+	put_string(object, "process_key", text);
 	put_number(object, "ppid", exit->ppid);
 	put_string(object, "parent_comm", *parent ? parent : NULL);
 	put_number(object, "uid", exit->uid);

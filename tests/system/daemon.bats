@@ -118,6 +118,40 @@ context_switches() {
 	[ "$(event_count start)" = 3 ]
 }
 
+# The letters, by the kernel side's own map.
+letter_of() {
+	bpftool -j map dump pinned "$PIN_DIR/processes" |
+		jq -r --argjson pid "$1" '.[].formatted | select(.key.tgid == $pid and .value.exit.sequence > 0)
+			| "\(.key.tgid):\(.key.start_boottime)"'
+}
+
+@test "a death that was told before the daemon was killed is not told again, though its letter is still there" {
+	OBITD_OPTIONS=()
+	local pid key status
+	copy_victim victim
+	start_obitd "$(watch_text plain "$T/victim" "restart = no")"
+	"$T/victim" exit 3 3>&- &
+	wait $! || true
+	retry_until 5 deaths_are plain 1
+	kill_obitd
+	retry_until 5 test -s "$STATE_DIR/deaths.jsonl"
+	for status in 4 5; do
+		"$T/victim" exit "$status" 3>&- &
+		pid=$!
+		wait "$pid" || true
+	done
+	key=$(letter_of "$pid")
+	[ -n "$key" ]
+	# as if it had told the last one, and had died before it deleted the letter
+	jq -c --arg key "$key" --argjson pid "$pid" '.pid = $pid | .process_key = $key | .exit_status = 5' \
+		<(tail -n 1 "$STATE_DIR/deaths.jsonl") >"$T/told"
+	cat "$T/told" >>"$STATE_DIR/deaths.jsonl"
+	launch_obitd
+	retry_until 5 deaths_are plain 3
+	[ -z "$(letter_of "$pid")" ]
+	[ "$(obit log --json | jq -r .exit_status | xargs)" = "3 5 4" ]
+}
+
 # ---- starting ----
 
 @test "a second daemon on the same socket and pins is refused with one line, and disturbs nothing" {
