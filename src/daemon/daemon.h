@@ -174,7 +174,9 @@ struct daemon {
 
 	struct daemon_counters counters;
 	struct log_window log_window;
-	struct obit_stats seen; /* what was known of the kernel's counters last */
+	struct obit_stats seen;	 /* what was known of the kernel's counters last */
+	uint64_t missed_runs;	 /* the same of bpf_source_missed_runs(), */
+	uint64_t missed_runs_ns; /* asked for at that time */
 	uint64_t started_ns;
 	uint64_t rescanned_ns;	 /* what the ring holds from before that may be old news */
 	struct backlog *backlog; /* letters to be read after a loss, or NULL */

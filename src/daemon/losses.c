@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* What the ring could not tell: the letters say it. Read some each turn of the loop, after a scan for processes
  * that have none. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -160,6 +161,26 @@ static void on_heal_timer(void *arg)
 	heal(daemon, &now);
 }
 
+/* The kernel has to be asked, so not each turn. */
+#define MISSED_EVERY NS_PER_SEC
+
+static bool runs_were_missed(struct daemon *daemon)
+{
+	uint64_t now = clock_boot_ns(), missed;
+
+	if (now - daemon->missed_runs_ns < MISSED_EVERY)
+		return false;
+	daemon->missed_runs_ns = now;
+	missed = bpf_source_missed_runs(daemon->source);
+	if (missed == daemon->missed_runs)
+		return false;
+	log_warning("the kernel did not run the programs of obitd in %" PRIu64
+		    " cases (recursion); looking for what they would have told",
+		    missed - daemon->missed_runs);
+	daemon->missed_runs = missed;
+	return true;
+}
+
 /* After a loss the letters are read. Not while they are being read: that would begin anew for ever. */
 static void check_losses(struct daemon *daemon)
 {
@@ -174,7 +195,7 @@ static void check_losses(struct daemon *daemon)
 		audience_tell_loss(daemon, now.exits_lost - daemon->seen.exits_lost);
 	daemon->seen.cgroup_lost = now.cgroup_lost;
 	daemon->seen.exits_lost = now.exits_lost;
-	if (now.ring_lost != daemon->seen.ring_lost ||
+	if (runs_were_missed(daemon) || now.ring_lost != daemon->seen.ring_lost ||
 	    (now.untracked != daemon->seen.untracked && !daemon->map_full))
 		heal(daemon, &now);
 }

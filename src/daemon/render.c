@@ -294,6 +294,7 @@ struct json_object *render_stats(struct daemon *daemon)
 	bpf_source_stats(daemon->source, &stats);
 	put_number(losses, "untracked", stats.untracked);
 	put_number(losses, "ring_lost", stats.ring_lost);
+	put_number(losses, "missed_runs", bpf_source_missed_runs(daemon->source));
 	put_number(losses, "cgroup_lost", stats.cgroup_lost);
 	put_number(losses, "signals_lost", stats.signals_lost);
 	put_number(losses, "exits_lost", stats.exits_lost);

@@ -575,6 +575,31 @@ bool bpf_source_is_attached(const struct bpf_source *source)
 	return source->link_count > 0;
 }
 
+static uint64_t missed_by(int link)
+{
+	struct bpf_link_info link_info = {0};
+	struct bpf_prog_info info = {0};
+	__u32 length = sizeof(link_info);
+	_cleanup_close_ int program = -1;
+
+	if (bpf_obj_get_info_by_fd(link, &link_info, &length) < 0)
+		return 0;
+	program = bpf_prog_get_fd_by_id(link_info.prog_id);
+	length = sizeof(info);
+	if (program < 0 || bpf_obj_get_info_by_fd(program, &info, &length) < 0)
+		return 0;
+	return info.recursion_misses;
+}
+
+uint64_t bpf_source_missed_runs(const struct bpf_source *source)
+{
+	uint64_t missed = 0;
+
+	for (size_t i = 0; i < source->link_count; i++)
+		missed += missed_by(source->links[i]);
+	return missed;
+}
+
 bool bpf_source_took_over(const struct bpf_source *source)
 {
 	return source->took_over;

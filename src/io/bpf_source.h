@@ -5,6 +5,7 @@
 #define OBIT_IO_BPF_SOURCE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stddef.h>
 
 #include "bpf/abi.h"
@@ -85,6 +86,9 @@ int bpf_source_letter(struct bpf_source *source, const struct obit_key *key,
 /* The latest signal `number` that others, or (+ OBIT_SIGNAL_OWN) it itself, sent the process. 0, or -ENOENT. */
 int bpf_source_signal(struct bpf_source *source, const struct obit_key *key, __u32 number,
 		      struct obit_signal *ret);
+/* How often a program was not run, since it ran already on that CPU (recursion_misses of struct bpf_prog_info, since
+ * Linux 5.12; 0 before). What it would have told is not known. */
+uint64_t bpf_source_missed_runs(const struct bpf_source *source);
 /* True if signals are seen at all: not where the kernel lacks the hook. */
 bool bpf_source_sees_signals(const struct bpf_source *source);
 /* Deletes the signals that an ended process has left behind, after a race that is possible but rare. */
