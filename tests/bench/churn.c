@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* churn COUNT [PROGRAM]: makes COUNT children one after the other that exit at once, or execute PROGRAM;
- * churn COUNT --signals: sends itself COUNT signals that it handles. Prints ns for each. */
+ * churn COUNT --signals: sends itself COUNT signals that it handles. Prints ns for each: the median over parts
+ * of PART, so that what else happened on the machine in a few of them does not count. */
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -9,6 +10,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#define PART 500 /* a COUNT that is no multiple of it is rounded up */
 
 static void make_child(const char *program)
 {
@@ -22,6 +25,21 @@ static void make_child(const char *program)
 	waitpid(pid, NULL, 0);
 }
 
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
+}
+
+static int compare(const void *left, const void *right)
+{
+	const double *a = left, *b = right;
+
+	return *a < *b ? -1 : *a > *b;
+}
+
 static void on_signal(int number)
 {
 	(void)number;
@@ -32,22 +50,27 @@ int main(int argc, char **argv)
 	int count = argc > 1 ? atoi(argv[1]) : 0;
 	const char *program = argc > 2 ? argv[2] : NULL;
 	bool signals = program && !strcmp(program, "--signals");
-	struct timespec a, b;
+	int parts = (count + PART - 1) / PART;
+	double *took = calloc((size_t)(parts > 0 ? parts : 1), sizeof(*took));
 
-	if (count < 1) {
+	if (count < 1 || !took) {
 		fprintf(stderr, "usage: churn COUNT [PROGRAM|--signals]\n");
 		return 2;
 	}
 	signal(SIGUSR1, on_signal);
-	clock_gettime(CLOCK_MONOTONIC, &a);
-	for (int i = 0; i < count; i++) {
-		if (signals)
-			raise(SIGUSR1);
-		else
-			make_child(program);
+	for (int part = 0; part < parts; part++) {
+		double began = now();
+
+		for (int i = 0; i < PART; i++) {
+			if (signals)
+				raise(SIGUSR1);
+			else
+				make_child(program);
+		}
+		took[part] = (now() - began) / PART;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &b);
-	printf("%.0f\n",
-	       ((double)(b.tv_sec - a.tv_sec) * 1e9 + (double)(b.tv_nsec - a.tv_nsec)) / count);
+	qsort(took, (size_t)parts, sizeof(*took), compare);
+	printf("%.0f\n", took[parts / 2]);
+	free(took);
 	return 0;
 }
