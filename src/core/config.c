@@ -36,10 +36,14 @@ int config_fail(struct config_report *report, unsigned line, const char *fmt, ..
 	va_start(ap, fmt);
 	vsnprintf(raw, sizeof(raw), fmt, ap);
 	va_end(ap);
-	text_printable(file, sizeof(file), report->file, strlen(report->file));
+	text[0] = '\0';
 	if (line)
 		snprintf(number, sizeof(number), "%u:", line);
-	used = (size_t)snprintf(text, sizeof(report->error->text), "%s:%s ", file, number);
+	if (report->file) {
+		text_printable(file, sizeof(file), report->file, strlen(report->file));
+		snprintf(text, sizeof(report->error->text), "%s:%s ", file, number);
+	}
+	used = strlen(text);
 	text_printable(text + used, sizeof(report->error->text) - used, raw, strlen(raw));
 	report->failed = true;
 	return -EINVAL;
@@ -85,24 +89,80 @@ void watch_config_init(struct watch_config *watch)
 	};
 }
 
+/* What a watch owns, beside the list of its uids. */
+#define W(field) offsetof(struct watch_config, field)
+static const size_t owned_strings[] = {
+	W(name), W(file),      W(argv0),   W(args),	  W(container_glob), W(command),
+	W(user), W(directory), W(on_exit), W(on_restart), W(on_give_up),
+};
+static const size_t owned_lists[] = {W(path), W(cgroup), W(env)};
+#undef W
+
+static char **string_at(struct watch_config *watch, size_t offset)
+{
+	return (char **)((char *)watch + offset);
+}
+
+static struct string_list *list_at(struct watch_config *watch, size_t offset)
+{
+	return (struct string_list *)((char *)watch + offset);
+}
+
 void watch_config_free(struct watch_config *watch)
 {
-	free(watch->name);
-	free(watch->file);
-	config_list_free(&watch->path);
-	config_list_free(&watch->cgroup);
-	free(watch->argv0);
-	free(watch->args);
+	for (size_t i = 0; i < ARRAY_SIZE(owned_strings); i++)
+		free(*string_at(watch, owned_strings[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(owned_lists); i++)
+		config_list_free(list_at(watch, owned_lists[i]));
 	free(watch->uid.uids);
-	free(watch->container_glob);
-	free(watch->command);
-	config_list_free(&watch->env);
-	free(watch->user);
-	free(watch->directory);
-	free(watch->on_exit);
-	free(watch->on_restart);
-	free(watch->on_give_up);
 	*watch = (struct watch_config){0};
+}
+
+/* Replaces a pointer to what another structure owns by one to a copy; NULL where there is no memory. */
+static int own_string(char **string)
+{
+	if (!*string)
+		return 0;
+	*string = strndup(*string, strlen(*string));
+	return *string ? 0 : -ENOMEM;
+}
+
+static int own_list(struct string_list *list)
+{
+	struct string_list theirs = *list;
+	int r = 0;
+
+	*list = (struct string_list){0};
+	for (size_t i = 0; r == 0 && i < theirs.count; i++)
+		r = config_list_add(list, theirs.items[i]);
+	return r;
+}
+
+static int own_uids(struct uid_rule *rule)
+{
+	const uint32_t *theirs = rule->uids;
+
+	if (!theirs)
+		return 0;
+	rule->uids = reallocarray(NULL, rule->uid_count, sizeof(*rule->uids));
+	if (!rule->uids)
+		return -ENOMEM;
+	memcpy(rule->uids, theirs, rule->uid_count * sizeof(*rule->uids));
+	return 0;
+}
+
+/* On failure `copy` can be freed all the same: each pointer is its own, or NULL. */
+static int copy_watch(const struct watch_config *watch, struct watch_config *copy)
+{
+	int r;
+
+	*copy = *watch;
+	r = own_uids(&copy->uid);
+	for (size_t i = 0; i < ARRAY_SIZE(owned_strings); i++)
+		r = own_string(string_at(copy, owned_strings[i])) < 0 ? -ENOMEM : r;
+	for (size_t i = 0; i < ARRAY_SIZE(owned_lists); i++)
+		r = own_list(list_at(copy, owned_lists[i])) < 0 ? -ENOMEM : r;
+	return r;
 }
 
 void config_init(struct config *config)
@@ -142,6 +202,54 @@ static int reserve_watches(struct config *config, size_t more)
 	if (!watches)
 		return -ENOMEM;
 	config->watches = watches;
+	return 0;
+}
+
+/* An empty configuration with the global settings of `config`, and nothing that is owned. */
+static struct config inherit(const struct config *config)
+{
+	struct config next = *config;
+
+	next.watches = NULL;
+	next.watch_count = 0;
+	next.watchdog.device = NULL;
+	next.include = (struct string_list){0};
+	return next;
+}
+
+int config_copy(const struct config *config, struct config *ret)
+{
+	_cleanup_(config_free) struct config copy = inherit(config);
+
+	copy.watchdog.device = config->watchdog.device;
+	if (own_string(&copy.watchdog.device) < 0 ||
+	    reserve_watches(&copy, config->watch_count) < 0)
+		return -ENOMEM;
+	while (copy.watch_count < config->watch_count) {
+		size_t i = copy.watch_count++;
+
+		if (copy_watch(&config->watches[i], &copy.watches[i]) < 0)
+			return -ENOMEM;
+	}
+	*ret = copy;
+	copy = (struct config){0};
+	return 0;
+}
+
+void config_drop_watch(struct config *config, size_t index)
+{
+	watch_config_free(&config->watches[index]);
+	config->watch_count--;
+	memmove(config->watches + index, config->watches + index + 1,
+		(config->watch_count - index) * sizeof(*config->watches));
+}
+
+int config_append(struct config *config, struct watch_config *watch)
+{
+	if (reserve_watches(config, 1) < 0)
+		return -ENOMEM;
+	config->watches[config->watch_count++] = *watch;
+	*watch = (struct watch_config){0};
 	return 0;
 }
 
@@ -201,19 +309,7 @@ static int merge(struct config *config, struct config *next)
 	return 0;
 }
 
-/* An empty configuration with the global settings of `config`, for the next file to change. */
-static struct config inherit(const struct config *config)
-{
-	struct config next = *config;
-
-	next.watches = NULL;
-	next.watch_count = 0;
-	next.watchdog.device = NULL;
-	next.include = (struct string_list){0};
-	return next;
-}
-
-static int fail_memory(struct config_report *report)
+int config_fail_memory(struct config_report *report)
 {
 	report->failed = false;
 	config_fail(report, 0, "out of memory; expected less to configure");
@@ -232,10 +328,10 @@ int config_parse(struct config *config, const char *file, const char *text, size
 		r = config_read(&report, config, &next, &scanned);
 	if (r >= 0)
 		r = merge(config, &next);
-	return r == -ENOMEM ? fail_memory(&report) : r;
+	return r == -ENOMEM ? config_fail_memory(&report) : r;
 }
 
-/* ---- a pattern of the command line ---- */
+/* ---- names ---- */
 
 static bool is_name_char(char c)
 {
@@ -244,7 +340,7 @@ static bool is_name_char(char c)
 }
 
 /* The last component without a special character, with '_' for what a name may not hold. */
-static void name_of_pattern(const char *pattern, char name[static CONFIG_NAME_MAX + 1])
+void config_name_of_pattern(const char *pattern, char name[static CONFIG_NAME_MAX + 1])
 {
 	const char *end = pattern + strlen(pattern), *start = end;
 	size_t used = 0;
@@ -262,13 +358,30 @@ static void name_of_pattern(const char *pattern, char name[static CONFIG_NAME_MA
 		memcpy(name, PATTERN_NAME, sizeof(PATTERN_NAME));
 }
 
-static void make_unique(const struct config *config, char name[static CONFIG_NAME_MAX + 1])
+int config_check_name(struct config_report *report, unsigned line, const char *name)
+{
+	size_t length = strlen(name), i = 0;
+	char shown[CONFIG_SHOWN_SIZE];
+
+	while (is_name_char(name[i]))
+		i++;
+	if (length && i == length && length <= CONFIG_NAME_MAX)
+		return 0;
+	return config_fail(report, line,
+			   "'%s' is no name for a watch; expected 1 to %d of A-Z a-z 0-9 "
+			   "'_' '.' '-'",
+			   config_shown(name, shown), CONFIG_NAME_MAX);
+}
+
+void config_make_unique(const struct config *config, char name[static CONFIG_NAME_MAX + 1])
 {
 	size_t length = strlen(name);
 
 	for (unsigned n = 2; config_find_watch(config, name); n++)
 		snprintf(name + length, CONFIG_NAME_MAX + 1 - length, "-%u", n);
 }
+
+/* ---- a pattern of the command line ---- */
 
 int config_add_pattern(struct config *config, const char *pattern, struct config_error *ret_error)
 {
@@ -283,12 +396,12 @@ int config_add_pattern(struct config *config, const char *pattern, struct config
 				   CONFIG_WATCHES_MAX);
 	r = config_add_path(&value, NULL, &path);
 	if (r >= 0) {
-		name_of_pattern(pattern, name);
-		make_unique(config, name);
+		config_name_of_pattern(pattern, name);
+		config_make_unique(config, name);
 		r = config_add_watch(config, name, PATTERN_FILE, 0);
 	}
 	if (r < 0)
-		return r == -ENOMEM ? fail_memory(&report) : r;
+		return r == -ENOMEM ? config_fail_memory(&report) : r;
 	config->watches[config->watch_count - 1].path = path;
 	path = (struct string_list){0};
 	return 0;

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bpf/abi.h"
 #include "core/wait_status.h"
 
 struct string_list {
@@ -56,9 +57,12 @@ struct account {
 
 struct watch_config {
 	char *name;
-	char *file; /* where it was written, for messages */
-	unsigned line;
+	char *file;    /* where it was written, for messages */
+	unsigned line; /* 0: in no file */
 
+	/* A process that somebody adopted by hand (`obit watch --pid`), of which `path` is the executable; the
+	 * start time may be rounded down. Zero: none. It alone is meant, see match_pid(). */
+	struct obit_key pid;
 	struct string_list path;   /* absolute paths or globs; empty: any */
 	struct string_list cgroup; /* absolute cgroup paths or globs; empty: any */
 	char *argv0;		   /* NULL: any */
@@ -150,6 +154,20 @@ int config_parse(struct config *config, const char *file, const char *text, size
 /* Adds a watch with all defaults on one path or glob, named after its last literal component (the command
  * line's PATTERN); "-2", "-3" make the name unique. Errors as config_parse(). */
 int config_add_pattern(struct config *config, const char *pattern, struct config_error *ret_error);
+
+/* The watch that `words` make, each "KEY=VALUE": the keys of a watch, those that take a list as often as one likes,
+ * `name` (NULL without), and `pid`. Errors as config_parse(), without a place. */
+int config_read_words(const char *const *words, size_t count, struct watch_config *ret,
+		      struct config_error *ret_error);
+
+/* Adds a watch (takes it), named as by config_add_pattern() after its first path or cgroup if it has no name. Errors
+ * as config_parse(), without a place; the watch stays the caller's then. */
+int config_take_watch(struct config *config, struct watch_config *watch,
+		      struct config_error *ret_error);
+
+/* A copy without `include`. 0 or -ENOMEM. */
+int config_copy(const struct config *config, struct config *ret);
+void config_drop_watch(struct config *config, size_t index);
 
 /* Sets every default of a watch; strings NULL, lists empty. */
 void watch_config_init(struct watch_config *watch);

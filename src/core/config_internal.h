@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What the parts of the configuration share: config_scan and config_string (is it well-formed?),
- * config_schema (which keys are there?), config_reader (libconfuse), config_value (is a value right?),
- * config (the structure). Nobody else includes it. */
+ * config_schema (which keys are there?), config_reader (libconfuse), config_words (obit watch), config_value
+ * (is a value right?), config (the structure). Nobody else includes it. */
 #ifndef OBIT_CORE_CONFIG_INTERNAL_H
 #define OBIT_CORE_CONFIG_INTERNAL_H
 
@@ -16,15 +16,17 @@
 
 /* Where messages go: the file's name and the first problem. */
 struct config_report {
-	const char *file;
+	const char *file; /* NULL: there is none to be named */
 	struct config_error *error;
 	bool failed; /* `error` is filled */
 };
 
-/* Fills the error with "FILE:LINE: ...", unless one came before; line 0 is left out. Control characters
+/* Fills the error with "FILE:LINE: ...", unless one came before; line 0 is left out, and so are both without a file. Control characters
  * become \xNN. Returns -EINVAL. */
 int config_fail(struct config_report *report, unsigned line, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/* The same for a lack of memory, whatever came before. Returns -ENOMEM. */
+int config_fail_memory(struct config_report *report);
 
 /* A foreign word for a message: printable, and cut where it is long. Returns buf. */
 const char *config_shown(const char *text, char buf[static CONFIG_SHOWN_SIZE]);
@@ -87,6 +89,8 @@ config_setter config_add_path;	    /* struct string_list of absolute paths and g
 config_setter config_add_env;	    /* struct string_list of NAME=VALUE */
 config_setter config_add_uid;	    /* struct uid_rule */
 config_setter config_set_container; /* struct watch_config: two fields of it */
+config_setter config_set_name;	    /* char *, of a watch */
+config_setter config_set_pid;	    /* struct obit_key: its tgid */
 
 struct config_key {
 	const char *name;
@@ -117,6 +121,10 @@ const char *config_nearest_key(const struct config_section *section, const char 
 /* Where a key or section of that name may stand, in words; NULL: nowhere. */
 const char *config_key_place(const char *name);
 
+/* Reports a key of that name in the section, with what was meant perhaps. Returns -EINVAL. */
+int config_fail_unknown(struct config_report *report, unsigned line,
+			const struct config_section *section, const char *name);
+
 /* Appends a copy of `item`: 0 or -ENOMEM. */
 int config_list_add(struct string_list *list, const char *item);
 void config_list_free(struct string_list *list);
@@ -126,9 +134,18 @@ void config_list_free(struct string_list *list);
 int config_read(struct config_report *report, const struct config *base, struct config *next,
 		const struct config_scanned *scanned);
 
+/* 0, or -EINVAL where a watch cannot be called that. */
+int config_check_name(struct config_report *report, unsigned line, const char *name);
+/* The last component without a special character, with '_' for what a name may not hold. `pattern` begins with '/'. */
+void config_name_of_pattern(const char *pattern, char name[static CONFIG_NAME_MAX + 1]);
+/* Puts "-2", "-3" behind a name of config_name_of_pattern() that is taken. */
+void config_make_unique(const struct config *config, char name[static CONFIG_NAME_MAX + 1]);
+
 /* The watch of that name, or NULL. */
 const struct watch_config *config_find_watch(const struct config *config, const char *name);
 
+/* Appends a watch and takes it. 0 or -ENOMEM. */
+int config_append(struct config *config, struct watch_config *watch);
 /* Appends an initialised watch of that name, which was written in `file` at `line`. 0 or -ENOMEM. */
 int config_add_watch(struct config *config, const char *name, const char *file, unsigned line);
 

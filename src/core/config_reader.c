@@ -39,25 +39,6 @@ static unsigned section_line(const struct reader *reader)
 
 /* ---- messages ---- */
 
-static void fail_unknown(struct reader *reader, const cfg_t *cfg, const char *name)
-{
-	const struct config_section *section = config_find_section(cfg->name);
-	const char *place = config_key_place(name), *nearest = config_nearest_key(section, name);
-	unsigned line = (unsigned)cfg->line;
-	char shown[CONFIG_SHOWN_SIZE];
-
-	config_shown(name, shown);
-	if (place)
-		config_fail(reader->report, line, "'%s' does not belong here; expected it %s",
-			    shown, place);
-	else if (nearest)
-		config_fail(reader->report, line, "unknown key '%s'; expected '%s'?", shown,
-			    nearest);
-	else
-		config_fail(reader->report, line, "unknown key '%s'; expected one that is valid %s",
-			    shown, section->where);
-}
-
 static void fail_duplicate_watch(struct reader *reader, const char *name)
 {
 	const struct watch_config *first = config_find_watch(reader->next, name);
@@ -135,7 +116,8 @@ __attribute__((format(printf, 2, 0))) static void on_error(cfg_t *cfg, const cha
 	vsnprintf(message, sizeof(message), format, ap);
 	word = split_message(message);
 	if (starts_with(message, "no such option"))
-		fail_unknown(current, cfg, word);
+		config_fail_unknown(current->report, (unsigned)cfg->line,
+				    config_find_section(cfg->name), word);
 	else if (starts_with(message, "found duplicate title"))
 		fail_duplicate_watch(current, word);
 	else if (starts_with(message, "unexpected token"))
@@ -146,28 +128,17 @@ __attribute__((format(printf, 2, 0))) static void on_error(cfg_t *cfg, const cha
 
 /* ---- sections ---- */
 
-static bool is_watch_name(const char *name)
-{
-	size_t length = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				     "0123456789_.-");
-
-	return length >= 1 && length <= CONFIG_NAME_MAX && !name[length];
-}
-
 /* libconfuse tells of a section's end only, so a watch begins with the first key in it, or its end. */
 static int enter_watch(struct reader *reader, const cfg_t *cfg)
 {
 	unsigned line = section_line(reader);
-	char shown[CONFIG_SHOWN_SIZE];
 	int r;
 
 	if (reader->open == cfg)
 		return 0;
-	if (!is_watch_name(cfg->title))
-		return config_fail(reader->report, line,
-				   "'%s' is no name for a watch; expected 1 to %d of A-Z a-z 0-9 "
-				   "'_' '.' '-'",
-				   config_shown(cfg->title, shown), CONFIG_NAME_MAX);
+	r = config_check_name(reader->report, line, cfg->title);
+	if (r < 0)
+		return r;
 	if (config_find_watch(reader->base, cfg->title)) {
 		fail_duplicate_watch(reader, cfg->title);
 		return -EINVAL;

@@ -217,3 +217,20 @@ const char *config_key_place(const char *name)
 			return sections[i]->where;
 	return config_find_section(name) ? config_file_section.where : NULL;
 }
+
+int config_fail_unknown(struct config_report *report, unsigned line,
+			const struct config_section *section, const char *name)
+{
+	const char *place = config_key_place(name), *nearest = config_nearest_key(section, name);
+	char shown[CONFIG_SHOWN_SIZE];
+
+	config_shown(name, shown);
+	if (place)
+		return config_fail(report, line, "'%s' does not belong here; expected it %s", shown,
+				   place);
+	if (nearest)
+		return config_fail(report, line, "unknown key '%s'; expected '%s'?", shown,
+				   nearest);
+	return config_fail(report, line, "unknown key '%s'; expected one that is valid %s", shown,
+			   section->where);
+}

@@ -13,6 +13,7 @@
 #include "core/glob.h"
 
 #define FACTOR_MAX 1000
+#define PID_LIMIT  (1U << 22)
 #define UID_NONE   UINT32_MAX /* (uid_t)-1 is nobody's */
 #define WORDS_SIZE 128
 
@@ -269,6 +270,27 @@ int config_set_hook(const struct config_value *value, const struct config_limits
 	if (r < 0 || argv[0][0] != '/' || strlen(argv[0]) > CONFIG_PATH_MAX)
 		return fail(value, "a command that begins with an absolute path");
 	return store_string(value->text, field);
+}
+
+int config_set_name(const struct config_value *value, const struct config_limits *limits,
+		    void *field)
+{
+	int r = config_check_name(value->report, value->line, value->text);
+
+	(void)limits;
+	return r < 0 ? r : store_string(value->text, field);
+}
+
+int config_set_pid(const struct config_value *value, const struct config_limits *limits,
+		   void *field)
+{
+	uint64_t pid = 0;
+
+	(void)limits;
+	if (parse_integer(value->text, &pid) < 0 || !pid || pid > PID_LIMIT)
+		return fail(value, "the pid of a process");
+	((struct obit_key *)field)->tgid = (uint32_t)pid;
+	return 0;
 }
 
 /* ---- lists ---- */

@@ -837,7 +837,170 @@ static void bad_patterns_are_refused(void **state)
 	config_free(&config);
 }
 
+/* ---- words of a command line ---- */
+
+static int add_words(struct config *config, const char *const *words, struct config_error *error)
+{
+	_cleanup_(watch_config_free) struct watch_config watch = {0};
+	size_t count = 0;
+	int r;
+
+	while (words[count])
+		count++;
+	r = config_read_words(words, count, &watch, error);
+	return r < 0 ? r : config_take_watch(config, &watch, error);
+}
+
+static void words_make_the_watch_that_a_file_would(void **state)
+{
+	static const char *const words[] = {"path=/usr/bin/x",
+					    "success_exit_status=3",
+					    "restart=always",
+					    "success_exit_status=SIGUSR1",
+					    "path=/opt/**/[!a]*",
+					    "uid=33",
+					    "uid=34",
+					    "env=A=${B} # =",
+					    "args=",
+					    "command=/bin/x 'a b'",
+					    "kill_timeout=1h 30min",
+					    "name=web.1",
+					    "critical=on",
+					    NULL};
+	struct config_error error;
+	struct watch_config *watch;
+	struct config config;
+
+	(void)state;
+	start(&config, base_text);
+	assert_int_equal(add_words(&config, words, &error), 0);
+	assert_int_equal(config.watch_count, 2);
+	watch = &config.watches[1];
+	assert_string_equal(watch->name, "web.1");
+	assert_null(watch->file);
+	assert_int_equal(watch->line, 0);
+	assert_int_equal(watch->path.count, 2);
+	assert_string_equal(watch->path.items[1], "/opt/**/[!a]*");
+	assert_int_equal(watch->uid.uid_count, 2);
+	assert_int_equal(watch->restart, RESTART_ALWAYS);
+	assert_true(status_set_has(&watch->success_exit_status, 3 << 8));
+	assert_true(status_set_has(&watch->success_exit_status, SIGUSR1));
+	assert_string_equal(watch->env.items[0], "A=${B} # =");
+	assert_string_equal(watch->args, "");
+	assert_string_equal(watch->command, "/bin/x 'a b'");
+	assert_int_equal(watch->kill_timeout_ns, 90 * NS_PER_MIN);
+	assert_int_equal(watch->start_limit_interval_ns, 10 * NS_PER_SEC);
+	assert_true(watch->critical);
+	config_free(&config);
+}
+
+static void words_without_a_name_are_named_as_patterns_are(void **state)
+{
+	static const char *const path[] = {"path=/usr/bin/old", NULL};
+	static const char *const cgroup[] = {"cgroup=/batch/*", NULL};
+	struct config_error error;
+	struct config config;
+
+	(void)state;
+	start(&config, base_text);
+	assert_int_equal(add_words(&config, path, &error), 0);
+	assert_int_equal(add_words(&config, cgroup, &error), 0);
+	assert_string_equal(config.watches[1].name, "old-2");
+	assert_string_equal(config.watches[2].name, "batch");
+	config_free(&config);
+}
+
+static const struct {
+	const char *words[4];
+	const char *text; /* all of the message, or how it starts */
+} bad_words[] = {
+	{{NULL}, "nothing to be watched; expected a path, a cgroup or a pid"},
+	{{"restart=no"}, "nothing to be watched"},
+	{{"path=/a", "restat=no"}, "unknown key 'restat'; expected 'restart'?"},
+	{{"path=/a", "log_level=info"}, "'log_level' does not belong here; expected it outside"},
+	{{"path=/a", "restart=alwais"}, "restart: 'alwais' is wrong; expected no, on-success"},
+	{{"path=/a", "restart"}, "'restart' has no value; expected KEY=VALUE"},
+	{{"path=/a", "restart="}, "restart: '' is wrong"},
+	{{"path=/a", "restart=no", "restart=no"}, "'restart' is set already; expected it once"},
+	{{"path=/a", "name=a", "name=b"}, "'name' is set already; expected it once"},
+	{{"path=/a", "uid=33", "uid=any"}, "uid: 'any' is wrong; expected service or any to stand"},
+	{{"path=nginx"}, "path: 'nginx' is wrong; expected an absolute path"},
+	{{"path=/a", "name=old"}, "watch 'old' is there already, from f:1; expected another name"},
+	{{"path=/a", "name=a@7"}, "'a@7' is no name for a watch; expected 1 to 63"},
+	{{"path=/a", "name="}, "'' is no name for a watch"},
+	{{"path=/a", "=x"}, "unknown key ''; expected one"},
+	{{"pid=0"}, "pid: '0' is wrong; expected the pid of a process"},
+	{{"pid=4194305"}, "pid: '4194305' is wrong"},
+	{{"pid=self"}, "pid: 'self' is wrong"},
+	{{"pid=7", "pid=8"}, "'pid' is set already"},
+	{{"pid=7", "uid=any"}, "'uid' is set beside a pid; expected the pid alone"},
+	{{"path=/a", "pid=7"}, "'path' is set beside a pid"},
+};
+
+static void bad_words_are_refused(void **state)
+{
+	struct config_error error;
+	struct config config;
+
+	(void)state;
+	start(&config, base_text);
+	for (size_t i = 0; i < ARRAY_SIZE(bad_words); i++) {
+		assert_int_equal(add_words(&config, bad_words[i].words, &error), -EINVAL);
+		if (strncmp(error.text, bad_words[i].text, strlen(bad_words[i].text)) != 0)
+			fail_msg("expected: %s\ngot: %s", bad_words[i].text, error.text);
+		assert_is_base(&config);
+	}
+	config_free(&config);
+}
+
+static void a_pid_is_known_by_what_was_read(void **state)
+{
+	static const char *const words[] = {"pid=4711", "restart=always"};
+	struct config_error error;
+	struct watch_config watch;
+
+	(void)state;
+	assert_int_equal(config_read_words(words, ARRAY_SIZE(words), &watch, &error), 0);
+	assert_int_equal(watch.pid.tgid, 4711);
+	assert_null(watch.name);
+	watch_config_free(&watch);
+}
+
+/* ---- copies ---- */
+
+static void a_copy_is_the_same_and_owns_what_it_has(void **state)
+{
+	struct config config, copy;
+
+	(void)state;
+	start(&config, base_text);
+	parse(&config, full_watch);
+	assert_int_equal(config_copy(&config, &copy), 0);
+	assert_int_equal(copy.include.count, 0);
+	config_free(&config); /* the sanitizer would tell what is shared */
+	assert_int_equal(copy.watch_count, 2);
+	assert_string_equal(copy.watches[0].name, "old");
+	assert_string_equal(copy.watchdog.device, "/dev/watchdog0");
+	assert_int_equal(copy.log_level, LOG_DEBUG);
+	assert_full_matching(&copy.watches[1]);
+	assert_full_policy(&copy.watches[1]);
+	assert_full_recipe(&copy.watches[1]);
+	config_drop_watch(&copy, 0);
+	assert_int_equal(copy.watch_count, 1);
+	assert_full_matching(&copy.watches[0]);
+	config_drop_watch(&copy, 0);
+	assert_int_equal(copy.watch_count, 0);
+	config_free(&copy);
+}
+
 /* ---- memory ---- */
+
+static int add_some_words(struct config *config, struct config_error *error)
+{
+	static const char *const words[] = {"path=/usr/bin/x", "uid=7", "env=A=1", NULL};
+
+	return add_words(config, words, error);
+}
 
 static int parse_full(struct config *config, struct config_error *error)
 {
@@ -852,6 +1015,20 @@ static int parse_full(struct config *config, struct config_error *error)
 static int add_some_pattern(struct config *config, struct config_error *error)
 {
 	return config_add_pattern(config, "/usr/bin/x", error);
+}
+
+static int copy_and_add(struct config *config, struct config_error *error)
+{
+	struct config copy;
+	int r = config_copy(config, &copy);
+
+	if (r == 0) {
+		r = add_some_pattern(&copy, error);
+		config_free(&copy);
+	} else {
+		snprintf(error->text, sizeof(error->text), "out of memory");
+	}
+	return r < 0 ? r : config_add_pattern(config, "/usr/bin/y", error);
 }
 
 /* Fails the first allocation, then the second, and so on until there are enough. */
@@ -871,7 +1048,7 @@ static void run_out_of_memory(int (*act)(struct config *, struct config_error *)
 		if (r < 0) {
 			if (r != -ENOMEM)
 				fail_msg("%d for: %s", r, error.text);
-			assert_non_null(strstr(error.text, ": out of memory"));
+			assert_non_null(strstr(error.text, "out of memory"));
 			assert_is_base(&config);
 		}
 	} while (r < 0);
@@ -885,6 +1062,8 @@ static void a_lack_of_memory_changes_nothing(void **state)
 	(void)state;
 	run_out_of_memory(parse_full);
 	run_out_of_memory(add_some_pattern);
+	run_out_of_memory(add_some_words);
+	run_out_of_memory(copy_and_add);
 }
 
 static void structures_may_be_freed_twice(void **state)
@@ -923,6 +1102,11 @@ int main(void)
 		cmocka_unit_test(names_are_those_of_the_configuration),
 		cmocka_unit_test(patterns_are_named_after_their_last_literal_component),
 		cmocka_unit_test(bad_patterns_are_refused),
+		cmocka_unit_test(words_make_the_watch_that_a_file_would),
+		cmocka_unit_test(words_without_a_name_are_named_as_patterns_are),
+		cmocka_unit_test(bad_words_are_refused),
+		cmocka_unit_test(a_pid_is_known_by_what_was_read),
+		cmocka_unit_test(a_copy_is_the_same_and_owns_what_it_has),
 		cmocka_unit_test(a_lack_of_memory_changes_nothing),
 		cmocka_unit_test(structures_may_be_freed_twice),
 	};
