@@ -104,6 +104,8 @@ static struct json_object *request_json(const struct request *request)
 		json_object_object_add(object, "all", json_object_new_boolean(true));
 	if (request->for_ns)
 		json_object_object_add(object, "for_ns", json_object_new_uint64(request->for_ns));
+	if (request->settings)
+		json_object_object_add(object, "settings", json_object_get(request->settings));
 	return object;
 }
 
@@ -116,7 +118,7 @@ static int exchange(const char *path, const struct request *request, struct clie
 
 	if (r == -EMSGSIZE)
 		return fail(ret, OBIT_EXIT_USAGE,
-			    must_printf("%s: the name is too long: a request has %d bytes at most",
+			    must_printf("%s: that is too long: a request has %d bytes at most",
 					request->command, OBIT_MAX_REQUEST));
 	/* A daemon that refuses at once may have closed already, its reply waits to be read. */
 	if (r < 0 && r != -EPIPE)

@@ -161,7 +161,7 @@ void show_print(FILE *out, const struct term *term, const char *name, struct jso
 	fputs(": ", out);
 	term_print(out, term, state_style(state), state);
 	if (defined)
-		fprintf(out, ", defined at %s", defined);
+		fprintf(out, ", defined %s %s", strchr(defined, ':') ? "at" : "by", defined);
 	fputs("\n\n", out);
 	print_watch(out, term, member_object(data, "watch"));
 	for (size_t i = 0; i < array_length(instances); i++)

@@ -14,20 +14,21 @@
 #define WAITS	     (OPTION_JSON | OPTION_WAIT | OPTION_NO_WAIT)
 
 const struct command command_table[] = {
-	{"ls", NULL, false, OPTION_JSON, "list the watches: state, pid, last death (the default)",
+	{"ls", NULL, false, false, NULL, OPTION_JSON,
+	 "list the watches: state, pid, last death (the default)",
 	 "States: up, waiting (before a respawn), stopping, ended (and not respawned),\n"
 	 "buried (given up: `obit revive` brings it back), down (an operator stopped it),\n"
 	 "absent (not seen since obitd was started). Several instances of one watch are\n"
 	 "listed under it as NAME@PID.",
 	 cmd_ls},
-	{"why", "NAME|PID", false, OPTION_JSON | OPTION_COUNT | OPTION_STATE_DIR,
+	{"why", "NAME|PID", false, false, NULL, OPTION_JSON | OPTION_COUNT | OPTION_STATE_DIR,
 	 "tell how it died, of what, and what was done about it",
 	 "Tells the last death of a watch or of a pid; with -n N the last N, the newest\n"
 	 "first. What the last deaths have in common is said at the end, if there is a\n"
 	 "pattern. What the daemon no longer remembers is looked for on disk, which works\n"
 	 "without a daemon, too.",
 	 cmd_why},
-	{"tail", NULL, false, OPTION_JSON | OPTION_COUNT | OPTION_ALL,
+	{"tail", NULL, false, false, NULL, OPTION_JSON | OPTION_COUNT | OPTION_ALL,
 	 "print deaths as they happen, one a line",
 	 "Starts with the last 10 deaths, or the last N with -n N. Ends with Ctrl-C. A\n"
 	 "terminal shows as much as fits on a line; obit why has the rest.\n"
@@ -36,7 +37,7 @@ const struct command command_table[] = {
 	 "Where there are more than can be taken, a line tells how many are missing.\n"
 	 "With --json every line is one object.",
 	 cmd_tail},
-	{"log", NULL, false,
+	{"log", NULL, false, false, NULL,
 	 OPTION_JSON | OPTION_COUNT | OPTION_SINCE | OPTION_WATCH | OPTION_STATE_DIR,
 	 "print past deaths, one a line, the oldest first",
 	 "All that are on disk, and those that the daemon is still to write. With\n"
@@ -46,49 +47,69 @@ const struct command command_table[] = {
 	 "T is how long ago (10min, 2h, 3d), the last time that it was 10:00, today,\n"
 	 "yesterday, 2026-11-21 or 2026-11-21T10:00, as the local clock has it.",
 	 cmd_log},
-	{"show", "NAME", false, OPTION_JSON,
+	{"show", "NAME", false, false, NULL, OPTION_JSON,
 	 "show all that is known of a watch, its recipe included",
 	 "The recipe is what a process is started again with. What is missing in it is\n"
 	 "said, with the reason. Values of environment variables are shown to root only.",
 	 cmd_show},
-	{"status", "NAME", false, OPTION_JSON, "tell by the exit status whether it runs",
+	{"status", "NAME", false, false, NULL, OPTION_JSON,
+	 "tell by the exit status whether it runs",
 	 "Exit status: 0 it is up, 3 it is not, 4 there is no such watch, 5 no daemon\n"
 	 "answers.",
 	 cmd_status},
-	{"stop", "NAME", false, WAITS, "stop it and keep it down",
+	{"stop", "NAME", false, false, NULL, WAITS, "stop it and keep it down",
 	 "NAME stands for all its instances, NAME@PID for one. Waits until it has stopped.",
 	 cmd_act},
-	{"start", "NAME", false, WAITS, "start what is down or has ended", "Waits until it is up.",
-	 cmd_act},
-	{"restart", "NAME", false, WAITS, "stop it and start it again",
+	{"start", "NAME", false, false, NULL, WAITS, "start what is down or has ended",
+	 "Waits until it is up.", cmd_act},
+	{"restart", "NAME", false, false, NULL, WAITS, "stop it and start it again",
 	 "NAME stands for all its instances, NAME@PID for one. Waits until the new one\n"
 	 "is up.",
 	 cmd_act},
-	{"revive", "NAME", false, WAITS, "bring back what is buried",
+	{"revive", "NAME", false, false, NULL, WAITS, "bring back what is buried",
 	 "Forgets the starts that led to the burial, and starts it. Waits until it is up.",
 	 cmd_act},
-	{"pause", "NAME", false, OPTION_JSON | OPTION_ALL | OPTION_FOR,
+	{"pause", "NAME", false, false, "NAME|--all", OPTION_JSON | OPTION_ALL | OPTION_FOR,
 	 "hold its respawns until it is resumed, or --for TIME",
 	 "For maintenance: what dies stays away until the pause is over, and is then\n"
 	 "respawned at once. What runs is left alone, and the commands that act still do.\n"
 	 "With --all every watch is paused. A reload keeps a pause; a restart of the\n"
 	 "daemon ends it.",
 	 cmd_pause},
-	{"resume", "NAME", false, OPTION_JSON | OPTION_ALL,
+	{"resume", "NAME", false, false, "NAME|--all", OPTION_JSON | OPTION_ALL,
 	 "end a pause, and respawn what it has held", "With --all that of every watch.", cmd_pause},
-	{"reload", NULL, false, OPTION_JSON, "have the daemon read its configuration again",
+	{"watch", "PATH", false, true, "PATH|--cgroup GLOB|--pid PID [KEY=VALUE]...",
+	 OPTION_JSON | OPTION_CGROUP | OPTION_PID, "watch something more, until the next reload",
+	 "KEY=VALUE is a setting of obit.conf(5), such as restart=always. A key that takes\n"
+	 "a list may be given several times, and name=NAME says what the watch is called;\n"
+	 "else it is called as the program is. What runs already is watched at once.\n"
+	 "\n"
+	 "--pid adopts one process by hand, with its descendants. When it is respawned the\n"
+	 "watch goes on with that; so it does when somebody else starts the same program\n"
+	 "with the same arguments while nothing of it runs. Other processes that run the\n"
+	 "program are not watched.\n"
+	 "\n"
+	 "To keep a watch, write it into the configuration.",
+	 cmd_watch},
+	{"unwatch", "NAME", false, false, NULL, OPTION_JSON, "end a watch, until the next reload",
+	 "Its processes are left as they are, and nothing is done about their deaths any\n"
+	 "more. A watch of the configuration is back after a reload.",
+	 cmd_unwatch},
+	{"reload", NULL, false, false, NULL, OPTION_JSON,
+	 "have the daemon read its configuration again",
 	 "All or nothing: a configuration with an error changes nothing; the message says\n"
 	 "file and line.",
 	 cmd_reload},
-	{"stats", NULL, false, OPTION_JSON,
+	{"stats", NULL, false, false, NULL, OPTION_JSON,
 	 "show the counters of kernel side and daemon, losses first",
 	 "A loss that is not 0 is something that obit could not see, keep or pass on: a\n"
 	 "death, or a part of what is known of one. obit(1) explains each of them.",
 	 cmd_stats},
-	{"version", NULL, false, OPTION_JSON,
+	{"version", NULL, false, false, NULL, OPTION_JSON,
 	 "print the versions of this program and of the daemon",
 	 "Also works without a daemon, and says so then.", cmd_version},
-	{"help", "COMMAND", true, 0, "explain everything, or one command", NULL, cmd_help},
+	{"help", "COMMAND", true, false, NULL, 0, "explain everything, or one command", NULL,
+	 cmd_help},
 	{0},
 };
 _Static_assert(ARRAY_SIZE(command_table) <= MAX_COMMANDS, "command_nearest() has room for all");
@@ -146,7 +167,9 @@ static void print_all(FILE *out)
 static void print_one(FILE *out, const struct command *command)
 {
 	fprintf(out, "Usage: obit %s", command->name);
-	if (command->operand)
+	if (command->usage)
+		fprintf(out, " %s", command->usage);
+	else if (command->operand)
 		fprintf(out, command->operand_optional ? " [%s]" : " %s", command->operand);
 	fprintf(out, " [OPTION]...\n\n%c%s.\n", toupper((unsigned char)command->summary[0]),
 		command->summary + 1);

@@ -16,6 +16,8 @@ struct command {
 	const char *
 		operand; /* what its argument is called; NULL: it takes none. --all stands for it */
 	bool operand_optional;
+	bool takes_settings; /* any number of operands */
+	const char *usage;   /* how all of them are written; NULL: as `operand` */
 	unsigned options;    /* enum option_bit: those beside OPTIONS_EVERYWHERE */
 	const char *summary; /* one line for `obit help` */
 	const char *details; /* paragraphs for `obit help COMMAND` */
@@ -43,6 +45,8 @@ int cmd_show(const struct invocation *inv);
 int cmd_status(const struct invocation *inv);
 int cmd_act(const struct invocation *inv);   /* stop, start, restart, revive */
 int cmd_pause(const struct invocation *inv); /* pause, resume */
+int cmd_watch(const struct invocation *inv);
+int cmd_unwatch(const struct invocation *inv);
 int cmd_reload(const struct invocation *inv);
 int cmd_stats(const struct invocation *inv);
 int cmd_version(const struct invocation *inv);

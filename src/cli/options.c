@@ -19,7 +19,7 @@
 #define LONGEST_WAIT_S	86400
 #define LARGEST_COUNT	100000
 #define LONGEST_PAUSE	(365 * 1440 * NS_PER_MIN)
-#define MAX_OPERANDS	3 /* the command, its operand, and one too many */
+#define MAX_OPERANDS	(OPTIONS_MAX_WORDS + 2) /* the command, its operands, and one too many */
 
 const struct option_def option_table[] = {
 	{OPTION_SOCKET, 0, "socket", "PATH", "the daemon's socket (" OBIT_DEFAULT_SOCKET ")"},
@@ -36,6 +36,8 @@ const struct option_def option_table[] = {
 	{OPTION_WATCH, 0, "watch", "NAME", "only deaths of that watch"},
 	{OPTION_STATE_DIR, 0, "state-dir", "DIR",
 	 "the history, if not where the daemon says (" OBIT_DEFAULT_STATE_DIR ")"},
+	{OPTION_CGROUP, 0, "cgroup", "GLOB", "of watch: what is in that cgroup, or below it"},
+	{OPTION_PID, 0, "pid", "PID", "of watch: that process"},
 	{OPTION_WAIT, 0, "wait", "SECONDS", "wait at most so long until it is done (15)"},
 	{OPTION_NO_WAIT, 0, "no-wait", NULL, "do not wait until it is done"},
 	{0},
@@ -126,6 +128,11 @@ static int apply(struct parser *p, const struct option_def *option, const char *
 	case OPTION_STATE_DIR:
 		return set_word(p, value, "state-dir", "the directory of the history",
 				&p->inv.state_dir);
+	case OPTION_CGROUP:
+		return set_word(p, value, "cgroup", "the path of a cgroup, or a glob",
+				&p->inv.cgroup);
+	case OPTION_PID:
+		return set_word(p, value, "pid", "the pid of a process", &p->inv.pid);
 	case OPTION_SINCE:
 		return set_since(p, value);
 	case OPTION_FOR:
@@ -147,7 +154,7 @@ static int apply(struct parser *p, const struct option_def *option, const char *
 
 static int unknown_option(struct parser *p, const char *word)
 {
-	const char *names[16] = {0};
+	const char *names[32] = {0};
 	const char *nearest;
 
 	for (size_t i = 0; option_table[i].name && i + 1 < ARRAY_SIZE(names); i++)
@@ -239,15 +246,32 @@ static int find_command(struct parser *p, const char *word, const struct command
 	return refuse(p, "there is no command %s; obit help lists them", word);
 }
 
+static int take_words(struct parser *p, const struct command *command, size_t given)
+{
+	if (given > OPTIONS_MAX_WORDS)
+		return refuse(p, "%s: too many settings; expected at most %d", command->name,
+			      OPTIONS_MAX_WORDS);
+	if (!given && !(p->inv.given & (OPTION_CGROUP | OPTION_PID)))
+		return refuse(p, "%s: expected what to watch (usage: obit %s %s)", command->name,
+			      command->name, command->usage);
+	memcpy(p->inv.words, p->operands + 1, given * sizeof(*p->inv.words));
+	p->inv.n_words = given;
+	return 0;
+}
+
 static int check_operands(struct parser *p, const struct command *command)
 {
 	size_t given = p->n_operands > 0 ? p->n_operands - 1 : 0;
+	const char *usage = command->usage     ? command->usage
+			    : command->operand ? command->operand
+					       : "";
 
+	if (command->takes_settings)
+		return take_words(p, command, given);
 	if (given > 1 || (given == 1 && !command->operand))
 		return refuse(p, "%s: %s is one argument too many (usage: obit %s%s%s)",
 			      command->name, p->operands[command->operand ? 2 : 1], command->name,
-			      command->operand ? " " : "",
-			      command->operand ? command->operand : "");
+			      *usage ? " " : "", usage);
 	p->inv.name = given ? p->operands[1] : NULL;
 	if (command->operand && option_given(&p->inv, OPTION_ALL) &&
 	    command->options & OPTION_ALL) {
@@ -257,7 +281,7 @@ static int check_operands(struct parser *p, const struct command *command)
 	}
 	if (command->operand && !command->operand_optional && (!given || !*p->inv.name))
 		return refuse(p, "%s: expected %s (usage: obit %s %s)", command->name,
-			      command->operand, command->name, command->operand);
+			      command->operand, command->name, usage);
 	return 0;
 }
 

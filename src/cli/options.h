@@ -24,14 +24,20 @@ enum option_bit {
 	OPTION_WATCH = 1 << 10,
 	OPTION_STATE_DIR = 1 << 11,
 	OPTION_FOR = 1 << 12,
+	OPTION_CGROUP = 1 << 13,
+	OPTION_PID = 1 << 14,
 };
 
 struct command;
 
+#define OPTIONS_MAX_WORDS 64
+
 /* What one run of the program is to do. Strings are borrowed from argv. */
 struct invocation {
-	const struct command *command; /* NULL: the word in `name` stands for no command */
-	const char *name;	       /* the operand, or NULL */
+	const struct command *command;	      /* NULL: the word in `name` stands for no command */
+	const char *name;		      /* the operand, or NULL */
+	const char *words[OPTIONS_MAX_WORDS]; /* all operands, of a command that takes settings */
+	size_t n_words;
 	const char *socket;
 	unsigned given; /* enum option_bit: the options that were there */
 	int count;	/* -n; only if given */
@@ -40,6 +46,8 @@ struct invocation {
 	uint64_t for_ns;       /* 0 if not given */
 	const char *watch;     /* NULL if not given */
 	const char *state_dir; /* NULL if not given */
+	const char *cgroup;    /* NULL if not given */
+	const char *pid;       /* NULL if not given */
 	struct term term;
 };
 

@@ -61,7 +61,7 @@ struct watch_config {
 	unsigned line; /* 0: in no file */
 
 	/* A process that somebody adopted by hand (`obit watch --pid`), of which `path` is the executable; the
-	 * start time may be rounded down. Zero: none. It alone is meant, see match_pid(). */
+	 * start time is rounded down to a clock tick. Zero: none. Who else is meant says events.c. */
 	struct obit_key pid;
 	struct string_list path;   /* absolute paths or globs; empty: any */
 	struct string_list cgroup; /* absolute cgroup paths or globs; empty: any */

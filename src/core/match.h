@@ -15,7 +15,8 @@ struct match_people {
 
 #define MATCH_NONE (-1)
 
-/* The index of the first watch of `config` that matches what `recipe` tells, or MATCH_NONE. */
+/* The index of the first watch of `config` that matches what `recipe` tells, or MATCH_NONE. Watches by pid match
+ * nothing here. */
 ssize_t match_watch(const struct config *config, const struct match_people *people,
 		    const struct recipe *recipe);
 

@@ -94,24 +94,32 @@ static const char *trust_refusal(const struct watch_config *watch, const struct 
 	return spawn_check_trust(script ? script : recipe->script, buf) == -EPERM ? buf : NULL;
 }
 
-const char *act_refusal(struct daemon *daemon, struct instance *instance,
-			const struct obit_letter *letter, char buf[static RECIPE_SENTENCE_SIZE])
+const char *act_recipe_refusal(const struct daemon *daemon, const struct instance *instance,
+			       char buf[static RECIPE_SENTENCE_SIZE])
 {
 	const struct watch_config *watch = &daemon->config.watches[instance->watch];
 	const char *why;
 
-	if (daemon->stopping)
-		return "obitd is stopping";
 	if (!instance->recipe)
 		return "how it was started is not known";
-	if (!lineage_is_service(instance, watch, letter))
-		return "a job, not a service (it had a terminal, or lived less than settle)";
 	why = owner_refusal(watch, instance->recipe, buf);
 	if (!why)
 		why = recipe_refusal(instance->recipe, watch, buf);
 	if (!why)
 		why = trust_refusal(watch, instance->recipe, buf);
 	return why;
+}
+
+const char *act_refusal(struct daemon *daemon, struct instance *instance,
+			const struct obit_letter *letter, char buf[static RECIPE_SENTENCE_SIZE])
+{
+	const struct watch_config *watch = &daemon->config.watches[instance->watch];
+
+	if (daemon->stopping)
+		return "obitd is stopping";
+	if (instance->recipe && !lineage_is_service(instance, watch, letter))
+		return "a job, not a service (it had a terminal, or lived less than settle)";
+	return act_recipe_refusal(daemon, instance, buf);
 }
 
 /* ---- spawn ---- */

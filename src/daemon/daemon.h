@@ -12,6 +12,7 @@
  *   pause.c	 which watches hold their respawns
  *   requests.c  obit(1)'s commands -> inputs; and answers
  *   settings.c  configuration files -> watches, filters of the kernel side
+ *   watches.c   watches that are made and ended by hand, until the next reload
  *   guard.c     health -> the hardware watchdog
  *   render.c    state -> JSON; render_death.c: a death -> JSON and a sentence
  *   death_log.c deaths -> obitd's log, the system's log
@@ -201,6 +202,9 @@ void daemon_out_of_memory(struct daemon *daemon, const char *doing);
  * one line in `error`. */
 int settings_load(const struct options *options, struct config *ret, struct config_error *error);
 
+/* The same for one watch that was read. */
+int settings_check_watch(struct watch_config *watch, struct config_error *error);
+
 /* Makes a freshly loaded configuration the current one (takes it), keeping what is unchanged, and tells the
  * kernel side. `summary` (may be NULL) gets added, removed, changed, kept. 0 or -errno; on failure the
  * old one stays. */
@@ -214,6 +218,15 @@ struct bpf_prefix settings_prefix(const char *glob, bool exact);
  * executable where that is one path (borrowed), else NULL. */
 ssize_t settings_watch_of_letter(const struct daemon *daemon, const struct obit_letter *letter,
 				 const char **ret_path);
+
+/* ---- watches.c ---- */
+
+/* Adds the watch that the words make, see config_read_words(). *ret_watch is its index. 0; or with one line in error
+ * -EINVAL where the words are wrong, or another -errno. */
+int watches_add(struct daemon *daemon, const char *const *words, size_t count, size_t *ret_watch,
+		struct config_error *error);
+/* Ends a watch: its instances are forgotten, its processes are left as they are. */
+int watches_remove(struct daemon *daemon, size_t watch, struct config_error *error);
 
 /* ---- arrivals.c ---- */
 
@@ -329,6 +342,10 @@ void act_await_gone(struct daemon *daemon, const struct obit_key *key);
 const char *act_refusal(struct daemon *daemon, struct instance *instance,
 			const struct obit_letter *letter, char buf[static RECIPE_SENTENCE_SIZE]);
 
+/* The part of it that lies in how the process was started, and is known before it dies. */
+const char *act_recipe_refusal(const struct daemon *daemon, const struct instance *instance,
+			       char buf[static RECIPE_SENTENCE_SIZE]);
+
 void act_on_timer(void *arg);
 void act_free(struct daemon *daemon);
 
@@ -424,6 +441,8 @@ struct json_object *render_show(const struct daemon *daemon, size_t watch, bool 
 struct json_object *render_stats(struct daemon *daemon);
 /* render_config.c */
 struct json_object *render_config(const struct watch_config *config);
+/* What of it says whom the watch means. */
+struct json_object *render_match(const struct watch_config *config);
 
 /* How much it matters: LOG_NOTICE or LOG_DEBUG. */
 int render_death_level(const struct obituary *obituary);

@@ -126,13 +126,43 @@ static void begin(struct daemon *daemon, struct process *process, size_t watch,
 	act_step(daemon, instance, &started, NULL);
 }
 
-/* A main that has executed something else since (`#!/usr/bin/env`, `exec java`) is known by what it was. */
-static ssize_t find_watch(const struct daemon *daemon, const struct obit_letter *letter,
-			  const struct recipe *recipe)
+/* Whom a watch by pid means: that process; what runs its executable in its instance; and, while nothing of it runs,
+ * what somebody starts just like it. */
+static bool is_meant_by_pid(const struct daemon *daemon, size_t watch, const struct obit_key *key,
+			    const struct recipe *recipe)
 {
-	ssize_t watch = match_watch(&daemon->config, &daemon->people, recipe);
+	const struct watch_config *config = &daemon->config.watches[watch];
+	const struct process *process;
+
+	if (proc_same(&config->pid, key))
+		return true;
+	if (!recipe->exe || strcmp(recipe->exe, config->path.items[0]) != 0)
+		return false;
+	process = lineage_find(&daemon->lineage, key);
+	if (process && process->instance && process->role != ROLE_OFFSPRING)
+		return process->instance->watch == watch;
+	return lineage_vacant(&daemon->lineage, watch, recipe);
+}
+
+static ssize_t find_watch_by_pid(const struct daemon *daemon, const struct obit_key *key,
+				 const struct recipe *recipe)
+{
+	for (size_t i = 0; i < daemon->config.watch_count; i++)
+		if (daemon->config.watches[i].pid.tgid && is_meant_by_pid(daemon, i, key, recipe))
+			return (ssize_t)i;
+	return MATCH_NONE;
+}
+
+/* A main that has executed something else since (`#!/usr/bin/env`, `exec java`) is known by what it was. */
+static ssize_t find_watch(const struct daemon *daemon, const struct obit_key *key,
+			  const struct obit_letter *letter, const struct recipe *recipe)
+{
+	ssize_t watch = find_watch_by_pid(daemon, key, recipe);
 	const char *path;
 
+	if (watch >= 0)
+		return watch;
+	watch = match_watch(&daemon->config, &daemon->people, recipe);
 	if (watch == MATCH_NONE && recipe->source == RECIPE_PROC && letter->exec_sequence)
 		watch = settings_watch_of_letter(daemon, letter, &path);
 	/* Only the path may be another one by now. */
@@ -147,7 +177,7 @@ static void take_exec(struct daemon *daemon, const struct obit_key *key,
 		      const struct obit_letter *letter, struct recipe *recipe)
 {
 	struct process *process = lineage_find(&daemon->lineage, key);
-	ssize_t watch = find_watch(daemon, letter, recipe);
+	ssize_t watch = find_watch(daemon, key, letter, recipe);
 	enum exec_meaning meaning = lineage_exec_meaning(process, watch);
 	uint64_t began = letter->exec_time ? letter->exec_time : key->start_boottime;
 	struct instance *left = process ? process->instance : NULL;

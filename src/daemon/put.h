@@ -13,6 +13,12 @@
 #include "base/text.h"
 #include "core/recipe.h"
 
+static inline void json_object_putp(struct json_object **p)
+{
+	json_object_put(*p);
+}
+#define _cleanup_json_ _cleanup_(json_object_putp)
+
 /* JSON is UTF-8, and what a process calls itself may be anything. */
 static inline struct json_object *text_to_json(const char *text, size_t length)
 {

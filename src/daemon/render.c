@@ -264,9 +264,11 @@ struct json_object *render_show(const struct daemon *daemon, size_t watch, bool 
 	char where[512];
 	size_t i = 0;
 
-	snprintf(where, sizeof(where), "%s:%u", config->file ? config->file : "command line",
-		 config->line);
-	put_string(object, "defined_at", config->line ? where : "command line");
+	snprintf(where, sizeof(where), "%s:%u", config->file, config->line);
+	put_string(object, "defined_at",
+		   config->line	  ? where
+		   : config->file ? config->file
+				  : "obit watch");
 	json_object_object_add(object, "watch", render_config(config));
 	DL_FOREACH (daemon->lineage.instances, instance) {
 		if (instance->watch != watch)

@@ -89,6 +89,8 @@ static void put_match(struct json_object *object, const struct watch_config *con
 {
 	struct json_object *uids;
 
+	if (config->pid.tgid)
+		put_count(object, "pid", config->pid.tgid);
 	put_list(object, "path", &config->path);
 	put_list(object, "cgroup", &config->cgroup);
 	put_text(object, "argv0", config->argv0);
@@ -122,6 +124,14 @@ static void put_restart(struct json_object *object, const struct watch_config *c
 	put_span(object, "start_limit_interval", config->start_limit_interval_ns);
 	put_span(object, "min_uptime", config->min_uptime_ns);
 	put_count(object, "max_restarts", config->max_restarts);
+}
+
+struct json_object *render_match(const struct watch_config *config)
+{
+	struct json_object *object = json_object_new_object();
+
+	put_match(object, config);
+	return object;
 }
 
 struct json_object *render_config(const struct watch_config *config)

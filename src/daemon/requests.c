@@ -13,15 +13,17 @@
 #include "base/protocol.h"
 #include "base/text.h"
 #include "daemon/daemon.h"
+#include "daemon/put.h"
 
 struct request {
 	struct daemon *daemon;
 	struct control_client *client;
 	const char *command;
-	const char *name; /* "" if none was given */
-	int64_t count;	  /* -1 if none was given */
-	int64_t for_ns;	  /* 0 if none was given */
-	bool all;	  /* not only of watched processes; or all watches */
+	const char *name;	      /* "" if none was given */
+	int64_t count;		      /* -1 if none was given */
+	int64_t for_ns;		      /* 0 if none was given */
+	bool all;		      /* not only of watched processes; or all watches */
+	struct json_object *settings; /* an array of strings, or NULL */
 	bool may_act;
 };
 
@@ -441,6 +443,121 @@ static void do_pause(const struct request *request)
 	control_reply(request->client, reply);
 }
 
+/* ---- watches made and ended by hand ---- */
+
+#define SETTINGS_MAX 256
+
+/* Returns how many, or -1 where they are not all strings, or too many. */
+static ssize_t words_of(struct json_object *settings, const char *words[static SETTINGS_MAX])
+{
+	size_t count = settings ? json_object_array_length(settings) : 0;
+
+	for (size_t i = 0; count <= SETTINGS_MAX && i < count; i++) {
+		struct json_object *word = json_object_array_get_idx(settings, i);
+
+		if (!json_object_is_type(word, json_type_string))
+			return -1;
+		words[i] = json_object_get_string(word);
+	}
+	return count <= SETTINGS_MAX ? (ssize_t)count : -1;
+}
+
+/* Why what runs would not be respawned, if it is so; of the newest instance. */
+static const char *refusal_of(const struct daemon *daemon, size_t watch,
+			      char buf[static RECIPE_SENTENCE_SIZE])
+{
+	const struct watch_config *config = &daemon->config.watches[watch];
+	const struct instance *instance, *newest = NULL;
+
+	DL_FOREACH (daemon->lineage.instances, instance)
+		if (instance->watch == watch)
+			newest = instance;
+	if (!newest || config->restart == RESTART_NO)
+		return NULL;
+	return act_recipe_refusal(daemon, newest, buf);
+}
+
+static void describe_new(const struct daemon *daemon, size_t watch, char *buf, size_t size)
+{
+	const struct instance *instance;
+	unsigned count = 0;
+
+	DL_FOREACH (daemon->lineage.instances, instance)
+		count += instance->watch == watch;
+	if (count)
+		snprintf(buf, size, "%u instance%s", count, count == 1 ? " runs" : "s run");
+	else
+		snprintf(buf, size, "nothing of it runs yet");
+}
+
+static void reply_watched(const struct request *request, size_t watch)
+{
+	const char *name = request->daemon->config.watches[watch].name;
+	char what[64], message[POLICY_NOTE_SIZE], sentence[RECIPE_SENTENCE_SIZE];
+	struct json_object *full = render_watch(request->daemon, watch);
+	struct json_object *reply = json_object_new_object();
+
+	describe_new(request->daemon, watch, what, sizeof(what));
+	snprintf(message, sizeof(message), "%s: watched until the next reload; %s", name, what);
+	put_string(reply, "message", message);
+	put_string(reply, "name", name);
+	json_object_object_add(reply, "state",
+			       json_object_get(json_object_object_get(full, "state")));
+	json_object_object_add(reply, "pid", json_object_get(json_object_object_get(full, "pid")));
+	put_string(reply, "refusal", refusal_of(request->daemon, watch, sentence));
+	json_object_put(full);
+	control_reply(request->client, reply);
+}
+
+static void do_watch(const struct request *request)
+{
+	const char *words[SETTINGS_MAX];
+	ssize_t count = words_of(request->settings, words);
+	struct config_error error;
+	size_t watch;
+	int r;
+
+	if (count < 0) {
+		control_fail(request->client, OBIT_EXIT_USAGE,
+			     "settings: expected strings KEY=VALUE, %d at most", SETTINGS_MAX);
+		return;
+	}
+	r = watches_add(request->daemon, words, (size_t)count, &watch, &error);
+	if (r < 0) {
+		control_fail(request->client, r == -EINVAL ? OBIT_EXIT_USAGE : OBIT_EXIT_FAILED,
+			     "%s", error.text);
+		return;
+	}
+	log_notice("%s: obit watch", request->daemon->config.watches[watch].name);
+	reply_watched(request, watch);
+}
+
+static void do_unwatch(const struct request *request)
+{
+	ssize_t watch = watch_named(request->daemon, request->name, strlen(request->name));
+	struct config_error error;
+	struct json_object *reply;
+	char message[POLICY_NOTE_SIZE];
+	bool in_file;
+
+	if (watch < 0) {
+		fail_unknown(request);
+		return;
+	}
+	in_file = request->daemon->config.watches[watch].file;
+	if (watches_remove(request->daemon, (size_t)watch, &error) < 0) {
+		control_fail(request->client, OBIT_EXIT_FAILED, "%s", error.text);
+		return;
+	}
+	log_notice("%s: obit unwatch", request->name);
+	snprintf(message, sizeof(message), "%s: no longer watched%s", request->name,
+		 in_file ? ", until the next reload" : "");
+	reply = json_object_new_object();
+	put_string(reply, "message", message);
+	put_string(reply, "name", request->name);
+	control_reply(request->client, reply);
+}
+
 /* ---- reloading ---- */
 
 int requests_reload(struct daemon *daemon, struct config_error *error, struct json_object **summary)
@@ -500,6 +617,8 @@ static const struct {
 	{"revive", do_act, ACTS, true},
 	{"pause", do_pause, ACTS, false},
 	{"resume", do_pause, ACTS, false},
+	{"watch", do_watch, CONFIGURES, false},
+	{"unwatch", do_unwatch, CONFIGURES, true},
 	{"reload", do_reload, CONFIGURES, false},
 };
 
@@ -528,6 +647,7 @@ void requests_handle(void *arg, struct control_client *client, const char *comma
 	struct json_object *count = json_object_object_get(json, "count");
 	struct json_object *all = json_object_object_get(json, "all");
 	struct json_object *for_ns = json_object_object_get(json, "for_ns");
+	struct json_object *settings = json_object_object_get(json, "settings");
 	struct request request = {
 		.daemon = arg,
 		.client = client,
@@ -539,6 +659,7 @@ void requests_handle(void *arg, struct control_client *client, const char *comma
 		.for_ns = json_object_is_type(for_ns, json_type_int) ? json_object_get_int64(for_ns)
 								     : 0,
 		.all = json_object_is_type(all, json_type_boolean) && json_object_get_boolean(all),
+		.settings = json_object_is_type(settings, json_type_array) ? settings : NULL,
 		.may_act = may_act,
 	};
 

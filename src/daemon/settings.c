@@ -131,10 +131,10 @@ static int add_path(struct watch_config *watch, const char *path)
 
 static int resolve_watch(struct watch_config *watch, struct config_error *error)
 {
+	size_t written = watch->pid.tgid ? 0 : watch->path.count;
+
 	if (resolve_user(watch, error) < 0)
 		return -EINVAL;
-	size_t written = watch->path.count;
-
 	for (size_t i = 0; i < written; i++) {
 		char **path = &watch->path.items[i];
 		bool is_glob = glob_is_pattern(*path);
@@ -182,16 +182,22 @@ static int check_hook(const struct watch_config *watch, const char *key, const c
 		say_where(watch, error, what);
 		return -EINVAL;
 	}
-	if (r < 0)
-		log_warning("%s:%u: watch %s: %s: %s", watch->file ? watch->file : "?", watch->line,
-			    watch->name, key, sentence);
+	if (r < 0) {
+		struct config_error warning;
+
+		snprintf(what, sizeof(what), "%s: %s", key, sentence);
+		say_where(watch, &warning, what);
+		log_warning("%s", warning.text);
+	}
 	return 0;
 }
 
-static int check_hooks(const struct watch_config *watch, struct config_error *error)
+int settings_check_watch(struct watch_config *watch, struct config_error *error)
 {
-	int r = check_hook(watch, "on_exit", watch->on_exit, error);
+	int r = resolve_watch(watch, error);
 
+	if (r == 0)
+		r = check_hook(watch, "on_exit", watch->on_exit, error);
 	if (r == 0)
 		r = check_hook(watch, "on_restart", watch->on_restart, error);
 	return r < 0 ? r : check_hook(watch, "on_give_up", watch->on_give_up, error);
@@ -208,9 +214,7 @@ static int load_sources(const struct options *options, struct config *config,
 	for (size_t i = 0; r == 0 && i < options->pattern_count; i++)
 		r = config_add_pattern(config, options->patterns[i], error);
 	for (size_t i = 0; r == 0 && i < config->watch_count; i++)
-		r = resolve_watch(&config->watches[i], error);
-	for (size_t i = 0; r == 0 && i < config->watch_count; i++)
-		r = check_hooks(&config->watches[i], error);
+		r = settings_check_watch(&config->watches[i], error);
 	return r;
 }
 
@@ -245,8 +249,9 @@ ssize_t settings_watch_of_letter(const struct daemon *daemon, const struct obit_
 {
 	for (size_t w = 0; letter->prefix && w < daemon->config.watch_count; w++) {
 		const struct string_list *paths = &daemon->config.watches[w].path;
+		bool by_pid = daemon->config.watches[w].pid.tgid;
 
-		for (size_t i = 0; i < paths->count; i++) {
+		for (size_t i = 0; !by_pid && i < paths->count; i++) {
 			struct bpf_prefix prefix = settings_prefix(paths->items[i], true);
 
 			if (bpf_source_prefix_number(&prefix) == letter->prefix &&
@@ -278,27 +283,33 @@ static int add_prefixes(struct prefix_list *list, const struct string_list *glob
 	return 0;
 }
 
+struct marking {
+	struct bpf_source *source;
+	const struct config *config;
+};
+
 static void mark_cgroup(void *arg, const struct obit_cgroup *key, const char *path)
 {
-	struct daemon *daemon = arg;
+	const struct marking *marking = arg;
 
-	for (size_t w = 0; w < daemon->config.watch_count; w++) {
-		const struct watch_config *watch = &daemon->config.watches[w];
+	for (size_t w = 0; w < marking->config->watch_count; w++) {
+		const struct watch_config *watch = &marking->config->watches[w];
 
 		for (size_t i = 0; !watch->path.count && i < watch->cgroup.count; i++)
 			if (glob_match(watch->cgroup.items[i], path))
-				bpf_source_add_cgroup(daemon->source, key);
+				bpf_source_add_cgroup(marking->source, key);
 	}
 }
 
 /* Cgroups made from now on are seen by the hook; then those that exist are marked. */
-static int tell_kernel(struct daemon *daemon)
+static int tell_kernel(struct daemon *daemon, const struct config *config)
 {
+	struct marking marking = {.source = daemon->source, .config = config};
 	struct prefix_list paths = {0}, cgroups = {0};
 	int r = 0;
 
-	for (size_t w = 0; r == 0 && w < daemon->config.watch_count; w++) {
-		const struct watch_config *watch = &daemon->config.watches[w];
+	for (size_t w = 0; r == 0 && w < config->watch_count; w++) {
+		const struct watch_config *watch = &config->watches[w];
 
 		r = watch->path.count ? add_prefixes(&paths, &watch->path, true)
 				      : add_prefixes(&cgroups, &watch->cgroup, false);
@@ -310,7 +321,7 @@ static int tell_kernel(struct daemon *daemon)
 		r = bpf_source_set_cgroups(daemon->source, cgroups.items, cgroups.count);
 	}
 	if (r == 0 && cgroups.count)
-		cgroupfs_walk(&daemon->cgroupfs, mark_cgroup, daemon);
+		cgroupfs_walk(&daemon->cgroupfs, mark_cgroup, &marking);
 	free(paths.items);
 	free(cgroups.items);
 	return r;
@@ -421,11 +432,19 @@ static void take_restarts(const struct daemon *daemon, const struct config *fres
 	}
 }
 
-static void free_states(struct daemon *daemon)
+static void free_states(struct watch_state *states, size_t count)
 {
-	for (size_t i = 0; i < daemon->config.watch_count; i++)
-		json_object_put(daemon->watches[i].last_death);
-	free(daemon->watches);
+	for (size_t i = 0; i < count; i++)
+		json_object_put(states[i].last_death);
+	free(states);
+}
+
+/* Whom a watch by pid means was settled when it began. */
+static bool still_matches(const struct daemon *daemon, const struct config *fresh, size_t watch,
+			  const struct instance *instance)
+{
+	return fresh->watches[watch].pid.tgid || !instance->recipe ||
+	       match_watch(fresh, &daemon->people, instance->recipe) == (ssize_t)watch;
 }
 
 /* What an instance belongs to under the new configuration; nothing, if its own watch no longer matches. */
@@ -434,8 +453,7 @@ static void move_instance(struct daemon *daemon, struct instance *instance,
 {
 	const char *name = daemon->config.watches[instance->watch].name;
 	ssize_t now = find_watch(fresh, name);
-	bool fits = now >= 0 && (!instance->recipe ||
-				 match_watch(fresh, &daemon->people, instance->recipe) == now);
+	bool fits = now >= 0 && still_matches(daemon, fresh, (size_t)now, instance);
 
 	if (!fits || policy_set_config(&instance->policy, &fresh->watches[now]) < 0)
 		events_drop_instance(daemon, instance);
@@ -451,27 +469,30 @@ int settings_apply(struct daemon *daemon, struct config *fresh, struct json_obje
 
 	if (r < 0)
 		return r;
+	r = tell_kernel(daemon, fresh);
+	if (r < 0) {
+		tell_kernel(daemon, &daemon->config);
+		free_states(states, fresh->watch_count);
+		return r;
+	}
 	if (summary)
 		*summary = summarize(&daemon->config, fresh);
 	DL_FOREACH_SAFE (daemon->lineage.instances, instance, next)
 		move_instance(daemon, instance, fresh);
 	take_restarts(daemon, fresh, states);
-	free_states(daemon);
+	free_states(daemon->watches, daemon->config.watch_count);
 	config_free(&daemon->config);
 	daemon->config = *fresh;
 	daemon->watches = states;
 	config_init(fresh);
 	log_set_level(daemon->config.log_level);
 	publish_configure(daemon);
-	r = tell_kernel(daemon);
-	if (r < 0)
-		log_error("cannot tell the kernel side what to look for: %s", strerror(-r));
 	losses_rescan(daemon);
-	return r;
+	return 0;
 }
 
 void settings_free(struct daemon *daemon)
 {
-	free_states(daemon);
+	free_states(daemon->watches, daemon->config.watch_count);
 	config_free(&daemon->config);
 }

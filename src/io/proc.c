@@ -85,12 +85,23 @@ static int stat_field(pid_t pid, int n, unsigned long long *ret)
 	return 0;
 }
 
+static uint64_t tick_ns(void)
+{
+	return NS_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK);
+}
+
 bool proc_exists(const struct obit_key *key)
 {
-	uint64_t tick = NS_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK);
 	unsigned long long ticks;
 
-	return stat_field((pid_t)key->tgid, 22, &ticks) == 0 && ticks == key->start_boottime / tick;
+	return stat_field((pid_t)key->tgid, 22, &ticks) == 0 &&
+	       ticks == key->start_boottime / tick_ns();
+}
+
+bool proc_same(const struct obit_key *rounded, const struct obit_key *key)
+{
+	return rounded->tgid == key->tgid &&
+	       rounded->start_boottime == key->start_boottime - key->start_boottime % tick_ns();
 }
 
 bool proc_is_alive(const struct obit_key *key)
@@ -136,6 +147,57 @@ static bool cut_deleted(char *path)
 	path[n - mark] = '\0';
 	return true;
 }
+
+/* ---- who has a pid ---- */
+
+#define FLAG_KERNEL_THREAD 0x00200000 /* PF_KTHREAD of include/linux/sched.h */
+
+/* The process that a thread is of: itself, for most. */
+static pid_t tgid_of(pid_t pid)
+{
+	_cleanup_free_ char *text = NULL;
+	const char *line;
+	size_t size;
+
+	if (read_proc(pid, "status", &text, &size) < 0)
+		return pid;
+	line = strstr(text, "\nTgid:");
+	return line ? atoi(line + strlen("\nTgid:")) : pid;
+}
+
+static bool runs_own_program(pid_t pid)
+{
+	char path[64];
+	struct stat own, its;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	return stat("/proc/self/exe", &own) == 0 && stat(path, &its) == 0 &&
+	       own.st_dev == its.st_dev && own.st_ino == its.st_ino;
+}
+
+int proc_identify(pid_t pid, struct proc_identity *ret)
+{
+	pid_t tgid = tgid_of(pid);
+	unsigned long long flags, ticks;
+	int r = stat_field(tgid, 9, &flags);
+
+	if (r == 0)
+		r = stat_field(tgid, 22, &ticks);
+	if (r < 0)
+		return -ESRCH;
+	*ret = (struct proc_identity){
+		.key = {.tgid = (__u32)tgid, .start_boottime = ticks * tick_ns()},
+		.is_thread = tgid != pid,
+		.is_kernel = flags & FLAG_KERNEL_THREAD,
+		.is_own = runs_own_program(tgid),
+		.exe = read_link(tgid, "exe"),
+	};
+	ret->is_dead = !proc_is_alive(&ret->key);
+	cut_deleted(ret->exe);
+	return 0;
+}
+
+/* ---- capturing ---- */
 
 static void capture_paths(pid_t pid, struct recipe *recipe)
 {

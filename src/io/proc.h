@@ -16,6 +16,22 @@ bool proc_exists(const struct obit_key *key);
 /* The same, and it is not a zombie. */
 bool proc_is_alive(const struct obit_key *key);
 
+/* Who has a pid now. */
+struct proc_identity {
+	struct obit_key key; /* its start time rounded down to a clock tick */
+	bool is_thread;	     /* of the process `key`, and not the first one */
+	bool is_kernel;	     /* a thread of the kernel */
+	bool is_dead;	     /* a zombie */
+	bool is_own;	     /* runs the same executable as the caller */
+	char *exe;	     /* owned; NULL where there is none */
+};
+
+/* 0, or -ESRCH where nobody has that pid. The caller frees ret->exe. */
+int proc_identify(pid_t pid, struct proc_identity *ret);
+
+/* True if a key of proc_identify() is that of the process. */
+bool proc_same(const struct obit_key *rounded, const struct obit_key *key);
+
 /* The session id, or -errno. */
 pid_t proc_session(const struct obit_key *key);
 

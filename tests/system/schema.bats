@@ -110,6 +110,12 @@ watches() {
 	obit pause --all --json | validate pause
 	obit show web --json | validate show
 	obit resume web --json | validate resume
+	obit watch "$T/nothing" --json | validate watch
+	obit unwatch web --json | validate unwatch
+	obit watch --pid "$(service_pid)" --json >"$T/watch"
+	validate watch <"$T/watch"
+	obit show service --json | validate show
+	refuses watch "$T/watch" 'del(.refusal)' '.new = 1' '.name = ""' '.pid = 0'
 }
 
 @test "stats and version, with a daemon and without" {

@@ -59,6 +59,10 @@ static const struct {
 	{"pause --all --for=90s", "pause", NULL, OPTION_ALL | OPTION_FOR},
 	{"resume --all", "resume", NULL, OPTION_ALL},
 	{"resume web", "resume", "web", 0},
+	{"watch /usr/sbin/nginx restart=always", "watch", NULL, 0},
+	{"watch a=b --pid 7 --json c", "watch", NULL, OPTION_PID | OPTION_JSON},
+	{"watch --cgroup /x/*", "watch", NULL, OPTION_CGROUP},
+	{"unwatch web", "unwatch", "web", 0},
 	{"help tail --help", "help", "tail", OPTION_HELP},
 	{"help tail", "help", "tail", 0},
 	{"--version", "ls", NULL, OPTION_VERSION},
@@ -78,6 +82,29 @@ static void test_options_stand_anywhere(void **state)
 		assert_string_equal(inv.name ? inv.name : "", good[i].name ? good[i].name : "");
 		assert_int_equal(inv.given, good[i].given);
 	}
+}
+
+static void test_a_command_that_takes_settings_gets_them_all(void **state)
+{
+	char error[OPTIONS_ERROR_SIZE],
+		*argv[OPTIONS_MAX_WORDS + 4] = {(char[]){"obit"}, (char[]){"watch"}};
+	struct invocation inv;
+	int argc = 2;
+
+	(void)state;
+	assert_int_equal(parse_line("watch /x --pid 7 a=b -- --c", &inv, error), 0);
+	assert_int_equal(inv.n_words, 3);
+	assert_string_equal(inv.words[0], "/x");
+	assert_string_equal(inv.words[1], "a=b");
+	assert_string_equal(inv.words[2], "--c");
+	assert_string_equal(inv.pid, "7");
+	while (argc < OPTIONS_MAX_WORDS + 2)
+		argv[argc++] = (char[]){"a=b"};
+	assert_int_equal(options_parse(argc, argv, &inv, error), 0);
+	assert_int_equal(inv.n_words, OPTIONS_MAX_WORDS);
+	argv[argc++] = (char[]){"a=b"};
+	assert_int_equal(options_parse(argc, argv, &inv, error), -EINVAL);
+	assert_string_equal(error, "watch: too many settings; expected at most 64");
 }
 
 static const struct {
@@ -102,7 +129,7 @@ static const struct {
 	{"stop web --wait soon", "--wait soon: expected seconds, 0 to 86400"},
 	{"stop web --wait nan", "--wait nan: expected seconds, 0 to 86400"},
 	{"log web", "log: web is one argument too many (usage: obit log)"},
-	{"pause", "pause: expected NAME (usage: obit pause NAME)"},
+	{"pause", "pause: expected NAME (usage: obit pause NAME|--all)"},
 	{"pause web --all", "pause: either web or --all"},
 	{"pause web --for 10",
 	 "--for 10: expected how long, such as 90s, 10min or 2h, 365d at most"},
@@ -111,6 +138,12 @@ static const struct {
 	 "--for 366d: expected how long, such as 90s, 10min or 2h, 365d at most"},
 	{"pause web --for", "--for: expected TIME after it"},
 	{"resume web --for 1s", "resume takes no --for; see: obit help resume"},
+	{"watch", "watch: expected what to watch (usage: obit watch PATH|--cgroup GLOB|--pid PID "
+		  "[KEY=VALUE]...)"},
+	{"watch --pid", "--pid: expected PID after it"},
+	{"watch --cgroup ''", "--cgroup: expected the path of a cgroup, or a glob"},
+	{"why web --pid 7", "why takes no --pid; see: obit help why"},
+	{"unwatch", "unwatch: expected NAME (usage: obit unwatch NAME)"},
 	{"stop --all", "stop: expected NAME (usage: obit stop NAME)"},
 	{"tail --since 2h", "tail takes no --since; see: obit help tail"},
 	{"ls --state-dir /x", "ls takes no --state-dir; see: obit help ls"},
@@ -371,6 +404,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_options_stand_anywhere),
+		cmocka_unit_test(test_a_command_that_takes_settings_gets_them_all),
 		cmocka_unit_test(test_a_wrong_command_line_says_what_was_expected),
 		cmocka_unit_test(test_values_are_read),
 		cmocka_unit_test(test_help_names_every_command_and_fits),
