@@ -8,7 +8,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "bpf/abi.h"
 #include "core/wait_status.h"
 
 struct string_list {
@@ -60,9 +59,10 @@ struct watch_config {
 	char *file;    /* where it was written, for messages */
 	unsigned line; /* 0: in no file */
 
-	/* A process that somebody adopted by hand (`obit watch --pid`), of which `path` is the executable; the
-	 * start time is rounded down to a clock tick. Zero: none. Who else is meant says events.c. */
-	struct obit_key pid;
+	/* A process that somebody adopted by hand (`obit watch --pid`), of which `path` is the executable. 0: none.
+	 * Who else is meant says events.c. */
+	uint32_t pid;
+	uint64_t pid_start_ns;	   /* after boot, rounded down to a clock tick */
 	struct string_list path;   /* absolute paths or globs; empty: any */
 	struct string_list cgroup; /* absolute cgroup paths or globs; empty: any */
 	char *argv0;		   /* NULL: any */

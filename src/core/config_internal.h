@@ -90,7 +90,7 @@ config_setter config_add_env;	    /* struct string_list of NAME=VALUE */
 config_setter config_add_uid;	    /* struct uid_rule */
 config_setter config_set_container; /* struct watch_config: two fields of it */
 config_setter config_set_name;	    /* char *, of a watch */
-config_setter config_set_pid;	    /* struct obit_key: its tgid */
+config_setter config_set_pid;	    /* uint32_t */
 
 struct config_key {
 	const char *name;

@@ -289,7 +289,7 @@ int config_set_pid(const struct config_value *value, const struct config_limits 
 	(void)limits;
 	if (parse_integer(value->text, &pid) < 0 || !pid || pid > PID_LIMIT)
 		return fail(value, "the pid of a process");
-	((struct obit_key *)field)->tgid = (uint32_t)pid;
+	*(uint32_t *)field = (uint32_t)pid;
 	return 0;
 }
 

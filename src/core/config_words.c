@@ -73,10 +73,10 @@ static int check_whom(struct words *words)
 {
 	size_t *set = NULL;
 
-	if (!words->watch->pid.tgid && !words->watch->path.count && !words->watch->cgroup.count)
+	if (!words->watch->pid && !words->watch->path.count && !words->watch->cgroup.count)
 		return config_fail(&words->report, 0,
 				   "nothing to be watched; expected a path, a cgroup or a pid");
-	for (size_t i = 0; words->watch->pid.tgid && i < ARRAY_SIZE(match_keys); i++)
+	for (size_t i = 0; words->watch->pid && i < ARRAY_SIZE(match_keys); i++)
 		if (find_key(words, match_keys[i], &set) && *set)
 			return config_fail(&words->report, 0,
 					   "'%s' is set beside a pid; expected the pid alone to "

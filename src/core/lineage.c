@@ -299,7 +299,7 @@ bool lineage_is_service(const struct instance *instance, const struct watch_conf
 {
 	bool settled = letter->exit.time - instance->began >= watch->settle_ns;
 
-	return watch->pid.tgid || watches_exact_path(watch, instance) || instance->spawned ||
+	return watch->pid || watches_exact_path(watch, instance) || instance->spawned ||
 	       instance->daemonized || (letter->exit.flags & OBIT_EXIT_ORPHAN) ||
 	       (!(letter->exit.flags & OBIT_EXIT_HAD_TTY) && settled);
 }

@@ -144,7 +144,7 @@ ssize_t match_watch(const struct config *config, const struct match_people *peop
 	for (size_t i = 0; i < config->watch_count; i++) {
 		const struct watch_config *watch = &config->watches[i];
 
-		if (!watch->pid.tgid && path_matches(watch, recipe) &&
+		if (!watch->pid && path_matches(watch, recipe) &&
 		    match_all_but_path(watch, people, recipe))
 			return (ssize_t)i;
 	}

@@ -132,9 +132,10 @@ static bool is_meant_by_pid(const struct daemon *daemon, size_t watch, const str
 			    const struct recipe *recipe)
 {
 	const struct watch_config *config = &daemon->config.watches[watch];
+	struct obit_key named = {.tgid = config->pid, .start_boottime = config->pid_start_ns};
 	const struct process *process;
 
-	if (proc_same(&config->pid, key))
+	if (proc_same(&named, key))
 		return true;
 	if (!recipe->exe || strcmp(recipe->exe, config->path.items[0]) != 0)
 		return false;
@@ -148,7 +149,7 @@ static ssize_t find_watch_by_pid(const struct daemon *daemon, const struct obit_
 				 const struct recipe *recipe)
 {
 	for (size_t i = 0; i < daemon->config.watch_count; i++)
-		if (daemon->config.watches[i].pid.tgid && is_meant_by_pid(daemon, i, key, recipe))
+		if (daemon->config.watches[i].pid && is_meant_by_pid(daemon, i, key, recipe))
 			return (ssize_t)i;
 	return MATCH_NONE;
 }

@@ -89,8 +89,8 @@ static void put_match(struct json_object *object, const struct watch_config *con
 {
 	struct json_object *uids;
 
-	if (config->pid.tgid)
-		put_count(object, "pid", config->pid.tgid);
+	if (config->pid)
+		put_count(object, "pid", config->pid);
 	put_list(object, "path", &config->path);
 	put_list(object, "cgroup", &config->cgroup);
 	put_text(object, "argv0", config->argv0);

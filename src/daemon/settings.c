@@ -131,7 +131,7 @@ static int add_path(struct watch_config *watch, const char *path)
 
 static int resolve_watch(struct watch_config *watch, struct config_error *error)
 {
-	size_t written = watch->pid.tgid ? 0 : watch->path.count;
+	size_t written = watch->pid ? 0 : watch->path.count;
 
 	if (resolve_user(watch, error) < 0)
 		return -EINVAL;
@@ -249,7 +249,7 @@ ssize_t settings_watch_of_letter(const struct daemon *daemon, const struct obit_
 {
 	for (size_t w = 0; letter->prefix && w < daemon->config.watch_count; w++) {
 		const struct string_list *paths = &daemon->config.watches[w].path;
-		bool by_pid = daemon->config.watches[w].pid.tgid;
+		bool by_pid = daemon->config.watches[w].pid;
 
 		for (size_t i = 0; !by_pid && i < paths->count; i++) {
 			struct bpf_prefix prefix = settings_prefix(paths->items[i], true);
@@ -443,7 +443,7 @@ static void free_states(struct watch_state *states, size_t count)
 static bool still_matches(const struct daemon *daemon, const struct config *fresh, size_t watch,
 			  const struct instance *instance)
 {
-	return fresh->watches[watch].pid.tgid || !instance->recipe ||
+	return fresh->watches[watch].pid || !instance->recipe ||
 	       match_watch(fresh, &daemon->people, instance->recipe) == (ssize_t)watch;
 }
 

@@ -68,9 +68,10 @@ static int check_is_free(const struct daemon *daemon, const struct obit_key *key
 }
 
 /* What is offspring of some watch is made a stranger, whom the scan takes up. */
-static void let_go(struct daemon *daemon, const struct obit_key *key)
+static void let_go(struct daemon *daemon, const struct watch_config *watch)
 {
-	struct process *process = process_with(daemon, key);
+	struct obit_key named = {.tgid = watch->pid, .start_boottime = watch->pid_start_ns};
+	struct process *process = process_with(daemon, &named);
 
 	if (!process)
 		return;
@@ -81,7 +82,7 @@ static void let_go(struct daemon *daemon, const struct obit_key *key)
 /* Who names a process means that one, whoever it is and wherever it lives. */
 static int adopt(struct daemon *daemon, struct watch_config *watch, struct config_error *error)
 {
-	unsigned pid = watch->pid.tgid;
+	unsigned pid = watch->pid;
 	_cleanup_free_ char *exe = NULL;
 	struct proc_identity who;
 	int r;
@@ -99,7 +100,8 @@ static int adopt(struct daemon *daemon, struct watch_config *watch, struct confi
 		return refuse(error, -ENOMEM, "out of memory");
 	watch->path.items[0] = TAKE_PTR(exe);
 	watch->path.count = 1;
-	watch->pid = who.key;
+	watch->pid = who.key.tgid;
+	watch->pid_start_ns = who.key.start_boottime;
 	watch->uid.match = UID_ANY;
 	watch->container = CONTAINER_ANY;
 	return 0;
@@ -113,7 +115,7 @@ static int check_is_new(const struct daemon *daemon, const struct watch_config *
 {
 	_cleanup_json_ struct json_object *whom = render_match(watch);
 
-	for (size_t i = 0; !watch->pid.tgid && i < daemon->config.watch_count; i++) {
+	for (size_t i = 0; !watch->pid && i < daemon->config.watch_count; i++) {
 		const struct watch_config *other = &daemon->config.watches[i];
 		_cleanup_json_ struct json_object *its = render_match(other);
 
@@ -137,7 +139,7 @@ static int add(struct daemon *daemon, struct watch_config *watch, struct config_
 	_cleanup_(config_free) struct config fresh = {0};
 	int r = 0;
 
-	if (watch->pid.tgid)
+	if (watch->pid)
 		r = adopt(daemon, watch, error);
 	if (r == 0)
 		r = settings_check_watch(watch, error);
@@ -149,8 +151,8 @@ static int add(struct daemon *daemon, struct watch_config *watch, struct config_
 		return refuse(error, -ENOMEM, "out of memory");
 	if (config_take_watch(&fresh, watch, error) < 0)
 		return -EEXIST;
-	if (fresh.watches[fresh.watch_count - 1].pid.tgid)
-		let_go(daemon, &fresh.watches[fresh.watch_count - 1].pid);
+	if (fresh.watches[fresh.watch_count - 1].pid)
+		let_go(daemon, &fresh.watches[fresh.watch_count - 1]);
 	return apply(daemon, &fresh, error);
 }
 

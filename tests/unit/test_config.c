@@ -961,7 +961,7 @@ static void a_pid_is_known_by_what_was_read(void **state)
 
 	(void)state;
 	assert_int_equal(config_read_words(words, ARRAY_SIZE(words), &watch, &error), 0);
-	assert_int_equal(watch.pid.tgid, 4711);
+	assert_int_equal(watch.pid, 4711);
 	assert_null(watch.name);
 	watch_config_free(&watch);
 }
