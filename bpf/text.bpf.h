@@ -5,14 +5,17 @@
 
 static __always_inline void send_text(struct scratch *s, __u32 offset, __u32 length)
 {
+	__u64 size = length;
+
+	/* The very register that is passed must be the one that is checked: older verifiers know of no other. */
+	asm volatile("" : "+r"(size));
+	if (size > OBIT_TEXT_CHUNK)
+		return;
+	size += __builtin_offsetof(struct obit_text_record, data);
 	s->text.offset = offset;
 	s->text.length = length;
-	s->text.header.size = __builtin_offsetof(struct obit_text_record, data) + length;
-	if (length > OBIT_TEXT_CHUNK)
-		return;
-	if (bpf_ringbuf_output(&events, &s->text,
-			       __builtin_offsetof(struct obit_text_record, data) + length,
-			       BPF_RB_NO_WAKEUP)) {
+	s->text.header.size = size;
+	if (bpf_ringbuf_output(&events, &s->text, size, BPF_RB_NO_WAKEUP)) {
 		COUNT(ring_lost);
 		s->exec.flags |= OBIT_EXEC_TEXT_LOST;
 	}
