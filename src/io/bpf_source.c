@@ -86,16 +86,30 @@ struct bpf_source {
 	void *arg;
 };
 
+#define MESSAGE_LINES 12
+
+/* Where the last `count` lines of a text begin: a verifier's log says at its end what it does not like. */
+static char *last_lines(char *text, unsigned count)
+{
+	char *at = text + strlen(text);
+
+	while (at > text && (at[-1] != '\n' || count-- > 0))
+		at--;
+	return at;
+}
+
 __attribute__((format(printf, 2, 0))) static int on_libbpf_message(enum libbpf_print_level level,
 								   const char *fmt, va_list ap)
 {
-	char line[1024];
+	_cleanup_free_ char *text = NULL;
+	char *line, *rest;
 
-	if (level == LIBBPF_DEBUG || log_get_level() < LOG_DEBUG)
+	if (level == LIBBPF_DEBUG || log_get_level() < LOG_DEBUG || vasprintf(&text, fmt, ap) < 0)
 		return 0;
-	vsnprintf(line, sizeof(line), fmt, ap);
-	line[strcspn(line, "\n")] = '\0';
-	log_debug("%s", line);
+	rest = last_lines(text, MESSAGE_LINES);
+	while ((line = strsep(&rest, "\n")))
+		if (*line)
+			log_debug("%s", line);
 	return 0;
 }
 
