@@ -619,7 +619,7 @@ static void on_spawned(struct policy *policy, struct policy_output *out, uint64_
 #define SPAWN_RETRY_MIN_NS (100 * NS_PER_MS)
 
 /* What is no fault of the program: a missing or busy binary is a package being upgraded, and a host may be short
- * of memory, descriptors or processes for a moment. It waits, and does not count as a start. */
+ * of memory, descriptors, processes or a file system for a moment. It waits, and does not count as a start. */
 static bool is_passing(int error)
 {
 	switch (error) {
@@ -629,11 +629,19 @@ static bool is_passing(int error)
 	case EMFILE:
 	case ENFILE:
 	case ENOMEM:
-	case ECHILD: /* the spawner was killed */
+	case ECHILD:	/* the spawner was killed */
+	case ETIMEDOUT: /* a file system did not answer */
 		return true;
 	default:
 		return false;
 	}
+}
+
+static const char *awaited(int error)
+{
+	if (error == ENOENT || error == ETXTBSY)
+		return "its executable";
+	return error == ETIMEDOUT ? "a file system" : "resources";
 }
 
 static void retry_spawn(struct policy *policy, struct policy_output *out, int error, uint64_t now)
@@ -648,9 +656,7 @@ static void retry_spawn(struct policy *policy, struct policy_output *out, int er
 		delay = backoff(policy);
 		policy->respawn_at_ns = now +
 					(delay > SPAWN_RETRY_MIN_NS ? delay : SPAWN_RETRY_MIN_NS);
-		snprintf(text, sizeof(text), "waits for %s: %s",
-			 error == ENOENT || error == ETXTBSY ? "its executable" : "resources",
-			 strerror(error));
+		snprintf(text, sizeof(text), "waits for %s: %s", awaited(error), strerror(error));
 		say_and_note(policy, out, text);
 		respawn_when_ready(policy, out, now);
 		return;

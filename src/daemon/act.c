@@ -39,9 +39,21 @@ static bool has_child(const struct attachment *attachment)
 	return attachment->child.report_fd >= 0;
 }
 
-/* Forgets the child on its way, whatever becomes of it; one that is held leaves. */
+/* Ours until it is reaped: the pid is nobody else's while its end of the report is open. */
+static void kill_child(const struct attachment *attachment)
+{
+	if (attachment->report.pid)
+		sys_kill(attachment->report.pid, SIGKILL);
+}
+
+/* Forgets the child on its way, whatever becomes of it; one that is held leaves, and so that it does not hang on its
+ * way to there it is killed. */
 static void drop_child(struct attachment *attachment)
 {
+	if (has_child(attachment) && !attachment->released &&
+	    !spawn_report_read(attachment->child.report_fd, &attachment->report))
+		kill_child(attachment);
+	launches_end(attachment);
 	loop_source_free(TAKE_PTR(attachment->report_source));
 	spawn_discard(&attachment->child);
 	if (attachment->daemon->held == attachment)
@@ -206,7 +218,11 @@ static void end_report(struct attachment *attachment)
 static void read_report(struct attachment *attachment)
 {
 	struct instance *instance = attachment->instance;
+	pid_t known = attachment->report.pid;
 	bool ended = spawn_report_read(attachment->child.report_fd, &attachment->report);
+
+	if (ended || attachment->report.pid != known)
+		launches_heard(attachment->daemon);
 
 	if (!attachment->released) {
 		if (ended) /* it left while it was held: spawn() will find that */
@@ -318,6 +334,12 @@ static int ask_for_child(struct daemon *daemon, struct instance *instance,
 	}
 	if (trust_refusal(watch, instance->recipe, sentence))
 		return -EPERM;
+	if (attachment->hanged.tgid && proc_is_alive(&attachment->hanged)) {
+		snprintf(sentence, RECIPE_SENTENCE_SIZE,
+			 "the last child (pid %u) hangs still, and cannot be killed",
+			 attachment->hanged.tgid);
+		return -ETIMEDOUT;
+	}
 	snprintf(sentence, RECIPE_SENTENCE_SIZE, "cannot ask for a child");
 	if (daemon->held)
 		drop_child(daemon->held);
@@ -327,11 +349,20 @@ static int ask_for_child(struct daemon *daemon, struct instance *instance,
 	if (r < 0)
 		return r;
 	daemon->held = attachment;
+	attachment->spawner = spawner_pid(daemon->spawner);
 	r = loop_add(daemon->loop, attachment->child.report_fd, EPOLLIN, on_report, attachment,
 		     &attachment->report_source);
 	if (r < 0)
 		drop_child(attachment);
 	return r;
+}
+
+static void release_child(struct daemon *daemon, struct attachment *attachment)
+{
+	attachment->released = true;
+	daemon->held = NULL;
+	spawn_release(&attachment->child);
+	launches_begin(attachment);
 }
 
 static void spawn(struct daemon *daemon, struct instance *instance)
@@ -344,13 +375,60 @@ static void spawn(struct daemon *daemon, struct instance *instance)
 		spawn_failed(daemon, instance, -r, sentence);
 		return;
 	}
-	attachment->released = true;
-	daemon->held = NULL;
-	spawn_release(&attachment->child);
+	release_child(daemon, attachment);
 	if (attachment->report.pid)
 		join_child(daemon, instance, attachment->report.pid);
 	if (!attachment->report_source)
 		end_report(attachment);
+}
+
+/* For a child that is not born. One that the old spawner still makes finds its release closed, and leaves. */
+static void ask_again(struct daemon *daemon, struct instance *instance)
+{
+	struct attachment *attachment = instance->attachment;
+	bool was_released = attachment->released;
+	char sentence[RECIPE_SENTENCE_SIZE];
+	int r;
+
+	if (!has_child(attachment) || attachment->report.pid)
+		return;
+	drop_child(attachment);
+	if (!was_released)
+		return; /* spawn() will ask */
+	r = ask_for_child(daemon, instance, sentence);
+	if (r < 0)
+		spawn_failed(daemon, instance, -r, sentence);
+	else
+		release_child(daemon, attachment);
+}
+
+void act_replace_spawner(struct daemon *daemon)
+{
+	struct instance *instance, *next;
+
+	spawner_abandon(TAKE_PTR(daemon->spawner));
+	act_start_spawner(daemon);
+	act_read_reports(daemon);
+	DL_FOREACH_SAFE (daemon->lineage.instances, instance, next)
+		ask_again(daemon, instance);
+}
+
+void act_give_up_child(struct instance *instance)
+{
+	struct attachment *attachment = instance->attachment;
+	struct daemon *daemon = attachment->daemon;
+	uint64_t waited = clock_boot_ns() - attachment->released_ns;
+	char span[CLOCK_SPAN_SIZE], text[128];
+
+	snprintf(text, sizeof(text), "not executed within %s: a file system that does not answer?",
+		 clock_span(waited, span));
+	kill_child(attachment);
+	if (instance->main && instance->main->key.tgid == (__u32)attachment->report.pid) {
+		attachment->hanged = instance->main->key;
+		lineage_leave(instance->main);
+	}
+	drop_child(attachment);
+	spawn_failed(daemon, instance, ETIMEDOUT, text);
 }
 
 /* While the old process is on its way out, its successor is made and held; where something else comes between

@@ -200,6 +200,8 @@ static int open_loop(struct daemon *daemon)
 	if (r == 0)
 		r = losses_open(daemon);
 	if (r == 0)
+		r = launches_open(daemon);
+	if (r == 0)
 		r = cgroupfs_init(&daemon->cgroupfs);
 	if (r == 0)
 		r = hook_events_open(daemon);
@@ -241,6 +243,7 @@ static void stop(struct daemon *daemon)
 	guard_close(daemon);
 	events_free(daemon);
 	losses_close(daemon);
+	launches_close(daemon);
 	act_free(daemon);
 	loop_source_free(daemon->bell);
 	audience_close(daemon);

@@ -9,6 +9,7 @@
  *   audience.c	 who follows the deaths of all processes
  *   publish.c   an obituary -> memory, the history on disk, whoever follows
  *   act.c	 the policy's actions -> spawn, kill, timers; their results -> inputs
+ *   launches.c  how long a child may take to its exec
  *   pause.c	 which watches hold their respawns
  *   requests.c  obit(1)'s commands -> inputs; and answers
  *   settings.c  configuration files -> watches, filters of the kernel side
@@ -77,6 +78,10 @@ struct attachment {
 	bool released;		  /* it may go; else it is held until the old process is gone */
 	struct loop_source *report_source;
 	struct spawn_report report;
+	struct heap_node launch; /* when to look whether it has come to its exec */
+	uint64_t released_ns;
+	pid_t spawner;		/* which one was asked */
+	struct obit_key hanged; /* a child that was killed since it did not come to its exec */
 	struct json_object *last_death; /* for its hooks: a reference, or NULL */
 	bool told_buried;		/* so its hook for that was run */
 };
@@ -150,7 +155,10 @@ struct daemon {
 	struct heap timers; /* of instances */
 	struct loop_timer *timer;
 	struct spawner *spawner;
-	struct attachment *held; /* whose child the spawner waits with, or NULL */
+	struct attachment *held;   /* whose child the spawner waits with, or NULL */
+	struct heap launches;	   /* of attachments: children that were released */
+	uint64_t spawner_heard_ns; /* when one of its children said something last */
+	struct loop_timer *launch_timer;
 
 	struct published published[HISTORY_SIZE]; /* a ring */
 	size_t published_next;
@@ -346,8 +354,26 @@ const char *act_refusal(struct daemon *daemon, struct instance *instance,
 const char *act_recipe_refusal(const struct daemon *daemon, const struct instance *instance,
 			       char buf[static RECIPE_SENTENCE_SIZE]);
 
+/* Another spawner, where the present one waits with a child that hangs; what that has not made yet is asked of the
+ * new one. */
+void act_replace_spawner(struct daemon *daemon);
+
+/* Kills the child that has not come to its exec in time, and tells the policy. */
+void act_give_up_child(struct instance *instance);
+
 void act_on_timer(void *arg);
 void act_free(struct daemon *daemon);
+
+/* ---- launches.c ---- */
+
+int launches_open(struct daemon *daemon);
+void launches_close(struct daemon *daemon);
+/* The child was released; from now on it has so long. */
+void launches_begin(struct attachment *attachment);
+/* It has executed its program, or is none of ours any more. */
+void launches_end(struct attachment *attachment);
+/* The spawner goes on: one of its children has said something. */
+void launches_heard(struct daemon *daemon);
 
 /* ---- pause.c ---- */
 

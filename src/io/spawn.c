@@ -349,6 +349,24 @@ static pid_t clone_into(struct order *order)
 	return pid;
 }
 
+static int run_child(void *arg)
+{
+	become(arg);
+}
+
+static pid_t clone_with(int flags, struct order *order)
+{
+	static _Alignas(64) char stack[CHILD_STACK];
+
+	return clone(run_child, stack + sizeof(stack), flags | CLONE_PARENT | SIGCHLD, order);
+}
+
+/* CLONE_PARENT makes it the daemon's child: until the daemon reaps it, its pid is nobody else's. */
+static pid_t clone_copying(struct order *order)
+{
+	return clone_with(0, order);
+}
+
 #ifdef __SANITIZE_ADDRESS__
 #define SANITIZED 1
 #elif defined(__has_feature)
@@ -357,30 +375,12 @@ static pid_t clone_into(struct order *order)
 #endif
 #endif
 
-static pid_t clone_copying(struct order *order)
-{
-	struct clone_args args = {.flags = CLONE_PARENT};
-	pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
-
-	if (pid == 0)
-		become(order);
-	return pid;
-}
-
 #ifndef SANITIZED
-static int run_child(void *arg)
-{
-	become(arg);
-}
-
 /* Like vfork(2), on a stack of its own: the spawner sleeps until the child has exec'd or left, and no memory
- * is copied. CLONE_PARENT makes it the daemon's child. */
+ * is copied. */
 static pid_t clone_sharing(struct order *order)
 {
-	static _Alignas(64) char stack[CHILD_STACK];
-
-	return clone(run_child, stack + sizeof(stack),
-		     CLONE_VM | CLONE_VFORK | CLONE_PARENT | SIGCHLD, order);
+	return clone_with(CLONE_VM | CLONE_VFORK, order);
 }
 #else
 /* The sanitizer keeps notes on memory in memory, and a child that shares both would spoil them. */
@@ -396,7 +396,8 @@ static pid_t make_child(struct order *order)
 		pid = clone_into(order);
 	if (pid >= 0)
 		return pid;
-	/* Any user can make an exec of theirs hang (a lease, a FUSE mount): the spawner does not sleep for them. */
+	/* Any user can make an exec of theirs hang (a lease, a FUSE mount): the spawner does not sleep for them.
+	 * Where root's hangs, the daemon takes another spawner. */
 	return facts->uid == 0 && facts->euid == 0 ? clone_sharing(order) : clone_copying(order);
 }
 
@@ -540,6 +541,15 @@ void spawner_stop(struct spawner *spawner)
 	close(spawner->socket);
 	if (spawner->pid > 0)
 		waitpid(spawner->pid, NULL, 0);
+	free(spawner);
+}
+
+void spawner_abandon(struct spawner *spawner)
+{
+	if (!spawner)
+		return;
+	sys_kill(spawner->pid, SIGKILL);
+	close(spawner->socket);
 	free(spawner);
 }
 

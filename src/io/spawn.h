@@ -19,6 +19,9 @@ int spawner_start(struct spawner **ret);
 pid_t spawner_pid(const struct spawner *spawner);
 /* Ends it; children that it has made live on. NULL is fine. */
 void spawner_stop(struct spawner *spawner);
+/* Kills it without waiting for it, for the caller's reaping: one that sleeps with a child that hangs. That child
+ * lives on; what else it was asked for is never made. NULL is fine. */
+void spawner_abandon(struct spawner *spawner);
 
 /* The cgroup that the child goes to, from cgroupfs_open(); borrowed; -1: the daemon's own. */
 struct spawn_place {
