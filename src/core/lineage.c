@@ -121,6 +121,8 @@ struct process *lineage_fork(struct lineage *lineage, const struct obit_key *key
 	child = lineage_add(lineage, key, letter, parent->image);
 	if (child)
 		lineage_join(parent->instance, child, ROLE_MEMBER);
+	if (child)
+		child->apart = parent->apart;
 	return child;
 }
 
@@ -196,6 +198,16 @@ struct instance *lineage_begin(struct lineage *lineage, size_t watch,
 	return instance;
 }
 
+/* Who becomes main brings along what has forked from it. */
+static void take_back(struct instance *instance, const struct process *main)
+{
+	struct process *process;
+
+	DL_FOREACH (instance->processes, process)
+		if (process->image == main->image)
+			process->apart = false;
+}
+
 void lineage_join(struct instance *instance, struct process *process, enum process_role role)
 {
 	if (process->instance != instance || process->role == ROLE_OFFSPRING) {
@@ -211,6 +223,8 @@ void lineage_join(struct instance *instance, struct process *process, enum proce
 		if (instance->main)
 			instance->main->role = ROLE_MEMBER;
 		instance->main = process;
+		if (process->apart)
+			take_back(instance, process);
 	} else if (instance->main == process) {
 		instance->main = NULL;
 	}
@@ -227,6 +241,55 @@ void lineage_end(struct lineage *lineage, struct instance *instance)
 	policy_free(&instance->policy);
 	recipe_free(instance->recipe);
 	free(instance);
+}
+
+bool lineage_reaches(const struct process *process, enum kill_mode mode)
+{
+	switch (mode) {
+	case KILL_MODE_PROCESS:
+		return process->role == ROLE_MAIN;
+	case KILL_MODE_INSTANCE:
+		return !process->apart;
+	case KILL_MODE_CGROUP:
+	case _KILL_MODE_MAX:
+		break;
+	}
+	return true;
+}
+
+unsigned lineage_left(const struct instance *instance, enum kill_mode mode)
+{
+	const struct process *process;
+	unsigned count = 0;
+
+	DL_FOREACH (instance->processes, process)
+		count += process != instance->main && !process->dying &&
+			 lineage_reaches(process, mode);
+	return count;
+}
+
+bool lineage_is_over(const struct instance *instance, enum kill_mode mode)
+{
+	const struct process *process;
+
+	DL_FOREACH (instance->processes, process)
+		if (lineage_reaches(process, mode))
+			return false;
+	return true;
+}
+
+static bool runs_recipe(const struct instance *instance, const struct process *process)
+{
+	const struct recipe *recipe = instance->recipe;
+
+	return recipe && recipe->exe && process->image &&
+	       !strcmp(process->image->exe, recipe->exe) &&
+	       strings_equal(&process->image->argv, &recipe->argv);
+}
+
+void lineage_set_apart(struct process *process)
+{
+	process->apart = process->role == ROLE_MEMBER && !runs_recipe(process->instance, process);
 }
 
 static bool is_better_heir(const struct process *candidate, const struct process *best)
@@ -249,9 +312,7 @@ void lineage_heirs(const struct instance *instance, const struct process *main, 
 		if (!strcmp(process->image->exe, main->image->exe) &&
 		    is_better_heir(process, ret->by_fork))
 			ret->by_fork = process;
-		if (process->execed && instance->recipe && instance->recipe->exe &&
-		    !strcmp(process->image->exe, instance->recipe->exe) &&
-		    strings_equal(&process->image->argv, &instance->recipe->argv) &&
+		if (process->execed && runs_recipe(instance, process) &&
 		    is_better_heir(process, ret->by_exec))
 			ret->by_exec = process;
 	}

@@ -42,8 +42,9 @@ struct process {
 	uint64_t birth_sequence;
 	struct instance *instance; /* NULL for offspring whose instance is gone */
 	enum process_role role;
-	bool dying;		     /* its letter is written; not yet seen to be gone */
-	bool execed;		     /* since its fork */
+	bool dying;  /* its letter is written; not yet seen to be gone */
+	bool execed; /* since its fork */
+	bool apart;  /* it, or who it descends from, has executed the program anew: a session */
 	bool session_leader;	     /* as last looked up: see lineage_heirs() */
 	struct image *image;	     /* a reference */
 	struct process *prev, *next; /* in its instance */
@@ -115,6 +116,19 @@ void lineage_end(struct lineage *lineage, struct instance *instance);
 void lineage_died(struct process *process);
 /* It is gone (a zombie at most): frees it. */
 void lineage_gone(struct lineage *lineage, struct process *process);
+
+/* True if a stop of the instance is meant for this process of it. With KILL_MODE_INSTANCE that is the main process and
+ * what forked from it; not what has executed the program anew for itself, as sshd does for each session, nor
+ * what forked from that. */
+bool lineage_reaches(const struct process *process, enum kill_mode mode);
+/* How many of those live, beside the main process. */
+unsigned lineage_left(const struct instance *instance, enum kill_mode mode);
+/* True if none of them is there any more, zombies at most. */
+bool lineage_is_over(const struct instance *instance, enum kill_mode mode);
+
+/* A member has executed the program again. One that was given the recipe's own arguments is a successor, and no more
+ * apart than main is. */
+void lineage_set_apart(struct process *process);
 
 struct heirs {
 	struct process *by_fork; /* runs the main's executable: a session leader, else the eldest */

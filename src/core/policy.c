@@ -453,8 +453,6 @@ static bool hand_over(struct policy *policy, struct policy_output *out,
 	const struct watch_config *config = policy->config;
 	bool success = ended_well(config, death);
 
-	if (!death->members)
-		return false;
 	if (death->wait_status == 0 && !death->asked && death->has_fork_heir &&
 	    death->lived_ns <= config->start_timeout_ns) {
 		add(out, (struct policy_action){.kind = ACTION_TAKE_HEIR});

@@ -47,7 +47,7 @@ const char *policy_state_name(enum policy_state state);
 struct policy_death {
 	uint32_t wait_status;
 	uint64_t lived_ns;  /* since the exec of the instance's program */
-	unsigned members;   /* others of the instance that live on */
+	unsigned members;   /* others that live on, and that kill_mode would have stopped */
 	bool has_fork_heir; /* one of them runs the same executable */
 	bool has_exec_heir; /* one of them exec'd the recipe's own executable and argv */
 	bool asked; /* somebody outside had asked it to stop: a clean end, whatever the status */

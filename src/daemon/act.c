@@ -21,6 +21,11 @@ static const char *name_of(const struct daemon *daemon, const struct instance *i
 	return daemon->config.watches[instance->watch].name;
 }
 
+static enum kill_mode kill_mode_of(const struct daemon *daemon, const struct instance *instance)
+{
+	return daemon->config.watches[instance->watch].kill_mode;
+}
+
 int act_attach(struct daemon *daemon, struct instance *instance)
 {
 	struct attachment *attachment = calloc(1, sizeof(*attachment));
@@ -438,7 +443,7 @@ static void hold_or_drop_child(struct daemon *daemon, struct instance *instance)
 	struct attachment *attachment = instance->attachment;
 	const struct policy *policy = &instance->policy;
 	bool soon = policy->state == POLICY_WAITING && !policy->deadline_ns && !policy->paused &&
-		    !instance->alive;
+		    !lineage_left(instance, kill_mode_of(daemon, instance));
 	char sentence[RECIPE_SENTENCE_SIZE];
 
 	if (soon && !policy->gone && !has_child(attachment) && !daemon->held)
@@ -486,9 +491,7 @@ static void kill_instance(struct daemon *daemon, struct instance *instance, int 
 		return;
 	}
 	DL_FOREACH (instance->processes, process) {
-		if (process->dying)
-			continue;
-		if (watch->kill_mode == KILL_MODE_PROCESS && process->role != ROLE_MAIN)
+		if (process->dying || !lineage_reaches(process, watch->kill_mode))
 			continue;
 		signal_process(process, signal);
 		count++;
@@ -622,13 +625,6 @@ static void farewell_free(struct farewell *farewell)
 	free(farewell);
 }
 
-static bool counts_as_all(const struct daemon *daemon, const struct instance *instance)
-{
-	if (daemon->config.watches[instance->watch].kill_mode == KILL_MODE_PROCESS)
-		return !instance->main;
-	return !instance->alive && !instance->dying;
-}
-
 static void is_gone(struct daemon *daemon, const struct obit_key *key)
 {
 	struct process *process = lineage_find(&daemon->lineage, key);
@@ -638,7 +634,7 @@ static void is_gone(struct daemon *daemon, const struct obit_key *key)
 	if (!process)
 		return;
 	lineage_gone(&daemon->lineage, process);
-	if (instance && counts_as_all(daemon, instance))
+	if (instance && lineage_is_over(instance, kill_mode_of(daemon, instance)))
 		act_step(daemon, instance, &gone, NULL);
 }
 

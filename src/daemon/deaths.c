@@ -55,7 +55,8 @@ static void describe_death(struct daemon *daemon, struct instance *instance,
 				.lived_ns = letter->exit.time > instance->began
 						    ? letter->exit.time - instance->began
 						    : 0,
-				.members = instance->alive,
+				.members = lineage_left(instance,
+							watch_of(daemon, instance)->kill_mode),
 				.has_fork_heir = heirs.by_fork,
 				.has_exec_heir = heirs.by_exec,
 				.asked = was_asked(daemon, instance, evidence),

@@ -54,7 +54,8 @@ static void tell_if_all_gone(struct daemon *daemon, struct instance *instance)
 {
 	struct policy_input gone = {.kind = INPUT_ALL_GONE};
 
-	if (instance && !instance->alive && !instance->dying)
+	if (instance &&
+	    lineage_is_over(instance, daemon->config.watches[instance->watch].kill_mode))
 		act_step(daemon, instance, &gone, NULL);
 }
 
@@ -205,6 +206,9 @@ static void take_exec(struct daemon *daemon, const struct obit_key *key,
 	    letter->flags & OBIT_LETTER_SPAWNED)
 		process->instance->began = began;
 	process->execed = true;
+	/* What ran before obitd may have executed anything: it counts as forked. */
+	if (meaning == EXEC_STAYS && recipe->source == RECIPE_EXEC)
+		lineage_set_apart(process);
 	if (meaning == EXEC_LEAVES) {
 		lineage_leave(process);
 		bpf_source_bear_no_more(daemon->source, key);

@@ -108,6 +108,85 @@ static void expect_counts(const struct instance *instance, unsigned alive, unsig
 	assert_int_equal(instance->dying, dying);
 }
 
+/* ---- whom a stop means ---- */
+
+static void expect_reached(const struct instance *instance, enum kill_mode mode, unsigned left,
+			   bool over)
+{
+	assert_int_equal(lineage_left(instance, mode), left);
+	assert_int_equal(lineage_is_over(instance, mode), over);
+}
+
+/* sshd: 10 listens, 11 has forked from it, 12 is the session that was executed anew, 13 has forked from that. */
+static struct instance *begin_sessions(struct family *family)
+{
+	struct instance *instance = begin_daemon(family, 10);
+	struct process *session;
+
+	fork_of(family, 10, 11);
+	session = fork_of(family, 10, 12);
+	exec_image(session, "/usr/sbin/d", WORDS("d", "-R"));
+	lineage_set_apart(session);
+	fork_of(family, 12, 13);
+	return instance;
+}
+
+static void a_stop_means_whom_the_mode_says(void **state)
+{
+	struct family family;
+	struct instance *instance;
+
+	(void)state;
+	family_init(&family);
+	instance = begin_sessions(&family);
+	expect_reached(instance, KILL_MODE_PROCESS, 0, false);
+	expect_reached(instance, KILL_MODE_INSTANCE, 1, false);
+	expect_reached(instance, KILL_MODE_CGROUP, 3, false);
+	lineage_died(find(&family, 10));
+	lineage_died(find(&family, 11));
+	expect_reached(instance, KILL_MODE_INSTANCE, 0, false); /* zombies */
+	lineage_gone(&family.lineage, find(&family, 10));
+	expect_reached(instance, KILL_MODE_PROCESS, 0, true);
+	expect_reached(instance, KILL_MODE_INSTANCE, 0, false);
+	lineage_gone(&family.lineage, find(&family, 11));
+	expect_reached(instance, KILL_MODE_INSTANCE, 0, true);
+	expect_reached(instance, KILL_MODE_CGROUP, 2, false);
+	family_free(&family);
+}
+
+static void a_successor_is_not_apart(void **state)
+{
+	struct family family;
+	struct instance *instance;
+	struct process *successor;
+
+	(void)state;
+	family_init(&family);
+	instance = begin_daemon(&family, 10);
+	successor = fork_of(&family, 10, 11);
+	exec_image(successor, "/usr/sbin/d", WORDS("d", "-f"));
+	lineage_set_apart(successor);
+	expect_reached(instance, KILL_MODE_INSTANCE, 1, false);
+	family_free(&family);
+}
+
+static void who_becomes_main_is_not_apart_nor_are_its_children(void **state)
+{
+	struct family family;
+	struct instance *instance;
+
+	(void)state;
+	family_init(&family);
+	instance = begin_sessions(&family);
+	lineage_died(find(&family, 10));
+	lineage_join(instance, find(&family, 12), ROLE_MAIN);
+	lineage_gone(&family.lineage, find(&family, 10));
+	assert_false(find(&family, 12)->apart);
+	assert_false(find(&family, 13)->apart);
+	expect_reached(instance, KILL_MODE_INSTANCE, 2, false);
+	family_free(&family);
+}
+
 /* ---- births ---- */
 
 static void a_main_is_alone_at_first(void **state)
@@ -880,6 +959,9 @@ int main(void)
 		cmocka_unit_test(an_instance_without_main_waits_for_its_own_recipe),
 		cmocka_unit_test(who_is_being_started_or_stopped_is_not_vacant),
 		cmocka_unit_test(a_zombie_does_not_hold_the_place),
+		cmocka_unit_test(a_stop_means_whom_the_mode_says),
+		cmocka_unit_test(a_successor_is_not_apart),
+		cmocka_unit_test(who_becomes_main_is_not_apart_nor_are_its_children),
 		cmocka_unit_test(exact_paths_are_services),
 		cmocka_unit_test(globs_match_services_and_jobs),
 		cmocka_unit_test(random_lives_agree_with_a_naive_model),
