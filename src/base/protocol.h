@@ -5,6 +5,7 @@
  *             {"command": "tail", "all": true}     of every process, not of those watched alone
  *             {"command": "pause", "name": "web", "for_ns": 600000000000}
  *             {"command": "pause", "all": true}    every watch; without for_ns until `resume`
+ *             {"command": "kill", "name": "web@4711", "signal": "HUP"}
  *             {"command": "watch", "settings": ["path=/usr/sbin/nginx", "restart=always", "name=web"]}
  *   reply     {"ok": true, "data": ...}            data as each command below says
  *             {"ok": false, "exit": 1, "error": "a sentence"}

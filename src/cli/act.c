@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/value.h"
-
 static bool is_any_of(const char *state, const char *a, const char *b)
 {
 	return strcmp(state, a) == 0 || strcmp(state, b) == 0;
@@ -41,32 +39,4 @@ bool act_split_name(const char *name, size_t *ret_length, int64_t *ret_pid)
 	*ret_length = (size_t)(at - name);
 	*ret_pid = pid;
 	return true;
-}
-
-static struct json_object *find_watch(struct json_object *watches, const char *name, size_t length)
-{
-	for (size_t i = 0; i < array_length(watches); i++) {
-		struct json_object *watch = array_item(watches, i);
-		const char *word = member_word(watch, "name");
-
-		if (strlen(word) == length && strncmp(word, name, length) == 0)
-			return watch;
-	}
-	return NULL;
-}
-
-struct json_object *act_find_instance(struct json_object *watches, const char *name,
-				      size_t name_length, int64_t pid)
-{
-	struct json_object *instances = member_array(find_watch(watches, name, name_length),
-						     "instances");
-
-	for (size_t i = 0; i < array_length(instances); i++) {
-		struct json_object *instance = array_item(instances, i);
-		int64_t its_pid;
-
-		if (member_int(instance, "pid", &its_pid) && its_pid == pid)
-			return instance;
-	}
-	return NULL;
 }

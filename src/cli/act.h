@@ -3,8 +3,8 @@
 #ifndef OBIT_CLI_ACT_H
 #define OBIT_CLI_ACT_H
 
-#include <json-c/json.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum act_goal {
@@ -21,9 +21,5 @@ enum act_verdict act_judge(enum act_goal goal, const char *state, int64_t pid, i
 
 /* "web@4711" has the pid 4711: *ret_pid, and *ret_length is that of "web". False for a plain name. */
 bool act_split_name(const char *name, size_t *ret_length, int64_t *ret_pid);
-
-/* Finds the instance with that pid in the data of `ls`; borrowed, or NULL where it is gone. */
-struct json_object *act_find_instance(struct json_object *watches, const char *name,
-				      size_t name_length, int64_t pid);
 
 #endif

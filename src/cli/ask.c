@@ -98,6 +98,8 @@ static struct json_object *request_json(const struct request *request)
 	json_object_object_add(object, "command", json_object_new_string(request->command));
 	if (request->name)
 		json_object_object_add(object, "name", json_object_new_string(request->name));
+	if (request->signal)
+		json_object_object_add(object, "signal", json_object_new_string(request->signal));
 	if (request->count >= 0)
 		json_object_object_add(object, "count", json_object_new_int(request->count));
 	if (request->all)

@@ -10,10 +10,11 @@
 
 struct request {
 	const char *command;
-	const char *name; /* NULL: without */
-	int count;	  /* negative: without */
-	bool all;	  /* of every process, not of those watched alone; or every watch */
-	uint64_t for_ns;  /* 0: without */
+	const char *name;   /* NULL: without */
+	const char *signal; /* NULL: without */
+	int count;	    /* negative: without */
+	bool all;	    /* of every process, not of those watched alone; or every watch */
+	uint64_t for_ns;    /* 0: without */
 	struct json_object *settings; /* NULL: without; borrowed */
 	enum json_type shape; /* what the data of a good reply is; anything else is a failure */
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* obit status; obit stop, start, restart, revive; obit pause, resume */
+/* obit status; obit stop, start, restart, revive; obit kill; obit pause, resume */
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
@@ -64,77 +64,35 @@ int cmd_status(const struct invocation *inv)
 	return strcmp(sight.state, "up") == 0 ? OBIT_EXIT_OK : OBIT_EXIT_NOT_RUNNING;
 }
 
-/* What is to be waited for: the watch, or with NAME@PID one instance of it. */
+/* What is to be waited for: the watch, or with NAME@PID one instance of it. The daemon knows an instance by the pid
+ * before, too. */
 struct target {
-	const char *name; /* as it was given */
-	char *watch;
-	int64_t pid; /* ACT_NO_PID: all instances */
+	const char *name;
 	enum act_goal goal;
 	int64_t pid_before;
 };
 
-static void target_release(struct target *target)
-{
-	free(target->watch);
-	target->watch = NULL;
-}
-#define _cleanup_target_ _cleanup_(target_release)
-
 static struct target target_of(const struct invocation *inv)
 {
-	struct target target = {
-		.name = inv->name,
-		.pid = ACT_NO_PID,
-		.goal = GOAL_UP,
-		.pid_before = ACT_NO_PID,
-	};
-	size_t length = strlen(inv->name);
+	struct target target = {.name = inv->name, .goal = GOAL_UP, .pid_before = ACT_NO_PID};
 
 	if (strcmp(inv->command->name, "stop") == 0)
 		target.goal = GOAL_STOPPED;
 	else if (strcmp(inv->command->name, "restart") == 0)
 		target.goal = GOAL_NEW;
-	act_split_name(inv->name, &length, &target.pid);
-	target.watch = must_printf("%.*s", (int)length, inv->name);
 	return target;
 }
 
-/* An instance that is not listed any more has ended. */
-static int look_at_instance(const struct invocation *inv, const struct target *target,
-			    struct sight *sight)
-{
-	_cleanup_reply_ struct reply reply = {0};
-	_cleanup_json_ struct json_object *gone = json_tokener_parse("{\"state\": \"down\"}");
-	struct json_object *instance;
-	struct request request = {.command = "ls", .count = -1, .shape = json_type_array};
-	int r = ask(inv, &request, &reply);
-
-	if (r != OBIT_EXIT_OK)
-		return r;
-	instance = act_find_instance(reply.data, target->watch, strlen(target->watch), target->pid);
-	sight_set(sight, instance ? instance : gone);
-	return OBIT_EXIT_OK;
-}
-
-static int look_at_watch(const struct invocation *inv, const struct target *target,
-			 struct sight *sight)
+static int look(const struct invocation *inv, const struct target *target, struct sight *sight)
 {
 	_cleanup_reply_ struct reply reply = {0};
 	struct request request = {
-		.command = "status", .name = target->watch, .count = -1, .shape = json_type_object};
+		.command = "status", .name = target->name, .count = -1, .shape = json_type_object};
 	int r = ask(inv, &request, &reply);
 
 	if (r == OBIT_EXIT_OK)
 		sight_set(sight, reply.data);
 	return r;
-}
-
-/* A new process has a new pid: only for a stop can one instance be followed by the old one. */
-static int look(const struct invocation *inv, const struct target *target, struct sight *sight)
-{
-	if (target->pid != ACT_NO_PID && target->goal == GOAL_STOPPED)
-		return look_at_instance(inv, target, sight);
-	return look_at_watch(inv, target, sight);
 }
 
 static int tell_failure(const struct invocation *inv, const struct target *target,
@@ -150,10 +108,10 @@ static int tell_failure(const struct invocation *inv, const struct target *targe
 		log_error("%s is not %s but %s after %s (obit why %s may tell more; --wait SECONDS "
 			  "waits longer)",
 			  target->name, verb, sight->state, clock_span(inv->wait_ns, span),
-			  target->watch);
+			  target->name);
 	else
 		log_error("%s is not %s but %s (obit why %s may tell more)", target->name, verb,
-			  sight->state, target->watch);
+			  sight->state, target->name);
 	return OBIT_EXIT_FAILED;
 }
 
@@ -182,7 +140,7 @@ static void remember_pid(const struct invocation *inv, struct target *target)
 {
 	_cleanup_reply_ struct reply reply = {0};
 	struct request request = {
-		.command = "status", .name = target->watch, .count = -1, .shape = json_type_object};
+		.command = "status", .name = target->name, .count = -1, .shape = json_type_object};
 
 	if (target->goal == GOAL_NEW && ask_quietly(inv, &request, &reply, NULL) == OBIT_EXIT_OK)
 		member_int(reply.data, "pid", &target->pid_before);
@@ -206,7 +164,7 @@ int cmd_act(const struct invocation *inv)
 				  .count = -1,
 				  .shape = json_type_object};
 	bool json = option_given(inv, OPTION_JSON), waits = !option_given(inv, OPTION_NO_WAIT);
-	_cleanup_target_ struct target target = target_of(inv);
+	struct target target = target_of(inv);
 	_cleanup_reply_ struct reply reply = {0};
 	_cleanup_sight_ struct sight sight = {0};
 	_cleanup_free_ char *message = NULL;
@@ -229,6 +187,27 @@ int cmd_act(const struct invocation *inv)
 	else if (waits && r == OBIT_EXIT_OK)
 		print_sight(inv, target.name, &sight);
 	return r;
+}
+
+int cmd_kill(const struct invocation *inv)
+{
+	_cleanup_reply_ struct reply reply = {0};
+	_cleanup_free_ char *message = NULL;
+	struct request request = {.command = "kill",
+				  .name = inv->name,
+				  .signal = inv->signal,
+				  .count = -1,
+				  .shape = json_type_object};
+	int r = ask(inv, &request, &reply);
+
+	if (r != OBIT_EXIT_OK)
+		return r;
+	message = member_text(reply.data, "message");
+	if (option_given(inv, OPTION_JSON))
+		json_print(stdout, reply.data, true);
+	else
+		printf("%s\n", message);
+	return OBIT_EXIT_OK;
 }
 
 int cmd_pause(const struct invocation *inv)

@@ -77,7 +77,8 @@ static size_t alike_count(struct json_object *instances, size_t first)
 
 static void add_instance(struct table *table, const char *name, struct json_object *instance)
 {
-	_cleanup_free_ char *pid = value_text(member(instance, "pid"));
+	struct json_object *its = member(instance, "pid");
+	_cleanup_free_ char *pid = value_text(its ? its : member(instance, "last_pid"));
 
 	table_add_row(table);
 	table_set(table, COLUMN_NAME, STYLE_PLAIN, must_printf("  %s@%s", name, pid ? pid : "-"));

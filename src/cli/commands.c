@@ -23,10 +23,11 @@ const struct command command_table[] = {
 	 cmd_ls},
 	{"why", "NAME|PID", false, false, NULL, OPTION_JSON | OPTION_COUNT | OPTION_STATE_DIR,
 	 "tell how it died, of what, and what was done about it",
-	 "Tells the last death of a watch or of a pid; with -n N the last N, the newest\n"
-	 "first. What the last deaths have in common is said at the end, if there is a\n"
-	 "pattern. What the daemon no longer remembers is looked for on disk, which works\n"
-	 "without a daemon, too.",
+	 "Tells the last death of a watch or of a pid; of NAME@PID that of the process, or\n"
+	 "the one before it, if it runs. With -n N the last N, the newest first. What the\n"
+	 "last deaths have in common is said at the end, if there is a pattern. What the\n"
+	 "daemon no longer remembers is looked for on disk, which works without a daemon,\n"
+	 "too.",
 	 cmd_why},
 	{"tail", NULL, false, false, NULL, OPTION_JSON | OPTION_COUNT | OPTION_ALL,
 	 "print deaths as they happen, one a line",
@@ -58,7 +59,8 @@ const struct command command_table[] = {
 	 "answers.",
 	 cmd_status},
 	{"stop", "NAME", false, false, NULL, WAITS, "stop it and keep it down",
-	 "NAME stands for all its instances, NAME@PID for one. Waits until it has stopped.",
+	 "NAME stands for all its instances, NAME@PID for one, as obit ls shows it. Waits\n"
+	 "until it has stopped.",
 	 cmd_act},
 	{"start", "NAME", false, false, NULL, WAITS, "start what is down or has ended",
 	 "Waits until it is up.", cmd_act},
@@ -69,6 +71,13 @@ const struct command command_table[] = {
 	{"revive", "NAME", false, false, NULL, WAITS, "bring back what is buried",
 	 "Forgets the starts that led to the burial, and starts it. Waits until it is up.",
 	 cmd_act},
+	{"kill", "NAME", false, false, NULL, OPTION_JSON | OPTION_SIGNAL,
+	 "send it its kill_signal, or --signal SIG",
+	 "To whom kill_mode says, and no more: nothing is waited for. What dies of it is\n"
+	 "judged as if somebody else had sent the signal: after SIGTERM, SIGINT or SIGQUIT\n"
+	 "it was asked to stop, and has ended; after others, such as SIGKILL, it has\n"
+	 "failed, and is respawned. `obit stop` keeps it down.",
+	 cmd_kill},
 	{"pause", "NAME", false, false, "NAME|--all", OPTION_JSON | OPTION_ALL | OPTION_FOR,
 	 "hold its respawns until it is resumed, or --for TIME",
 	 "For maintenance: what dies stays away until the pause is over, and is then\n"

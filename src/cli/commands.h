@@ -43,7 +43,8 @@ int cmd_tail(const struct invocation *inv);
 int cmd_log(const struct invocation *inv);
 int cmd_show(const struct invocation *inv);
 int cmd_status(const struct invocation *inv);
-int cmd_act(const struct invocation *inv);   /* stop, start, restart, revive */
+int cmd_act(const struct invocation *inv); /* stop, start, restart, revive */
+int cmd_kill(const struct invocation *inv);
 int cmd_pause(const struct invocation *inv); /* pause, resume */
 int cmd_watch(const struct invocation *inv);
 int cmd_unwatch(const struct invocation *inv);

@@ -38,6 +38,7 @@ const struct option_def option_table[] = {
 	 "the history, if not where the daemon says (" OBIT_DEFAULT_STATE_DIR ")"},
 	{OPTION_CGROUP, 0, "cgroup", "GLOB", "of watch: what is in that cgroup, or below it"},
 	{OPTION_PID, 0, "pid", "PID", "of watch: that process"},
+	{OPTION_SIGNAL, 0, "signal", "SIG", "of kill: instead of its kill_signal"},
 	{OPTION_WAIT, 0, "wait", "SECONDS", "wait at most so long until it is done (15)"},
 	{OPTION_NO_WAIT, 0, "no-wait", NULL, "do not wait until it is done"},
 	{0},
@@ -133,6 +134,9 @@ static int apply(struct parser *p, const struct option_def *option, const char *
 				&p->inv.cgroup);
 	case OPTION_PID:
 		return set_word(p, value, "pid", "the pid of a process", &p->inv.pid);
+	case OPTION_SIGNAL:
+		return set_word(p, value, "signal", "a signal such as SIGTERM or 15",
+				&p->inv.signal);
 	case OPTION_SINCE:
 		return set_since(p, value);
 	case OPTION_FOR:

@@ -26,6 +26,7 @@ enum option_bit {
 	OPTION_FOR = 1 << 12,
 	OPTION_CGROUP = 1 << 13,
 	OPTION_PID = 1 << 14,
+	OPTION_SIGNAL = 1 << 15,
 };
 
 struct command;
@@ -48,6 +49,7 @@ struct invocation {
 	const char *state_dir; /* NULL if not given */
 	const char *cgroup;    /* NULL if not given */
 	const char *pid;       /* NULL if not given */
+	const char *signal;    /* NULL if not given */
 	struct term term;
 };
 

@@ -7,17 +7,19 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/protocol.h"
+#include "cli/act.h"
+#include "cli/alloc.h"
 #include "cli/history.h"
 #include "cli/value.h"
 
 struct wanted {
-	const char *name;
-	bool is_pid;
+	const char *watch;	/* NULL: any */
+	int64_t pid;		/* 0: any */
 	struct death_set known; /* from the daemon */
 };
 
 /* Of a watch: the deaths of its main processes, but not that a parent left when it had gone into the
- * background. Of a pid: any. */
+ * background. Of a pid: any. Of NAME@PID: what both say. */
 static bool is_wanted(struct json_object *death, void *arg)
 {
 	const struct wanted *wanted = arg;
@@ -25,9 +27,11 @@ static bool is_wanted(struct json_object *death, void *arg)
 
 	if (death_set_has(&wanted->known, death))
 		return false;
-	if (wanted->is_pid)
-		return member_int(death, "pid", &pid) && pid == strtoll(wanted->name, NULL, 10);
-	return !strcmp(member_word(death, "watch"), wanted->name) &&
+	if (wanted->pid && (!member_int(death, "pid", &pid) || pid != wanted->pid))
+		return false;
+	if (!wanted->watch)
+		return true;
+	return !strcmp(member_word(death, "watch"), wanted->watch) &&
 	       !strcmp(member_word(death, "role"), "main") &&
 	       strcmp(member_word(death, "action"), "hand-over") != 0;
 }
@@ -58,8 +62,16 @@ static void look_on_disk(const struct invocation *inv, size_t most, struct reply
 {
 	_cleanup_free_ char *directory = find_directory(inv, reply->exit != OBIT_EXIT_NO_DAEMON);
 	_cleanup_json_ struct json_object *older = NULL;
-	struct wanted wanted = {.name = inv->name,
-				.is_pid = strspn(inv->name, "0123456789") == strlen(inv->name)};
+	_cleanup_free_ char *watch = NULL;
+	struct wanted wanted = {0};
+	size_t length = strlen(inv->name);
+
+	if (strspn(inv->name, "0123456789") == length) {
+		wanted.pid = strtoll(inv->name, NULL, 10);
+	} else {
+		act_split_name(inv->name, &length, &wanted.pid);
+		wanted.watch = watch = must_printf("%.*s", (int)length, inv->name);
+	}
 
 	for (size_t i = 0; i < array_length(reply->data); i++)
 		death_set_add(&wanted.known, array_item(reply->data, i));

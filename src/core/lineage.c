@@ -222,7 +222,10 @@ void lineage_join(struct instance *instance, struct process *process, enum proce
 	if (role == ROLE_MAIN) {
 		if (instance->main)
 			instance->main->role = ROLE_MEMBER;
+		else if (instance->last_pid != process->key.tgid)
+			instance->pid_before = instance->last_pid;
 		instance->main = process;
+		instance->last_pid = process->key.tgid;
 		if (process->apart)
 			take_back(instance, process);
 	} else if (instance->main == process) {

@@ -55,6 +55,8 @@ struct instance {
 	uint64_t id;
 	size_t watch; /* index in the configuration */
 	struct process *main;
+	uint32_t last_pid;   /* of the main that it has or had last */
+	uint32_t pid_before; /* of the last main of the life before */
 	struct process
 		*processes;    /* utlist DL: main and members, the dying ones too; no offspring */
 	unsigned alive, dying; /* counts over processes */

@@ -161,6 +161,7 @@ static void spawn_succeeded(struct daemon *daemon, struct instance *instance, pi
 
 	instance->spawning = 0;
 	instance->spawned = true;
+	((struct attachment *)instance->attachment)->killed = false;
 	instance->daemonized = instance->adopted = false;
 	daemon->counters.respawns++;
 	act_step(daemon, instance, &spawned, NULL);
@@ -479,7 +480,8 @@ static bool kill_cgroup(struct daemon *daemon, const struct recipe *recipe, int 
 			       signal) == 0;
 }
 
-static void kill_instance(struct daemon *daemon, struct instance *instance, int signal)
+/* Returns to how many processes. */
+static unsigned kill_instance(struct daemon *daemon, struct instance *instance, int signal)
 {
 	const struct watch_config *watch = &daemon->config.watches[instance->watch];
 	struct process *process;
@@ -488,7 +490,7 @@ static void kill_instance(struct daemon *daemon, struct instance *instance, int 
 
 	if (watch->kill_mode == KILL_MODE_CGROUP && kill_cgroup(daemon, instance->recipe, signal)) {
 		log_info("%s: %s sent to its cgroup", watch->name, signal_name(signal, name));
-		return;
+		return ACT_WHOLE_CGROUP;
 	}
 	DL_FOREACH (instance->processes, process) {
 		if (process->dying || !lineage_reaches(process, watch->kill_mode))
@@ -498,6 +500,18 @@ static void kill_instance(struct daemon *daemon, struct instance *instance, int 
 	}
 	log_info("%s: %s sent to %u process%s", watch->name, signal_name(signal, name), count,
 		 count == 1 ? "" : "es");
+	return count;
+}
+
+unsigned act_kill(struct daemon *daemon, struct instance *instance, int signal)
+{
+	struct attachment *attachment = instance->attachment;
+	bool main_lives = instance->main && !instance->main->dying;
+
+	if (!main_lives && !lineage_left(instance, kill_mode_of(daemon, instance)))
+		return 0;
+	attachment->killed = true;
+	return kill_instance(daemon, instance, signal);
 }
 
 /* ---- timers ---- */

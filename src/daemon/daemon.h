@@ -22,6 +22,7 @@
 #define OBIT_DAEMON_DAEMON_H
 
 #include <json-c/json.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/resource.h>
@@ -84,6 +85,7 @@ struct attachment {
 	struct obit_key hanged; /* a child that was killed since it did not come to its exec */
 	struct json_object *last_death; /* for its hooks: a reference, or NULL */
 	bool told_buried;		/* so its hook for that was run */
+	bool killed;			/* by `obit kill`, in this life */
 };
 
 /* A death whose process is not gone yet. */
@@ -346,6 +348,10 @@ void act_forget_child(struct instance *instance);
 /* Waits until a dead process is gone, then tells its instance. */
 void act_await_gone(struct daemon *daemon, const struct obit_key *key);
 
+/* Sends a signal to whom kill_mode says; the policy learns of what follows from it. Returns to how many. */
+unsigned act_kill(struct daemon *daemon, struct instance *instance, int signal);
+#define ACT_WHOLE_CGROUP UINT_MAX /* how many were in its cgroup */
+
 /* Why a death of this instance must not be answered by a respawn; NULL if it may. */
 const char *act_refusal(struct daemon *daemon, struct instance *instance,
 			const struct obit_letter *letter, char buf[static RECIPE_SENTENCE_SIZE]);
@@ -383,6 +389,8 @@ void pause_begin(struct daemon *daemon, size_t watch, uint64_t for_ns);
 void pause_end(struct daemon *daemon, size_t watch);
 /* True if the watch is paused; *ret_left_ns is how long it still is, 0 until it is resumed. */
 bool pause_is_on(const struct daemon *daemon, size_t watch, uint64_t *ret_left_ns);
+/* Pauses, for so long (0: until it is resumed), or resumes one instance. */
+void pause_instance(struct daemon *daemon, struct instance *instance, bool pause, uint64_t for_ns);
 /* Makes a new instance share the pause of its watch. */
 void pause_inherit(struct daemon *daemon, struct instance *instance);
 
@@ -463,7 +471,10 @@ struct json_object *render_obituary(const struct obituary *obituary);
 /* Of a process that no watch has to do with. */
 struct json_object *render_unwatched(const struct obit_key *key, const struct obit_exit *exit);
 struct json_object *render_watch(const struct daemon *daemon, size_t watch);
-struct json_object *render_show(const struct daemon *daemon, size_t watch, bool secrets);
+struct json_object *render_instance(const struct instance *instance);
+/* `only` may be NULL: all instances. */
+struct json_object *render_show(const struct daemon *daemon, size_t watch,
+				const struct instance *only, bool secrets);
 struct json_object *render_stats(struct daemon *daemon);
 /* render_config.c */
 struct json_object *render_config(const struct watch_config *config);

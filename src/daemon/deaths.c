@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* A letter that says how a process died -> an input of the policy, an obituary, what follows from it. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <utlist.h>
 
 #include "base/cleanup.h"
@@ -99,6 +101,21 @@ static struct instance *find_instance(const struct daemon *daemon, uint64_t id)
 	return NULL;
 }
 
+/* The killer is obitd then; who asked it to is worth a word. */
+static void tell_of_kill(const struct instance *instance, const struct evidence *evidence,
+			 struct policy_output *decision)
+{
+	const struct attachment *attachment = instance->attachment;
+	__u32 own = (__u32)getpid();
+	bool by_own = (evidence->has_fatal && evidence->fatal.sender.tgid == own) ||
+		      (evidence->has_asked && evidence->asked.sender.tgid == own);
+	size_t used = strlen(decision->detail);
+
+	if (attachment->killed && by_own && instance->policy.state != POLICY_STOPPING)
+		snprintf(decision->detail + used, sizeof(decision->detail) - used, "%s(obit kill)",
+			 used ? " " : "");
+}
+
 static void bury_member(struct daemon *daemon, struct instance *instance, struct process *process,
 			const struct obit_letter *letter, const struct evidence *evidence)
 {
@@ -120,6 +137,7 @@ static void bury_member(struct daemon *daemon, struct instance *instance, struct
 	lineage_died(process);
 	describe_death(daemon, instance, process, letter, evidence, &input, refusal);
 	act_decide(instance, &input, &decision);
+	tell_of_kill(instance, evidence, &decision);
 	death_log_line(daemon, &obituary);
 	act_carry_out(daemon, instance, &decision);
 	publish_obituary(daemon, &obituary, (ssize_t)instance->watch);

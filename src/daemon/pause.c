@@ -48,6 +48,15 @@ void pause_end(struct daemon *daemon, size_t watch)
 	tell_instances(daemon, watch, &input);
 }
 
+void pause_instance(struct daemon *daemon, struct instance *instance, bool pause, uint64_t for_ns)
+{
+	struct policy_input input = {.kind = pause ? INPUT_PAUSE : INPUT_RESUME};
+
+	if (pause && for_ns)
+		input.until_ns = clock_boot_ns() + for_ns;
+	act_step(daemon, instance, &input, NULL);
+}
+
 void pause_inherit(struct daemon *daemon, struct instance *instance)
 {
 	struct policy_input input = {.kind = INPUT_PAUSE};

@@ -11,14 +11,32 @@
 #include "daemon/daemon.h"
 #include "daemon/put.h"
 
+/* "paused until resumed", and what else there is to say. */
+static const char *describe_pause(bool until_resumed, uint64_t left_ns, const char *note,
+				  char buf[static POLICY_NOTE_SIZE])
+{
+	char span[CLOCK_SPAN_SIZE];
+
+	snprintf(buf, POLICY_NOTE_SIZE, "paused %s%s%s%.200s",
+		 until_resumed ? "until resumed" : "for another ",
+		 until_resumed ? "" : clock_span(left_ns, span), note ? "; " : "",
+		 note ? note : "");
+	return buf;
+}
+
 /* A hold is told with the time that is left by now. */
 static const char *note_of(const struct policy *policy, char buf[static POLICY_NOTE_SIZE])
 {
+	const char *note = *policy->note ? policy->note : NULL;
+	uint64_t until = policy->paused_until_ns, now = clock_boot_ns();
+
 	if (policy_is_held(policy)) {
-		policy_describe_hold(policy, clock_boot_ns(), buf);
+		policy_describe_hold(policy, now, buf);
 		return buf;
 	}
-	return *policy->note ? policy->note : NULL;
+	if (!policy->paused || (until && until <= now))
+		return note;
+	return describe_pause(!until, until - now, note, buf);
 }
 
 /* What holds for a watch as a whole, unless its instance tells it. NULL: nothing. */
@@ -26,15 +44,10 @@ static const char *watch_note(const struct daemon *daemon, size_t watch,
 			      const struct instance *instance, char buf[static POLICY_NOTE_SIZE])
 {
 	const char *note = instance ? note_of(&instance->policy, buf) : NULL;
-	char span[CLOCK_SPAN_SIZE];
 	uint64_t left;
 
-	if (pause_is_on(daemon, watch, &left) && !(instance && policy_is_held(&instance->policy))) {
-		snprintf(buf, POLICY_NOTE_SIZE, "paused %s%s%s%.200s",
-			 left ? "for another " : "until resumed",
-			 left ? clock_span(left, span) : "", note ? "; " : "", note ? note : "");
-		return buf;
-	}
+	if (!instance && pause_is_on(daemon, watch, &left))
+		return describe_pause(!left, left, NULL, buf);
 	if (!note && daemon->options->observe)
 		return "only observed: nothing is done about its deaths";
 	return note;
@@ -86,7 +99,7 @@ static void put_life(struct json_object *object, const struct instance *instance
 				    : NULL);
 }
 
-static struct json_object *render_instance(const struct instance *instance)
+struct json_object *render_instance(const struct instance *instance)
 {
 	const struct policy *policy = &instance->policy;
 	struct json_object *object = json_object_new_object();
@@ -96,6 +109,9 @@ static struct json_object *render_instance(const struct instance *instance)
 
 	put_string(object, "state", policy_state_name(policy->state));
 	put_life(object, instance);
+	json_object_object_add(object, "last_pid",
+			       instance->last_pid ? json_object_new_int64(instance->last_pid)
+						  : NULL);
 	put_number(object, "restarts", policy->restarts);
 	put_number(object, "members", instance->alive ? instance->alive - !!instance->main : 0);
 	put_bool(object, "adopted", instance->adopted);
@@ -255,14 +271,14 @@ static struct json_object *render_recipe(const struct recipe *recipe,
 	return object;
 }
 
-struct json_object *render_show(const struct daemon *daemon, size_t watch, bool secrets)
+struct json_object *render_show(const struct daemon *daemon, size_t watch,
+				const struct instance *only, bool secrets)
 {
 	const struct watch_config *config = &daemon->config.watches[watch];
 	struct json_object *object = render_watch(daemon, watch);
-	struct json_object *instances = json_object_object_get(object, "instances");
+	struct json_object *instances = json_object_new_array(), *item;
 	const struct instance *instance;
 	char where[512];
-	size_t i = 0;
 
 	snprintf(where, sizeof(where), "%s:%u", config->file, config->line);
 	put_string(object, "defined_at",
@@ -271,12 +287,15 @@ struct json_object *render_show(const struct daemon *daemon, size_t watch, bool 
 				  : "obit watch");
 	json_object_object_add(object, "watch", render_config(config));
 	DL_FOREACH (daemon->lineage.instances, instance) {
-		if (instance->watch != watch)
+		if (instance->watch != watch || (only && instance != only))
 			continue;
+		item = render_instance(instance);
 		json_object_object_add(
-			json_object_array_get_idx(instances, i++), "recipe",
+			item, "recipe",
 			instance->recipe ? render_recipe(instance->recipe, config, secrets) : NULL);
+		json_object_array_add(instances, item);
 	}
+	json_object_object_add(object, "instances", instances);
 	return object;
 }
 

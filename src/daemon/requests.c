@@ -20,6 +20,7 @@ struct request {
 	struct control_client *client;
 	const char *command;
 	const char *name;	      /* "" if none was given */
+	const char *signal;	      /* the same */
 	int64_t count;		      /* -1 if none was given */
 	int64_t for_ns;		      /* 0 if none was given */
 	bool all;		      /* not only of watched processes; or all watches */
@@ -56,7 +57,11 @@ static const char *nearest_watch(const struct daemon *daemon, const char *name)
 
 static void fail_unknown(const struct request *request)
 {
-	const char *nearest = nearest_watch(request->daemon, request->name);
+	char name[128];
+	const char *nearest;
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(request->name, "@"), request->name);
+	nearest = nearest_watch(request->daemon, name);
 
 	if (nearest)
 		control_fail(request->client, OBIT_EXIT_UNKNOWN,
@@ -74,36 +79,92 @@ static __u32 pid_in(const char *text)
 	return (__u32)strtoul(text, NULL, 10);
 }
 
-static bool runs_as(const struct daemon *daemon, size_t watch, __u32 pid)
-{
-	const struct instance *instance;
+/* What NAME or NAME@PID stands for. */
+struct target {
+	size_t watch;
+	struct instance *only; /* NULL: all of the watch */
+};
 
-	DL_FOREACH (daemon->lineage.instances, instance)
-		if (instance->watch == watch && instance->main && instance->main->key.tgid == pid)
-			return true;
-	return false;
+static bool is_meant(const struct target *target, const struct instance *instance)
+{
+	return instance->watch == target->watch && (!target->only || target->only == instance);
 }
 
-/* NAME or NAME@PID. Returns the watch, or MATCH_NONE after it has answered. */
-static ssize_t find_target(const struct request *request, __u32 *ret_pid)
+static bool runs(const struct instance *instance)
 {
+	return instance->main && !instance->main->dying;
+}
+
+/* The instance that runs as `pid`; else the newest that has no process, and had that one last. */
+static struct instance *instance_with(const struct daemon *daemon, size_t watch, __u32 pid)
+{
+	struct instance *instance, *last = NULL;
+
+	DL_FOREACH (daemon->lineage.instances, instance) {
+		if (instance->watch != watch || instance->last_pid != pid)
+			continue;
+		if (runs(instance))
+			return instance;
+		last = instance;
+	}
+	return last;
+}
+
+/* The newest instance whose life before had that pid. */
+static struct instance *instance_since(const struct daemon *daemon, size_t watch, __u32 pid)
+{
+	struct instance *instance, *newest = NULL;
+
+	DL_FOREACH (daemon->lineage.instances, instance)
+		if (instance->watch == watch && instance->pid_before == pid)
+			newest = instance;
+	return newest;
+}
+
+static void fail_instance(const struct request *request, size_t watch, __u32 pid)
+{
+	const char *name = request->daemon->config.watches[watch].name;
+	const struct instance *heir = pid ? instance_since(request->daemon, watch, pid) : NULL;
+
+	if (heir)
+		control_fail(request->client, OBIT_EXIT_UNKNOWN,
+			     "no instance %s any more: it is %s@%u now", request->name, name,
+			     heir->last_pid);
+	else
+		control_fail(request->client, OBIT_EXIT_UNKNOWN,
+			     "no instance %s; `obit ls` lists them", request->name);
+}
+
+/* The watch of NAME or NAME@PID, of which *ret_pid is 0 or the pid; MATCH_NONE where there is no such watch. */
+static ssize_t split_name(const struct request *request, __u32 *ret_pid, bool *ret_has_pid)
+{
+	/* No name has a '@' in it. */
 	const char *at = strrchr(request->name, '@');
 	size_t length = at ? (size_t)(at - request->name) : strlen(request->name);
-	ssize_t watch = watch_named(request->daemon, request->name, length);
 
-	*ret_pid = 0;
+	*ret_has_pid = at;
+	*ret_pid = at ? pid_in(at + 1) : 0;
+	return watch_named(request->daemon, request->name, length);
+}
+
+/* False after it has answered. What has another pid by now is not acted upon. */
+static bool find_target(const struct request *request, struct target *ret)
+{
+	bool has_pid;
+	__u32 pid;
+	ssize_t watch = split_name(request, &pid, &has_pid);
+
 	if (watch < 0) {
 		fail_unknown(request);
-		return watch;
+		return false;
 	}
-	if (!at)
-		return watch;
-	*ret_pid = pid_in(at + 1);
-	if (*ret_pid && runs_as(request->daemon, (size_t)watch, *ret_pid))
-		return watch;
-	control_fail(request->client, OBIT_EXIT_UNKNOWN, "no instance %s; `obit ls` lists them",
-		     request->name);
-	return MATCH_NONE;
+	*ret = (struct target){.watch = (size_t)watch};
+	if (!has_pid)
+		return true;
+	ret->only = pid ? instance_with(request->daemon, ret->watch, pid) : NULL;
+	if (!ret->only)
+		fail_instance(request, ret->watch, pid);
+	return ret->only;
 }
 
 /* ---- reading ---- */
@@ -118,7 +179,8 @@ static void do_ls(const struct request *request)
 }
 
 struct search {
-	const struct request *request;
+	const char *watch; /* NULL: any */
+	int64_t pid;	   /* 0: any */
 	struct json_object *found;
 	int64_t left; /* how many more are wanted */
 	size_t bytes; /* of what was found */
@@ -138,23 +200,25 @@ static bool keep(struct search *search, struct json_object *obituary, size_t len
 }
 
 /* Of a watch: the deaths of its main processes, but not that a parent left when it had gone into the
- * background. Of a pid: any. */
-static bool is_about(struct json_object *obituary, const struct request *request)
+ * background. Of a pid: any. Of NAME@PID: what both say. */
+static bool is_about(const struct search *search, struct json_object *obituary)
 {
-	struct json_object *pid = json_object_object_get(obituary, "pid");
 	const char *main_of;
 
-	if (watch_named(request->daemon, request->name, strlen(request->name)) < 0)
-		return json_object_get_int64(pid) == strtoll(request->name, NULL, 10);
+	if (search->pid &&
+	    json_object_get_int64(json_object_object_get(obituary, "pid")) != search->pid)
+		return false;
+	if (!search->watch)
+		return true;
 	main_of = publish_main_of(obituary);
-	return main_of && !strcmp(main_of, request->name);
+	return main_of && !strcmp(main_of, search->watch);
 }
 
 static bool find_about(void *arg, struct json_object *obituary, size_t length)
 {
 	struct search *search = arg;
 
-	return !is_about(obituary, search->request) || keep(search, obituary, length);
+	return !is_about(search, obituary) || keep(search, obituary, length);
 }
 
 static bool is_number(const char *text)
@@ -162,21 +226,37 @@ static bool is_number(const char *text)
 	return *text && strspn(text, "0123456789") == strlen(text);
 }
 
+/* Who asks about a process that runs means the death before it. */
+static void find_death_before(const struct daemon *daemon, size_t watch, struct search *search)
+{
+	const struct instance *instance = instance_with(daemon, watch, (__u32)search->pid);
+
+	if (!instance || !instance->pid_before)
+		return;
+	search->pid = instance->pid_before;
+	search->left = 1;
+	publish_newest(daemon, find_about, search);
+}
+
 static void do_why(const struct request *request)
 {
 	struct daemon *daemon = request->daemon;
-	struct json_object *array = json_object_new_array();
-	struct search search = {.request = request,
-				.found = array,
-				.left = request->count > 0 ? request->count : 1};
-	bool known = watch_named(daemon, request->name, strlen(request->name)) >= 0;
+	struct json_object *array;
+	struct search search = {.left = request->count > 0 ? request->count : 1};
+	bool has_pid, all_digits = is_number(request->name);
+	__u32 pid;
+	ssize_t watch = split_name(request, &pid, &has_pid);
 
-	if (!known && !is_number(request->name)) {
-		json_object_put(array);
+	if ((watch < 0 && !all_digits) || (has_pid && !pid)) {
 		fail_unknown(request);
 		return;
 	}
+	search.found = array = json_object_new_array();
+	search.watch = watch < 0 ? NULL : daemon->config.watches[watch].name;
+	search.pid = watch < 0 ? strtoll(request->name, NULL, 10) : pid;
 	publish_newest(daemon, find_about, &search);
+	if (has_pid && !json_object_array_length(array))
+		find_death_before(daemon, (size_t)watch, &search);
 	if (json_object_array_length(array)) {
 		control_reply(request->client, array);
 		return;
@@ -184,8 +264,9 @@ static void do_why(const struct request *request)
 	json_object_put(array);
 	control_fail(
 		request->client, OBIT_EXIT_FAILED,
-		known ? "no death of %s is known"
-		      : "no death of pid %s is known; obit knows the deaths of watched processes",
+		watch >= 0
+			? "no death of %s is known"
+			: "no death of pid %s is known; obit knows the deaths of watched processes",
 		request->name);
 }
 
@@ -222,31 +303,43 @@ static void do_log(const struct request *request)
 
 static void do_show(const struct request *request)
 {
-	__u32 pid;
-	ssize_t watch = find_target(request, &pid);
+	struct target target;
 
-	if (watch >= 0)
-		control_reply(request->client,
-			      render_show(request->daemon, (size_t)watch, request->may_act));
+	if (find_target(request, &target))
+		control_reply(request->client, render_show(request->daemon, target.watch,
+							   target.only, request->may_act));
 }
 
-static void do_status(const struct request *request)
+/* {"name", "state", "pid"} of all or of one. */
+static struct json_object *render_status(const struct daemon *daemon, const struct target *target)
 {
-	__u32 pid;
-	ssize_t watch = find_target(request, &pid);
-	struct json_object *full, *reply;
+	struct json_object *full = target->only ? render_instance(target->only)
+						: render_watch(daemon, target->watch);
+	struct json_object *reply = json_object_new_object();
 
-	if (watch < 0)
-		return;
-	full = render_watch(request->daemon, (size_t)watch);
-	reply = json_object_new_object();
-	json_object_object_add(reply, "name",
-			       json_object_get(json_object_object_get(full, "name")));
+	put_string(reply, "name", daemon->config.watches[target->watch].name);
 	json_object_object_add(reply, "state",
 			       json_object_get(json_object_object_get(full, "state")));
 	json_object_object_add(reply, "pid", json_object_get(json_object_object_get(full, "pid")));
 	json_object_put(full);
-	control_reply(request->client, reply);
+	return reply;
+}
+
+/* Who waits for NAME@PID to be restarted hears of it under its old pid. */
+static void do_status(const struct request *request)
+{
+	struct target target = {0};
+	bool has_pid;
+	__u32 pid;
+	ssize_t watch = split_name(request, &pid, &has_pid);
+
+	if (watch >= 0 && pid && !instance_with(request->daemon, (size_t)watch, pid))
+		target.only = instance_since(request->daemon, (size_t)watch, pid);
+	if (target.only)
+		target.watch = (size_t)watch;
+	else if (!find_target(request, &target))
+		return;
+	control_reply(request->client, render_status(request->daemon, &target));
 }
 
 static void do_stats(const struct request *request)
@@ -328,31 +421,31 @@ static void act_on(const struct request *request, struct instance *instance,
 		snprintf(outcome->text, sizeof(outcome->text), "%s", decision.detail);
 }
 
-static void reply_outcome(const struct request *request, size_t watch,
-			  const struct outcome *outcome)
+/* What was done, and how things stand now. */
+static void reply_done(const struct request *request, const struct target *target, const char *text)
 {
-	const char *name = request->daemon->config.watches[watch].name;
-	struct json_object *reply;
+	struct json_object *reply = render_status(request->daemon, target);
 	char message[POLICY_NOTE_SIZE + 80];
 
-	if (!outcome->done) {
-		if (outcome->refused)
-			control_fail(request->client, OBIT_EXIT_FAILED, "%s %s", name,
-				     outcome->text);
-		else
-			control_fail(
-				request->client, OBIT_EXIT_NOT_RUNNING,
-				"%s: nothing of it is known; obit learns how to start a program "
-				"when it sees it run",
-				request->name);
-		return;
-	}
-	snprintf(message, sizeof(message), "%s: %s", name, outcome->text);
-	reply = json_object_new_object();
-	json_object_object_add(reply, "message", json_object_new_string(message));
-	json_object_object_add(reply, "state",
-			       json_object_new_string(render_watch_state(request->daemon, watch)));
+	snprintf(message, sizeof(message), "%s: %s", request->name, text);
+	json_object_object_del(reply, "name");
+	put_string(reply, "message", message);
 	control_reply(request->client, reply);
+}
+
+static void reply_outcome(const struct request *request, const struct target *target,
+			  const struct outcome *outcome)
+{
+	if (outcome->done)
+		reply_done(request, target, outcome->text);
+	else if (outcome->refused)
+		control_fail(request->client, OBIT_EXIT_FAILED, "%s %s", request->name,
+			     outcome->text);
+	else
+		control_fail(request->client, OBIT_EXIT_NOT_RUNNING,
+			     "%s: nothing of it is known; obit learns how to start a program "
+			     "when it sees it run",
+			     request->name);
 }
 
 static void do_act(const struct request *request)
@@ -360,19 +453,68 @@ static void do_act(const struct request *request)
 	enum policy_input_kind kind = input_of(request->command);
 	struct instance *instance, *next;
 	struct outcome outcome = {0};
-	__u32 pid;
-	ssize_t watch = find_target(request, &pid);
+	struct target target;
 
-	if (watch < 0)
+	if (!find_target(request, &target))
 		return;
 	log_notice("%s: obit %s", request->name, request->command);
-	DL_FOREACH_SAFE (request->daemon->lineage.instances, instance, next) {
-		if (instance->watch != (size_t)watch ||
-		    (pid && (!instance->main || instance->main->key.tgid != pid)))
-			continue;
-		act_on(request, instance, kind, &outcome);
+	DL_FOREACH_SAFE (request->daemon->lineage.instances, instance, next)
+		if (is_meant(&target, instance))
+			act_on(request, instance, kind, &outcome);
+	reply_outcome(request, &target, &outcome);
+}
+
+/* ---- killing ---- */
+
+static void describe_kill(int signal, unsigned instances, unsigned processes, char *buf,
+			  size_t size)
+{
+	char name[SIGNAL_NAME_SIZE];
+
+	if (processes == ACT_WHOLE_CGROUP)
+		snprintf(buf, size, "%s sent to %s", signal_name(signal, name),
+			 instances == 1 ? "its cgroup" : "their cgroups");
+	else
+		snprintf(buf, size, "%s sent to %u process%s", signal_name(signal, name), processes,
+			 processes == 1 ? "" : "es");
+}
+
+static void kill_target(const struct request *request, const struct target *target, int signal)
+{
+	unsigned instances = 0, processes = 0;
+	struct instance *instance;
+	char text[80];
+
+	log_notice("%s: obit kill", request->name);
+	DL_FOREACH (request->daemon->lineage.instances, instance) {
+		unsigned count = is_meant(target, instance)
+					 ? act_kill(request->daemon, instance, signal)
+					 : 0;
+
+		instances += count > 0;
+		processes = count == ACT_WHOLE_CGROUP ? count : processes + count;
 	}
-	reply_outcome(request, (size_t)watch, &outcome);
+	describe_kill(signal, instances, processes, text, sizeof(text));
+	if (processes)
+		reply_done(request, target, text);
+	else
+		control_fail(request->client, OBIT_EXIT_NOT_RUNNING, "%s: nothing of it runs",
+			     request->name);
+}
+
+static void do_kill(const struct request *request)
+{
+	int signal = *request->signal ? signal_from_name(request->signal) : 0;
+	struct target target;
+
+	if (signal < 0)
+		control_fail(request->client, OBIT_EXIT_USAGE,
+			     "--signal %s: expected a signal such as SIGTERM, SIGRTMIN+3 or 15",
+			     request->signal);
+	else if (find_target(request, &target))
+		kill_target(request, &target,
+			    signal ? signal
+				   : request->daemon->config.watches[target.watch].kill_signal);
 }
 
 /* ---- pausing ---- */
@@ -390,57 +532,73 @@ static void describe_pause(const struct request *request, bool was_paused, char 
 }
 
 /* Returns whether it was paused before. */
-static bool pause_or_resume(const struct request *request, size_t watch)
+static bool pause_or_resume(const struct request *request, const struct target *target)
 {
+	struct daemon *daemon = request->daemon;
+	bool pause = strcmp(request->command, "pause") == 0, was_paused;
 	uint64_t left;
-	bool was_paused = pause_is_on(request->daemon, watch, &left);
 
-	log_notice("%s: obit %s", request->daemon->config.watches[watch].name, request->command);
-	if (strcmp(request->command, "pause") == 0)
-		pause_begin(request->daemon, watch, (uint64_t)request->for_ns);
+	log_notice("%s: obit %s", *request->name ? request->name : "all watches", request->command);
+	if (target->only) {
+		was_paused = target->only->policy.paused;
+		pause_instance(daemon, target->only, pause, (uint64_t)request->for_ns);
+		return was_paused;
+	}
+	was_paused = pause_is_on(daemon, target->watch, &left);
+	if (pause)
+		pause_begin(daemon, target->watch, (uint64_t)request->for_ns);
 	else
-		pause_end(request->daemon, watch);
+		pause_end(daemon, target->watch);
 	return was_paused;
+}
+
+static void reply_paused(const struct request *request, bool was_paused, struct json_object *names)
+{
+	struct json_object *reply = json_object_new_object();
+	char what[64], message[POLICY_NOTE_SIZE];
+
+	describe_pause(request, was_paused, what, sizeof(what));
+	snprintf(message, sizeof(message), "%s: %s", request->all ? "all watches" : request->name,
+		 what);
+	put_string(reply, "message", message);
+	json_object_object_add(reply, "watches", names);
+	control_reply(request->client, reply);
+}
+
+static void pause_all(const struct request *request)
+{
+	const struct config *config = &request->daemon->config;
+	struct json_object *names = json_object_new_array();
+
+	for (size_t i = 0; i < config->watch_count; i++) {
+		pause_or_resume(request, &(struct target){.watch = i});
+		json_object_array_add(names, json_object_new_string(config->watches[i].name));
+	}
+	reply_paused(request, true, names);
 }
 
 static void do_pause(const struct request *request)
 {
-	const struct config *config = &request->daemon->config;
-	ssize_t wanted = request->all ? MATCH_NONE
-				      : watch_named(request->daemon, request->name,
-						    strlen(request->name));
-	struct json_object *reply, *names;
-	char what[64], message[POLICY_NOTE_SIZE];
-	bool was_paused = false;
+	struct json_object *names;
+	struct target target;
+	bool was_paused;
 
-	if (!request->all && !*request->name) {
+	if (!request->all && !*request->name)
 		control_fail(request->client, OBIT_EXIT_USAGE,
 			     "%s needs the name of a watch, or --all", request->command);
-		return;
-	}
-	if (!request->all && wanted < 0) {
-		fail_unknown(request);
-		return;
-	}
-	if (request->for_ns < 0) {
+	else if (request->for_ns < 0)
 		control_fail(request->client, OBIT_EXIT_USAGE,
 			     "for_ns: expected nanoseconds, more than 0");
-		return;
+	else if (request->all)
+		pause_all(request);
+	else if (find_target(request, &target)) {
+		was_paused = pause_or_resume(request, &target);
+		names = json_object_new_array();
+		json_object_array_add(
+			names,
+			json_object_new_string(request->daemon->config.watches[target.watch].name));
+		reply_paused(request, was_paused, names);
 	}
-	names = json_object_new_array();
-	for (size_t i = 0; i < config->watch_count; i++) {
-		if (!request->all && i != (size_t)wanted)
-			continue;
-		was_paused |= pause_or_resume(request, i);
-		json_object_array_add(names, json_object_new_string(config->watches[i].name));
-	}
-	describe_pause(request, was_paused || request->all, what, sizeof(what));
-	snprintf(message, sizeof(message), "%s: %s", request->all ? "all watches" : request->name,
-		 what);
-	reply = json_object_new_object();
-	json_object_object_add(reply, "message", json_object_new_string(message));
-	json_object_object_add(reply, "watches", names);
-	control_reply(request->client, reply);
 }
 
 /* ---- watches made and ended by hand ---- */
@@ -615,6 +773,7 @@ static const struct {
 	{"start", do_act, ACTS, true},
 	{"restart", do_act, ACTS, true},
 	{"revive", do_act, ACTS, true},
+	{"kill", do_kill, ACTS, true},
 	{"pause", do_pause, ACTS, false},
 	{"resume", do_pause, ACTS, false},
 	{"watch", do_watch, CONFIGURES, false},
@@ -648,12 +807,16 @@ void requests_handle(void *arg, struct control_client *client, const char *comma
 	struct json_object *all = json_object_object_get(json, "all");
 	struct json_object *for_ns = json_object_object_get(json, "for_ns");
 	struct json_object *settings = json_object_object_get(json, "settings");
+	struct json_object *signal = json_object_object_get(json, "signal");
 	struct request request = {
 		.daemon = arg,
 		.client = client,
 		.command = command,
 		.name = json_object_is_type(name, json_type_string) ? json_object_get_string(name)
 								    : "",
+		.signal = json_object_is_type(signal, json_type_string)
+				  ? json_object_get_string(signal)
+				  : "",
 		.count = json_object_is_type(count, json_type_int) ? json_object_get_int64(count)
 								   : -1,
 		.for_ns = json_object_is_type(for_ns, json_type_int) ? json_object_get_int64(for_ns)

@@ -85,6 +85,7 @@ members_of_family_are() {
 
 end_family() {
 	obit unwatch family >/dev/null
+	# shellcheck disable=SC2046 # pids
 	kill -KILL $(alive | xargs -n 1 | sed "s|^|$T/|" | xargs -r cat)
 }
 
@@ -125,4 +126,184 @@ end_family() {
 	retry_until 5 restarts_are family 1
 	[[ "$(last_death family .action_detail)" == "1 of its processes lives on: stopped, then respawned" ]]
 	is_alive "$session"
+}
+
+# ---- all instances, or one ----
+
+# The pids of the services that were started with each word.
+pid_of() {
+	jq -r -s --arg word "$1" '[.[] | select(.event == "start" and .argv[-1] == $word)] | last | .pid' \
+		"$T/service.state"
+}
+
+# start_three [LINE...]: three instances of one watch: A, B and C are their pids.
+start_three() {
+	local word
+
+	start_obitd "$(watch_text web "$T/service" "backoff_initial = 1ms" "$@")"
+	for word in a b c; do
+		start_service "$word"
+	done
+	wait_events up 3
+	retry_until 5 states_are "up up up"
+	A=$(pid_of a) B=$(pid_of b) C=$(pid_of c)
+}
+
+states_are() {
+	[ "$(ls_field web '[.instances[].state] | sort | join(" ")')" = "$1" ]
+}
+
+instance() {
+	obit ls --json | jq -r --argjson pid "$1" ".[0].instances[] | select(.last_pid == \$pid) | $2"
+}
+
+refused() {
+	local expected=$1 text=$2
+
+	shift 2
+	run obit "$@"
+	echo "$*: $status, $output"
+	[ "$status" -eq "$expected" ]
+	[[ "$output" == "obit: "*"$text"* ]]
+	[ "$(wc -l <<<"$output")" = 1 ]
+}
+
+@test "NAME@PID is one instance: stop, status, show, start, restart" {
+	start_three
+	obit stop "web@$B" | grep -qx "web@$B: down"
+	states_are "down up up"
+	is_alive "$A"
+	is_alive "$C"
+	run obit status "web@$B"
+	[ "$status" -eq 3 ]
+	[ "$output" = "web@$B: down" ]
+	obit status "web@$A" | grep -qx "web@$A: up (pid $A)"
+	[ "$(obit show "web@$C" --json | jq -r '.instances | map(.pid, .recipe.argv[-1]) | join(" ")')" = "$C c" ]
+	[ "$(obit show web --json | jq '.instances | length')" = 3 ]
+	obit ls | grep -qE "^  web@$B +down"
+	# it has no process any more, and is still called as before
+	obit start "web@$B" | tail -n 1 | grep -qE "^web@$B: up \(pid [0-9]+\)"
+	wait_events up 4
+	states_are "up up up"
+	refused 4 "no instance web@$B any more: it is web@$(pid_of b) now" stop "web@$B"
+	obit restart "web@$A" | tail -n 1 | grep -qE "^web@$A: up \(pid [0-9]+\)"
+	wait_events up 5
+	[ "$(pid_of a)" != "$A" ]
+	is_alive "$C"
+	is_alive "$(pid_of b)"
+}
+
+@test "NAME is all instances" {
+	start_three
+	obit stop web
+	states_are "down down down"
+	obit start web
+	wait_events up 6
+	retry_until 5 states_are "up up up"
+}
+
+@test "NAME@PID: pause, resume and revive mean that one" {
+	start_three "start_limit_burst = 3" "start_limit_interval = 1h"
+	obit pause "web@$A" --for 1h | grep -qx "web@$A: paused for 1h 0min"
+	[ "$(ls_field web .paused)" = false ]
+	[[ "$(instance "$A" .note)" == "paused for another "* ]]
+	obit ls | grep -q "paused for another "
+	kill -KILL "$A" "$B"
+	wait_events up 4
+	retry_until 5 states_are "up up waiting"
+	[[ "$(instance "$A" .note)" == "paused: respawn is held for "* ]]
+	obit resume "web@$A" | grep -qx "web@$A: resumed"
+	wait_events up 5
+	retry_until 5 states_are "up up up"
+	obit resume "web@$C" | grep -qx "web@$C: is not paused"
+	local lives
+	for lives in 1 2 3; do
+		kill -KILL "$(pid_of c)"
+		retry_until 5 is_over c "$lives"
+	done
+	retry_until 5 states_are "buried up up"
+	obit revive "web@$(pid_of c)"
+	retry_until 5 states_are "up up up"
+}
+
+# The instance of a word is buried, or runs its Nth life after the first.
+is_over() {
+	states_are "buried up up" ||
+		[ "$(jq -s --arg word "$1" '[.[] | select(.event == "start" and .argv[-1] == $word)] | length' \
+			"$T/service.state")" -gt "$2" ]
+}
+
+@test "why NAME@PID: the death of that process, or the one before the process that runs" {
+	start_three
+	kill -KILL "$A"
+	wait_events up 4
+	retry_until 5 states_are "up up up"
+	kill -SEGV "$B"
+	wait_events up 5
+	retry_until 5 deaths_are web 2
+	[ "$(last_death "web@$A" '"\(.pid) \(.signal)"')" = "$A SIGKILL" ]
+	[ "$(last_death "web@$B" '"\(.pid) \(.signal)"')" = "$B SIGSEGV" ]
+	retry_until 5 states_are "up up up"
+	[ "$(last_death "web@$(pid_of a)" .pid)" = "$A" ]
+	refused 1 "no death of web@$C is known" why "web@$C"
+	refused 4 "no watch named nothing@7" why nothing@7
+	refused 4 "no watch named web@x" why web@x
+	# and from the disk
+	obit log --json >/dev/null
+	stop_obitd
+	[ "$(obit why "web@$A" --state-dir "$STATE_DIR" --json 2>/dev/null | jq '.[0].pid')" = "$A" ]
+	refused 5 "no daemon" why "web@$C" --state-dir "$STATE_DIR"
+}
+
+@test "NAME@PID that is none: exit 4, whatever the digits" {
+	start_three
+	local pid
+	for pid in "${A%?}" "${A}0" "0$A " 0 -1 x ""; do
+		refused 4 "no instance web@$pid" status "web@$pid"
+	done
+	refused 4 "no watch named webb@$A; did you mean web?" stop "webb@$A"
+	refused 4 "no watch named web@$A@$A; did you mean web?" stop "web@$A@$A"
+	states_are "up up up"
+}
+
+# ---- obit kill ----
+
+@test "kill sends kill_signal or --signal, to all or to one; what follows is judged as ever" {
+	start_three "kill_signal = SIGUSR2"
+	[ "$(obit kill "web@$A")" = "web@$A: SIGUSR2 sent to 1 process" ]
+	wait_events up 4
+	[ "$(last_death "web@$A" '"\(.exit_status) \(.action)"')" = "3 respawn" ]
+	retry_until 5 states_are "up up up"
+	[ "$(obit kill web --signal KILL)" = "web: SIGKILL sent to 3 processes" ]
+	wait_events up 7
+	[ "$(last_death "web@$C" '"\(.signal) \(.killer.pid) \(.killer.comm) \(.action_detail)"')" = \
+		"SIGKILL $OBITD_PID obitd respawned at once (obit kill)" ]
+	obit why "web@$C" | head -n 3 | xargs | grep -q "sent by obitd (pid $OBITD_PID, .*(obit kill)\."
+	retry_until 5 states_are "up up up"
+}
+
+@test "kill by SIGTERM is a stop that was asked for, but keeps nothing down" {
+	start_obitd "$(watch_text web "$T/service" "restart = always" "backoff_initial = 1ms")"
+	start_watched_service web --exit-on-term 1
+	obit kill web
+	wait_events up 2
+	retry_until 5 deaths_are web 1
+	[ "$(last_death web '"\(.asked_by.pid) \(.asked_by.comm)"')" = "$OBITD_PID obitd" ]
+	write_conf "$(watch_text web "$T/service")"
+	obit reload
+	retry_until 5 main_pid_is web "$(service_pid)"
+	obit kill web
+	wait_state web ended
+	[ "$(ls_field web .note)" = "stopped as it was asked to: not respawned (restart = on-failure)" ]
+	refused 3 "web: nothing of it runs" kill web
+	refused 2 "--signal SIGFOO: expected a signal such as SIGTERM" kill web --signal SIGFOO
+	refused 2 "--signal 0: expected a signal" kill web --signal 0
+	[ "$(event_count start)" = 2 ]
+}
+
+@test "kill means whom kill_mode says" {
+	start_family instance
+	[ "$(obit kill family --signal KILL)" = "family: SIGKILL sent to 2 processes" ]
+	retry_until 5 alive_are "session of-session offspring"
+	end_family
 }

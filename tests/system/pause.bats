@@ -183,7 +183,7 @@ both_up() {
 	run obit pause webb
 	[ "$status" -eq 4 ]
 	[[ "$output" == *"did you mean web"* ]]
-	run obit resume "web@$(service_pid)"
+	run obit resume web@1
 	[ "$status" -eq 4 ]
 	run obit pause web --all
 	[ "$status" -eq 2 ]

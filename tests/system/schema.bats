@@ -105,6 +105,7 @@ watches() {
 	wait_state web buried
 	obit ls --json | validate ls
 	obit revive web --json | validate act
+	obit kill web --signal CONT --json | validate kill
 	obit pause web --for 1h --json | validate pause
 	obit ls --json | validate ls
 	obit pause --all --json | validate pause

@@ -63,6 +63,7 @@ static const struct {
 	{"watch a=b --pid 7 --json c", "watch", NULL, OPTION_PID | OPTION_JSON},
 	{"watch --cgroup /x/*", "watch", NULL, OPTION_CGROUP},
 	{"unwatch web", "unwatch", "web", 0},
+	{"kill web@7 --signal HUP", "kill", "web@7", OPTION_SIGNAL},
 	{"help tail --help", "help", "tail", OPTION_HELP},
 	{"help tail", "help", "tail", 0},
 	{"--version", "ls", NULL, OPTION_VERSION},
@@ -143,6 +144,9 @@ static const struct {
 	{"watch --pid", "--pid: expected PID after it"},
 	{"watch --cgroup ''", "--cgroup: expected the path of a cgroup, or a glob"},
 	{"why web --pid 7", "why takes no --pid; see: obit help why"},
+	{"kill web --signal", "--signal: expected SIG after it"},
+	{"kill web --signal ''", "--signal: expected a signal such as SIGTERM or 15"},
+	{"stop web --signal HUP", "stop takes no --signal; see: obit help stop"},
 	{"unwatch", "unwatch: expected NAME (usage: obit unwatch NAME)"},
 	{"stop --all", "stop: expected NAME (usage: obit stop NAME)"},
 	{"tail --since 2h", "tail takes no --since; see: obit help tail"},
@@ -354,11 +358,8 @@ static void test_waiting_ends_at_something_definite(void **state)
 				 judgements[i].verdict);
 }
 
-static void test_an_instance_is_found_by_name_and_pid(void **state)
+static void test_a_name_may_have_a_pid(void **state)
 {
-	struct json_object *list = parse(
-		"[1, {\"name\": \"webb\", \"instances\": [{\"pid\": 7}]},"
-		" {\"name\": \"web\", \"instances\": [null, {\"pid\": \"7\"}, {\"pid\": 8}]}]");
 	size_t length = 0;
 	int64_t pid = 0;
 
@@ -369,10 +370,6 @@ static void test_an_instance_is_found_by_name_and_pid(void **state)
 	assert_false(act_split_name("web", &length, &pid));
 	assert_false(act_split_name("web@x", &length, &pid));
 	assert_false(act_split_name("@8", &length, &pid));
-	assert_non_null(act_find_instance(list, "web@8", 3, 8));
-	assert_null(act_find_instance(list, "web@7", 3, 7));
-	assert_null(act_find_instance(NULL, "web", 3, 7));
-	json_object_put(list);
 }
 
 static void assert_reply(const char *json, enum json_type shape, int exit_status)
@@ -413,7 +410,7 @@ int main(void)
 		cmocka_unit_test(test_times_are_parsed_strictly),
 		cmocka_unit_test(test_since_is_a_moment),
 		cmocka_unit_test(test_waiting_ends_at_something_definite),
-		cmocka_unit_test(test_an_instance_is_found_by_name_and_pid),
+		cmocka_unit_test(test_a_name_may_have_a_pid),
 		cmocka_unit_test(test_replies_are_not_trusted),
 	};
 
