@@ -281,6 +281,18 @@ static void take_from_proc(struct daemon *daemon, const struct obit_key *key,
 
 /* ---- letters ---- */
 
+/* A dead child of a spawner, that no instance of this daemon had asked for: an earlier daemon had, and it was a main
+ * process. */
+static bool was_asked_for_before(struct daemon *daemon, const struct process *process,
+				 const struct obit_letter *letter)
+{
+	if (!process || !letter->exit.sequence || !letter->exec_sequence ||
+	    !(letter->flags & OBIT_LETTER_SPAWNED))
+		return false;
+	act_read_reports(daemon); /* by now it has said whose it is */
+	return !process->instance;
+}
+
 void events_letter(struct daemon *daemon, const struct obit_key *key,
 		   const struct obit_letter *letter)
 {
@@ -289,6 +301,10 @@ void events_letter(struct daemon *daemon, const struct obit_key *key,
 
 	if (!known)
 		process = take_birth(daemon, key, letter);
+	if (!known && was_asked_for_before(daemon, process, letter)) {
+		lineage_gone(&daemon->lineage, process);
+		process = NULL;
+	}
 	if (letter->exit.sequence && process)
 		deaths_bury(daemon, process, letter);
 	else if (letter->exit.sequence)
