@@ -9,7 +9,7 @@
 #include <linux/types.h>
 #endif
 
-#define OBIT_ABI_VERSION 2
+#define OBIT_ABI_VERSION 3
 
 #define OBIT_COMM_SIZE	 16
 #define OBIT_PATH_MAX	 4096 /* bytes of a path, as PATH_MAX */
@@ -195,6 +195,18 @@ enum obit_exec_flags {
 	OBIT_EXEC_CWD_DELETED = 1 << 11,
 	OBIT_EXEC_TEXT_LOST = 1 << 12, /* the ring was full: some text is missing */
 	OBIT_EXEC_CHROOT = 1 << 13,    /* its root directory is not its mount namespace's */
+	OBIT_EXEC_OTHER_NS = 1 << 16,  /* and the next bits: enum obit_namespace */
+};
+
+/* Of which it has another one than PID 1 of the host: OBIT_EXEC_OTHER_NS << that. */
+enum obit_namespace {
+	OBIT_NS_MNT,
+	OBIT_NS_NET,
+	OBIT_NS_IPC,
+	OBIT_NS_UTS,
+	OBIT_NS_CGROUP,
+	OBIT_NS_TIME,
+	OBIT_NAMESPACES
 };
 
 struct obit_stdio {
@@ -230,7 +242,14 @@ struct obit_exec_record {
 	__u64 cgroup_id;	/* of the cgroup whose path is sent */
 	__u32 cgroup_hierarchy; /* 0: cgroup v2, else the v1 hierarchy's number in /proc/cgroups */
 	char comm[OBIT_COMM_SIZE];
+	__u32 personality;
+	__u64 blocked; /* signals: bit N-1 */
+	__u64 ignored;
+	__u64 timer_slack_ns;
+	__u32 coredump_filter;
 	__u32 pad;
+	__u32 io_priority; /* as ioprio_get(2) has it */
+	__u32 login_uid;   /* of the audit system; where the kernel has none, that nobody's: ~0 */
 	struct obit_stdio stdio[3];
 	struct obit_rlimit rlimits[OBIT_RLIMITS];
 	__u8 cpus[OBIT_CPUS_BYTES];
@@ -285,7 +304,7 @@ OBIT_ASSERT_SIZE(struct obit_signal_key, 24);
 OBIT_ASSERT_SIZE(struct obit_signal, 600);
 OBIT_ASSERT_SIZE(struct obit_record, 24);
 OBIT_ASSERT_SIZE(struct obit_text_record, 48 + OBIT_TEXT_CHUNK);
-OBIT_ASSERT_SIZE(struct obit_exec_record, 1040);
+OBIT_ASSERT_SIZE(struct obit_exec_record, 1080);
 OBIT_ASSERT_SIZE(struct obit_prefix, 4 + OBIT_PREFIX_SIZE);
 OBIT_ASSERT_SIZE(struct obit_cgroup, 16);
 

@@ -7,6 +7,43 @@
 #define PFA_NO_NEW_PRIVS   1 /* bit 0 of task->atomic_flags */
 #define SECCOMP_FILTER	   2
 #define NICE_0_STATIC_PRIO 120
+#define SIG_IGN		   1
+
+/* include/linux/sched/coredump.h: the bits after those of dumpable. */
+#define MMF_DUMP_FILTER_SHIFT 2
+#define MMF_DUMP_FILTER_MASK  0x1ff
+
+/* A kernel that cannot make namespaces of a kind has none that differ. */
+#define NAMESPACE_INODE(proxy, field)                                                              \
+	({                                                                                         \
+		__u32 inode_ = 0;                                                                  \
+		if (bpf_core_field_exists((proxy)->field->ns.inum))                                \
+			inode_ = BPF_CORE_READ(proxy, field, ns.inum);                             \
+		inode_;                                                                            \
+	})
+
+static __always_inline void read_namespaces(struct task_struct *task, __u32 ret[OBIT_NAMESPACES])
+{
+	struct nsproxy *proxy = BPF_CORE_READ(task, nsproxy);
+
+	ret[OBIT_NS_MNT] = NAMESPACE_INODE(proxy, mnt_ns);
+	ret[OBIT_NS_NET] = NAMESPACE_INODE(proxy, net_ns);
+	ret[OBIT_NS_IPC] = NAMESPACE_INODE(proxy, ipc_ns);
+	ret[OBIT_NS_UTS] = NAMESPACE_INODE(proxy, uts_ns);
+	ret[OBIT_NS_CGROUP] = NAMESPACE_INODE(proxy, cgroup_ns);
+	ret[OBIT_NS_TIME] = NAMESPACE_INODE(proxy, time_ns);
+}
+
+static __always_inline __u32 other_namespaces(struct task_struct *task)
+{
+	__u32 own[OBIT_NAMESPACES], flags = 0;
+
+	read_namespaces(task, own);
+	for (int i = 0; i < OBIT_NAMESPACES; i++)
+		if (own[i] != host_namespaces[i])
+			flags |= OBIT_EXEC_OTHER_NS << i;
+	return flags;
+}
 
 static __always_inline void send_path(__u32 kind, struct path *path)
 {
@@ -120,6 +157,53 @@ static __always_inline void fill_limits(struct obit_exec_record *exec, struct ta
 	bpf_core_read(exec->cpus, cpus, &task->cpus_mask);
 }
 
+/* Which signals it ignores. The others have their default by now, and none a handler. */
+VERIFIED_ONCE int fill_ignored(__u64 sighand)
+{
+	struct sighand_struct *handlers = (void *)sighand;
+	const __u32 size = bpf_core_type_size(struct k_sigaction);
+	struct scratch *s = get_scratch(SCRATCH_EXEC);
+
+	if (!s || OBIT_SIGNALS * size > OBIT_TEXT_CHUNK)
+		return 0;
+	s->exec.ignored = 0;
+	if (bpf_probe_read_kernel(s->text.data, OBIT_SIGNALS * size,
+				  (void *)handlers + bpf_core_field_offset(handlers->action)))
+		return 0;
+	for (__u32 i = 0; i < OBIT_SIGNALS; i++)
+		if (*(__u64 *)&s->text.data[(i * size) & (OBIT_TEXT_CHUNK - 8)] == SIG_IGN)
+			s->exec.ignored |= 1ULL << i;
+	return 0;
+}
+
+static __always_inline __u32 coredump_filter_of(struct mm_struct *mm)
+{
+	struct mm_struct___bitmap *newer = (void *)mm;
+	unsigned long flags = 0;
+
+	if (bpf_core_field_exists(newer->flags.__mm_flags))
+		bpf_core_read(&flags, sizeof(flags), &newer->flags.__mm_flags);
+	else
+		flags = BPF_CORE_READ(mm, flags);
+	return flags >> MMF_DUMP_FILTER_SHIFT & MMF_DUMP_FILTER_MASK;
+}
+
+static __always_inline void fill_habits(struct obit_exec_record *exec, struct task_struct *task)
+{
+	struct io_context *io = task->io_context;
+
+	exec->pad = 0;
+	exec->coredump_filter = coredump_filter_of(task->mm);
+	exec->personality = task->personality;
+	exec->timer_slack_ns = task->timer_slack_ns;
+	bpf_core_read(&exec->blocked, sizeof(exec->blocked), &task->blocked);
+	exec->io_priority = io ? BPF_CORE_READ(io, ioprio) : 0;
+	exec->login_uid = ~0U;
+	if (bpf_core_field_exists(task->loginuid))
+		exec->login_uid = BPF_CORE_READ(task, loginuid.val);
+	fill_ignored((__u64)BPF_CORE_READ(task, sighand));
+}
+
 static __always_inline __u32 exec_flags_of(struct task_struct *task, struct linux_binprm *bprm)
 {
 	__u32 flags = 0;
@@ -137,7 +221,7 @@ static __always_inline __u32 exec_flags_of(struct task_struct *task, struct linu
 		flags |= OBIT_EXEC_SECCOMP;
 	if (task->signal->tty)
 		flags |= OBIT_EXEC_HAS_TTY;
-	return flags;
+	return flags | other_namespaces(task);
 }
 
 static __always_inline void fill_cgroup(struct scratch *s, struct task_struct *task)
@@ -183,10 +267,10 @@ static __always_inline void send_exec(struct scratch *s, const struct obit_key *
 		exec->flags |= OBIT_EXEC_EXE_DELETED;
 	exec->exe_uid = BPF_CORE_READ(bprm, file, f_inode, i_uid.val);
 	exec->exe_mode = BPF_CORE_READ(bprm, file, f_inode, i_mode);
-	exec->pad = 0;
 	bpf_probe_read_kernel(exec->comm, sizeof(exec->comm), task->comm);
 	fill_creds(exec, task);
 	fill_limits(exec, task);
+	fill_habits(exec, task);
 	send_walked(SCRATCH_EXEC, OBIT_TEXT_EXE);
 	if (is_script(bprm))
 		send_script(s, bprm);

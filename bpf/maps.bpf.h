@@ -147,6 +147,9 @@ __u32 spawner_tgid;    /* the process that makes obitd's children: each is track
 __u32 watches_cgroups; /* not 0: cgroup_prefixes has entries */
 __u32 tells_all;       /* not 0: somebody wants to hear of every death */
 
+/* Inode numbers of the host's namespaces: set by the daemon as well as it can, then by the scan, that sees PID 1. */
+__u32 host_namespaces[OBIT_NAMESPACES];
+
 static __always_inline struct obit_stats *get_stats(void)
 {
 	__u32 zero = 0;

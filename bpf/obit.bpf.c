@@ -213,6 +213,8 @@ int obit_scan(struct bpf_iter__task *ctx)
 
 	if (!task || !task->mm || !s)
 		return 0; /* a kernel thread or a zombie */
+	if (task->pid == 1)
+		read_namespaces(task, host_namespaces);
 	file = task->mm->exe_file;
 	if (!file)
 		return 0;

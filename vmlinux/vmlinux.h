@@ -127,12 +127,62 @@ struct user_namespace {
 	int level;
 };
 
+struct ns_common {
+	unsigned int inum;
+};
+
 struct mnt_namespace {
+	struct ns_common ns;
 	struct user_namespace *user_ns;
 };
 
+struct net {
+	struct ns_common ns;
+};
+
+struct ipc_namespace {
+	struct ns_common ns;
+};
+
+struct uts_namespace {
+	struct ns_common ns;
+};
+
+struct cgroup_namespace {
+	struct ns_common ns;
+};
+
+struct time_namespace {
+	struct ns_common ns;
+};
+
 struct nsproxy {
+	struct uts_namespace *uts_ns;
+	struct ipc_namespace *ipc_ns;
 	struct mnt_namespace *mnt_ns;
+	struct net *net_ns;
+	struct time_namespace *time_ns;
+	struct cgroup_namespace *cgroup_ns;
+};
+
+typedef struct {
+	unsigned long sig[1];
+} sigset_t;
+
+struct sigaction {
+	void *sa_handler;
+};
+
+struct k_sigaction {
+	struct sigaction sa;
+};
+
+struct sighand_struct {
+	struct k_sigaction action[64];
+};
+
+struct io_context {
+	unsigned short ioprio;
 };
 
 struct upid {
@@ -189,6 +239,16 @@ struct signal_struct {
 struct mm_struct {
 	unsigned long arg_start, arg_end, env_start, env_end;
 	struct file *exe_file;
+	unsigned long flags;
+};
+
+/* Since 6.18. */
+typedef struct {
+	unsigned long __mm_flags[1];
+} mm_flags_t;
+
+struct mm_struct___bitmap {
+	mm_flags_t flags;
 };
 
 struct kernfs_node {
@@ -261,6 +321,7 @@ struct task_struct {
 	struct cpumask cpus_mask;
 	struct mm_struct *mm;
 	int exit_code;
+	unsigned int personality;
 	unsigned long atomic_flags;
 	pid_t pid;
 	pid_t tgid;
@@ -275,7 +336,12 @@ struct task_struct {
 	struct files_struct *files;
 	struct nsproxy *nsproxy;
 	struct signal_struct *signal;
+	struct sighand_struct *sighand;
+	sigset_t blocked;
+	kuid_t loginuid;
 	struct seccomp seccomp;
+	struct io_context *io_context;
+	u64 timer_slack_ns;
 	struct css_set *cgroups;
 };
 

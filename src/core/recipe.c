@@ -196,6 +196,26 @@ static const char *namespace_refusal(const struct recipe *recipe)
 	return NULL;
 }
 
+/* What it would come back in is the host's. */
+static const char *other_namespace(const struct recipe *recipe)
+{
+	static const char *const words[OBIT_NAMESPACES] = {
+		[OBIT_NS_MNT] = "it has a mount namespace of its own, which obit does not enter",
+		[OBIT_NS_NET] = "it has a network namespace of its own, which obit does not enter",
+		[OBIT_NS_IPC] = "it has an IPC namespace of its own, which obit does not enter",
+		[OBIT_NS_UTS] = "it has a host name (UTS namespace) of its own, which obit does "
+				"not enter",
+		[OBIT_NS_CGROUP] = "it has a cgroup namespace of its own, which obit does not "
+				   "enter",
+		[OBIT_NS_TIME] = "it has a time namespace of its own, which obit does not enter",
+	};
+
+	for (size_t i = 0; i < OBIT_NAMESPACES; i++)
+		if (recipe->facts.flags & (__u32)OBIT_EXEC_OTHER_NS << i)
+			return words[i];
+	return NULL;
+}
+
 static const char *privilege_refusal(const struct recipe *recipe)
 {
 	const struct obit_exec_record *facts = &recipe->facts;
@@ -208,7 +228,7 @@ static const char *privilege_refusal(const struct recipe *recipe)
 		return "it ran in a chroot";
 	if (strings_find(&recipe->env, "LISTEN_FDS"))
 		return "it was socket-activated (LISTEN_FDS), and the sockets cannot be had again";
-	return NULL;
+	return other_namespace(recipe);
 }
 
 const char *recipe_refusal(const struct recipe *recipe, const struct watch_config *watch,

@@ -161,7 +161,10 @@ static int open_kernel_side(struct daemon *daemon, const struct config *config)
 		.ring_bytes = config->ring_size,
 	};
 	char error[BPF_SOURCE_ERROR_SIZE];
-	int r = bpf_source_open(&options, events_record, daemon, &daemon->source, error);
+	int r;
+
+	proc_namespaces(getpid(), options.namespaces);
+	r = bpf_source_open(&options, events_record, daemon, &daemon->source, error);
 
 	if (r < 0) {
 		log_error("%s", error);

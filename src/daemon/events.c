@@ -260,7 +260,8 @@ static void take_from_proc(struct daemon *daemon, const struct obit_key *key,
 			   const struct obit_letter *letter)
 {
 	struct recipe *recipe = recipe_new(RECIPE_PROC);
-	int r = recipe ? proc_capture(key, recipe) : -ENOMEM;
+	int r = recipe ? proc_capture(key, bpf_source_host_namespaces(daemon->source), recipe)
+		       : -ENOMEM;
 
 	if (r == 0)
 		r = cgroupfs_of(&daemon->cgroupfs, (pid_t)key->tgid,

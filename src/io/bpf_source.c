@@ -460,6 +460,7 @@ static int load(struct bpf_source *source, const struct bpf_source_options *opti
 	if (r < 0)
 		return fail(error, r, "%s: cannot prepare the pins: %s", source->pin_dir,
 			    strerror(-r));
+	memcpy(skel->bss->host_namespaces, options->namespaces, sizeof(options->namespaces));
 	skel->rodata->lazy_limit = bpf_map__max_entries(skel->maps.events) / 4;
 	r = obit_bpf__load(skel);
 	if (r < 0)
@@ -617,6 +618,11 @@ uint64_t bpf_source_missed_runs(const struct bpf_source *source)
 bool bpf_source_took_over(const struct bpf_source *source)
 {
 	return source->took_over;
+}
+
+const __u32 *bpf_source_host_namespaces(const struct bpf_source *source)
+{
+	return source->switches->host_namespaces;
 }
 
 int bpf_source_fd(const struct bpf_source *source)

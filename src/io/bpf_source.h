@@ -19,6 +19,8 @@ struct bpf_source_options {
 	__u32 max_processes; /* letters at the same time */
 	__u64 ring_bytes; /* of the ring that rings the bell, rounded up to what the kernel takes; pins that
 			     are taken over keep theirs */
+	__u32 namespaces
+		[OBIT_NAMESPACES]; /* the host's, as well as the caller knows: the scan corrects them */
 };
 
 typedef void bpf_source_record_fn(void *arg, const void *data, size_t size);
@@ -39,6 +41,9 @@ bool bpf_source_is_attached(const struct bpf_source *source);
 
 /* True if the pins of an earlier daemon were taken over, with its letters. */
 bool bpf_source_took_over(const struct bpf_source *source);
+
+/* Inode numbers of the host's namespaces, by enum obit_namespace. Borrowed. */
+const __u32 *bpf_source_host_namespaces(const struct bpf_source *source);
 
 /* Readable when the bell has rung. */
 int bpf_source_fd(const struct bpf_source *source);

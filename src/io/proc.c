@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/ioprio.h>
 #include <linux/nsfs.h>
 #include <sched.h>
 #include <stdio.h>
@@ -328,6 +329,8 @@ static int capture_status(pid_t pid, struct recipe *recipe)
 	facts->cap_effective = status_hex(status, "\nCapEff:");
 	facts->cap_bounding = status_hex(status, "\nCapBnd:");
 	facts->cap_ambient = status_hex(status, "\nCapAmb:");
+	facts->blocked = status_hex(status, "\nSigBlk:");
+	facts->ignored = status_hex(status, "\nSigIgn:");
 	if (atoi(status_line(status, "\nNoNewPrivs:")) == 1)
 		facts->flags |= OBIT_EXEC_NO_NEW_PRIVS;
 	if (atoi(status_line(status, "\nSeccomp:")) == 2)
@@ -335,6 +338,55 @@ static int capture_status(pid_t pid, struct recipe *recipe)
 	if (has_one_pid(status))
 		facts->flags |= OBIT_EXEC_HOST_PIDNS;
 	return 0;
+}
+
+static unsigned long long read_number(pid_t pid, const char *name, int base,
+				      unsigned long long otherwise)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+
+	return read_proc(pid, name, &text, &size) == 0 && size ? strtoull(text, NULL, base)
+							       : otherwise;
+}
+
+static void capture_habits(pid_t pid, struct recipe *recipe)
+{
+	struct obit_exec_record *facts = &recipe->facts;
+	long priority = syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, pid);
+
+	facts->coredump_filter = (__u32)read_number(pid, "coredump_filter", 16, 0);
+	facts->personality = (__u32)read_number(pid, "personality", 16, 0);
+	facts->timer_slack_ns = read_number(pid, "timerslack_ns", 10, 0);
+	facts->login_uid = (__u32)read_number(pid, "loginuid", 10, UINT32_MAX);
+	facts->io_priority = priority < 0 ? 0 : (__u32)priority;
+}
+
+void proc_namespaces(pid_t pid, __u32 ret[static OBIT_NAMESPACES])
+{
+	static const char *const names[OBIT_NAMESPACES] = {
+		[OBIT_NS_MNT] = "mnt", [OBIT_NS_NET] = "net",	    [OBIT_NS_IPC] = "ipc",
+		[OBIT_NS_UTS] = "uts", [OBIT_NS_CGROUP] = "cgroup", [OBIT_NS_TIME] = "time",
+	};
+
+	for (size_t i = 0; i < OBIT_NAMESPACES; i++) {
+		struct stat st;
+		char path[64];
+
+		snprintf(path, sizeof(path), "/proc/%d/ns/%s", pid, names[i]);
+		ret[i] = stat(path, &st) == 0 ? (__u32)st.st_ino : 0;
+	}
+}
+
+static void compare_namespaces(pid_t pid, const __u32 host[static OBIT_NAMESPACES],
+			       struct recipe *recipe)
+{
+	__u32 own[OBIT_NAMESPACES];
+
+	proc_namespaces(pid, own);
+	for (size_t i = 0; i < OBIT_NAMESPACES; i++)
+		if (own[i] != host[i])
+			recipe->facts.flags |= (__u32)OBIT_EXEC_OTHER_NS << i;
 }
 
 static void capture_limits(pid_t pid, struct recipe *recipe)
@@ -411,7 +463,8 @@ static bool was_secure_exec(pid_t pid)
 	return false;
 }
 
-int proc_capture(const struct obit_key *key, struct recipe *recipe)
+int proc_capture(const struct obit_key *key, const __u32 host[static OBIT_NAMESPACES],
+		 struct recipe *recipe)
 {
 	pid_t pid = (pid_t)key->tgid;
 	int r = capture_status(pid, recipe);
@@ -421,6 +474,8 @@ int proc_capture(const struct obit_key *key, struct recipe *recipe)
 	capture_paths(pid, recipe);
 	capture_stdio(pid, recipe);
 	capture_limits(pid, recipe);
+	capture_habits(pid, recipe);
+	compare_namespaces(pid, host, recipe);
 	capture_exe_facts(pid, recipe);
 	if (was_secure_exec(pid))
 		recipe->facts.flags |= OBIT_EXEC_SECURE;

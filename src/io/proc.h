@@ -35,9 +35,14 @@ bool proc_same(const struct obit_key *rounded, const struct obit_key *key);
 /* The session id, or -errno. */
 pid_t proc_session(const struct obit_key *key);
 
-/* Fills all that /proc knows into an empty recipe of RECIPE_PROC, except the cgroup. 0, -ESRCH where the process is
+/* Inode numbers by enum obit_namespace; 0 for what the kernel does not have, or does not show. */
+void proc_namespaces(pid_t pid, __u32 ret[static OBIT_NAMESPACES]);
+
+/* Fills all that /proc knows into an empty recipe of RECIPE_PROC, except the cgroup. `host` are the namespaces of PID
+ * 1. 0, -ESRCH where the process is
  * gone or is another one by now, or another -errno. */
-int proc_capture(const struct obit_key *key, struct recipe *recipe);
+int proc_capture(const struct obit_key *key, const __u32 host[static OBIT_NAMESPACES],
+		 struct recipe *recipe);
 
 /* UID_MIN and UID_MAX of /etc/login.defs; 1000 and 60000 where it does not tell. */
 void proc_login_uids(uint32_t *ret_min, uint32_t *ret_max);

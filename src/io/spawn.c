@@ -6,6 +6,8 @@
 #include <limits.h>
 #include <linux/capability.h>
 #include <linux/close_range.h>
+#include <linux/ioprio.h>
+#include <linux/keyctl.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
 #include <sched.h>
@@ -15,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -34,6 +37,9 @@
 	X(OOM_SCORE, "set oom_score_adj", false)                                                   \
 	X(RLIMIT, "set a resource limit", false)                                                   \
 	X(SCHEDULER, "set priority, scheduler or affinity", false)                                 \
+	X(PERSONALITY, "set its personality", false)                                               \
+	X(LOGIN_UID, "set its login uid", false)                                                   \
+	X(COREDUMP_FILTER, "set its coredump_filter", false)                                       \
 	X(BOUNDING, "restore capabilities", true)                                                  \
 	X(GROUPS, "set the supplementary groups", true)                                            \
 	X(IDS, "set uid and gid", true)                                                            \
@@ -56,14 +62,22 @@ struct message {
 	int error;
 };
 
-/* The spawner's own capability bounding set: it can only shrink, and nothing here shrinks it. */
+/* What the children get from the spawner, unless they change it. The bounding set can only shrink, and nothing
+ * shrinks it here. The filter is that of the memory, which children may share: so is this note of it. */
 static __u64 own_bounding;
+static __u32 own_coredump_filter;
 
-static void read_own_bounding(void)
+static void read_own_state(void)
 {
-	for (int cap = 0; !own_bounding && cap < 64; cap++)
+	_cleanup_close_ int fd = open("/proc/self/coredump_filter", O_RDONLY | O_CLOEXEC);
+	char text[16] = "";
+
+	own_bounding = 0;
+	for (int cap = 0; cap < 64; cap++)
 		if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 1)
 			own_bounding |= UINT64_C(1) << cap;
+	if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0)
+		own_coredump_filter = (__u32)strtoul(text, NULL, 16);
 }
 
 /* ---- in the child: nothing here may return to the daemon's code ---- */
@@ -83,14 +97,15 @@ static void say_if(int report, enum stage stage, int result)
 		say(report, stage, errno);
 }
 
-/* All of them: whoever started the daemon may have had some ignored. */
-static void reset_signals(void)
+/* All of them: whoever started the daemon may have had some ignored, and nohup(1) has. */
+static void restore_dispositions(const struct obit_exec_record *facts)
 {
-	static const unsigned long
-		default_action[8]; /* the kernel's struct sigaction: SIG_DFL is 0 */
+	/* The kernel's struct sigaction, that begins with the handler. */
+	static const unsigned long standard[8] = {(unsigned long)SIG_DFL},
+				   ignore[8] = {(unsigned long)SIG_IGN};
 
 	for (int signal = 1; signal < NSIG; signal++)
-		sys_rt_sigaction(signal, default_action);
+		sys_rt_sigaction(signal, facts->ignored >> (signal - 1) & 1 ? ignore : standard);
 }
 
 static int write_file(const char *path, const char *text)
@@ -125,6 +140,45 @@ static void restore_limits(const struct obit_exec_record *facts, int report)
 			continue;
 		say_if(report, STAGE_RLIMIT, setrlimit(i, &wanted));
 	}
+}
+
+static void restore_login_uid(__u32 wanted, int report)
+{
+	char text[16] = "";
+	_cleanup_close_ int fd = open("/proc/self/loginuid", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0 ||
+	    (__u32)strtoul(text, NULL, 10) == wanted)
+		return;
+	snprintf(text, sizeof(text), "%u", wanted);
+	say_if(report, STAGE_LOGIN_UID, write_file("/proc/self/loginuid", text));
+}
+
+static void restore_coredump_filter(__u32 wanted, int report)
+{
+	char text[16];
+
+	if (own_coredump_filter == wanted)
+		return;
+	snprintf(text, sizeof(text), "0x%x", wanted);
+	say_if(report, STAGE_COREDUMP_FILTER, write_file("/proc/self/coredump_filter", text));
+	own_coredump_filter = wanted;
+}
+
+static void restore_habits(const struct obit_exec_record *facts, int report)
+{
+	int persona = (int)facts->personality;
+
+	if (personality(UINT32_MAX) != persona)
+		say_if(report, STAGE_PERSONALITY, personality(facts->personality));
+	/* Since 6.13 those with a real-time policy have none, and cannot have one. */
+	if (facts->timer_slack_ns)
+		prctl(PR_SET_TIMERSLACK, (unsigned long)facts->timer_slack_ns, 0, 0, 0);
+	if (syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, 0) != (long)facts->io_priority)
+		say_if(report, STAGE_SCHEDULER,
+		       (int)syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, facts->io_priority));
+	restore_coredump_filter(facts->coredump_filter, report);
+	restore_login_uid(facts->login_uid, report);
 }
 
 static void restore_scheduler(const struct obit_exec_record *facts, int report)
@@ -192,6 +246,8 @@ static void restore_credentials(const struct obit_exec_record *facts, int report
 	    setresuid(facts->uid, facts->euid, facts->suid) < 0)
 		say(report, STAGE_IDS, errno);
 	restore_inheritable(facts, report);
+	/* Not that of whoever has started the daemon. Where there are no keys, there is nothing to part with. */
+	syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
 	if (facts->securebits)
 		say_if(report, STAGE_BOUNDING,
 		       prctl(PR_SET_SECUREBITS, facts->securebits, 0, 0, 0));
@@ -200,11 +256,12 @@ static void restore_credentials(const struct obit_exec_record *facts, int report
 	verify_ids(facts, report);
 }
 
-/* The recorded path had no symbolic link in it: one that is there now was put there. */
+/* The recorded path had no symbolic link in it: one that is there now was put there. (O_NOFOLLOW says less, and the
+ * process would keep the flag.) */
 static int open_as_it_was(const char *path, int flags, mode_t mode)
 {
 	struct open_how how = {
-		.flags = (__u64)(unsigned)(flags | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK | O_CLOEXEC),
+		.flags = (__u64)(unsigned)(flags | O_NOCTTY | O_NONBLOCK | O_CLOEXEC),
 		.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
 	};
 	int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
@@ -305,14 +362,14 @@ _Noreturn static void become(const struct order *order)
 {
 	const struct launch *launch = order->launch;
 	int report = order->report;
-	sigset_t none;
 
 	say(report, STAGE_BORN, getpid());
-	reset_signals();
+	restore_dispositions(launch->facts);
 	setsid();
 	enter_cgroup(&order->place, report);
 	restore_oom_score(launch->facts, report);
 	restore_limits(launch->facts, report);
+	restore_habits(launch->facts, report);
 	restore_scheduler(launch->facts, report);
 	restore_credentials(launch->facts, report);
 	umask(launch->facts->umask);
@@ -320,8 +377,8 @@ _Noreturn static void become(const struct order *order)
 	restore_stdio(launch, report);
 	wait_for_go(order->go);
 	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* The system call, since the library keeps two signals for itself. */
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &launch->facts->blocked, NULL, NSIG / 8);
 	/* execve(2) writes to neither array. */
 	execve(launch->path, (char *const *)(uintptr_t)launch->argv,
 	       (char *const *)(uintptr_t)launch->envp);
@@ -481,7 +538,7 @@ _Noreturn static void run_spawner(int socket)
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	prctl(PR_SET_NAME, "obitd-spawner", 0, 0, 0);
-	read_own_bounding();
+	read_own_state();
 	while (take_request(socket, &request, fds)) {
 		serve(&request, fds);
 		for (int i = 0; i < REQUEST_FDS; i++)
