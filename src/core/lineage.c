@@ -119,14 +119,22 @@ struct process *lineage_fork(struct lineage *lineage, const struct obit_key *key
 	if (!parent || !parent->instance || parent->role == ROLE_OFFSPRING)
 		return NULL;
 	child = lineage_add(lineage, key, letter, parent->image);
-	if (child)
-		lineage_join(parent->instance, child, ROLE_MEMBER);
-	if (child)
-		child->apart = parent->apart;
+	if (!child)
+		return NULL;
+	lineage_join(parent->instance, child, ROLE_MEMBER);
+	child->apart = parent->apart;
+	child->life = parent->life;
 	return child;
 }
 
-enum exec_meaning lineage_exec_meaning(const struct process *process, ssize_t watch)
+static bool is_recipes(const struct recipe *recipe, const char *exe, const struct strings *argv)
+{
+	return recipe && recipe->exe && exe && !strcmp(exe, recipe->exe) &&
+	       strings_equal(argv, &recipe->argv);
+}
+
+enum exec_meaning lineage_exec_meaning(const struct process *process, ssize_t watch,
+				       const struct recipe *recipe)
 {
 	bool belongs = process && process->instance && process->role != ROLE_OFFSPRING;
 
@@ -134,7 +142,12 @@ enum exec_meaning lineage_exec_meaning(const struct process *process, ssize_t wa
 		return watch == MATCH_NONE ? EXEC_FOREIGN : EXEC_BEGINS;
 	if (process->role == ROLE_MAIN || watch == (ssize_t)process->instance->watch)
 		return EXEC_STAYS;
-	return watch == MATCH_NONE ? EXEC_LEAVES : EXEC_BEGINS;
+	if (watch != MATCH_NONE)
+		return EXEC_BEGINS;
+	/* A script is watched by its name, which its successor is not always started by: gunicorn's is an exec of
+	 * the interpreter. */
+	return is_recipes(process->instance->recipe, recipe->exe, &recipe->argv) ? EXEC_STAYS
+										 : EXEC_LEAVES;
 }
 
 static void unlink_from_instance(struct process *process)
@@ -213,6 +226,7 @@ void lineage_join(struct instance *instance, struct process *process, enum proce
 	if (process->instance != instance || process->role == ROLE_OFFSPRING) {
 		unlink_from_instance(process);
 		process->instance = instance;
+		process->life = instance->life += role == ROLE_MAIN;
 		DL_APPEND(instance->processes, process);
 		if (process->dying)
 			instance->dying++;
@@ -283,16 +297,24 @@ bool lineage_is_over(const struct instance *instance, enum kill_mode mode)
 
 static bool runs_recipe(const struct instance *instance, const struct process *process)
 {
-	const struct recipe *recipe = instance->recipe;
+	const struct image *image = process->image;
 
-	return recipe && recipe->exe && process->image &&
-	       !strcmp(process->image->exe, recipe->exe) &&
-	       strings_equal(&process->image->argv, &recipe->argv);
+	return image && is_recipes(instance->recipe, image->exe, &image->argv);
 }
 
-void lineage_set_apart(struct process *process)
+/* What ran before obit may have executed anything; but what has only forked has its stack where main has it. */
+static bool has_executed(const struct recipe *main, const struct recipe *recipe)
 {
-	process->apart = process->role == ROLE_MEMBER && !runs_recipe(process->instance, process);
+	if (recipe->source == RECIPE_EXEC)
+		return true;
+	return main && main->stack && recipe->stack && main->stack != recipe->stack;
+}
+
+void lineage_set_apart(struct process *process, const struct recipe *recipe)
+{
+	process->apart = process->role == ROLE_MEMBER &&
+			 has_executed(process->instance->recipe, recipe) &&
+			 !runs_recipe(process->instance, process);
 }
 
 static bool is_better_heir(const struct process *candidate, const struct process *best)
@@ -311,6 +333,8 @@ void lineage_heirs(const struct instance *instance, const struct process *main, 
 	*ret = (struct heirs){0};
 	DL_FOREACH (instance->processes, process) {
 		if (process == main || process->dying || !process->image || !main->image)
+			continue;
+		if (process->life != main->life) /* a session that has outlived an earlier main */
 			continue;
 		if (!strcmp(process->image->exe, main->image->exe) &&
 		    is_better_heir(process, ret->by_fork))

@@ -42,9 +42,10 @@ struct process {
 	uint64_t birth_sequence;
 	struct instance *instance; /* NULL for offspring whose instance is gone */
 	enum process_role role;
-	bool dying;  /* its letter is written; not yet seen to be gone */
-	bool execed; /* since its fork */
-	bool apart;  /* it, or who it descends from, has executed the program anew: a session */
+	bool dying;    /* its letter is written; not yet seen to be gone */
+	bool execed;   /* since its fork */
+	bool apart;    /* it, or who it descends from, has executed the program anew: a session */
+	uint64_t life; /* of the instance: that of the main it descends from */
 	bool session_leader;	     /* as last looked up: see lineage_heirs() */
 	struct image *image;	     /* a reference */
 	struct process *prev, *next; /* in its instance */
@@ -53,7 +54,8 @@ struct process {
 
 struct instance {
 	uint64_t id;
-	size_t watch; /* index in the configuration */
+	size_t watch;  /* index in the configuration */
+	uint64_t life; /* how many it has had: a main that came from elsewhere begins one */
 	struct process *main;
 	uint32_t last_pid;   /* of the main that it has or had last */
 	uint32_t pid_before; /* of the last main of the life before */
@@ -92,9 +94,10 @@ enum exec_meaning {
 	EXEC_LEAVES,  /* a member that ran something else: offspring from now on */
 };
 
-/* What an exec by `process` (NULL: unknown so far) into something that `watch` matches (MATCH_NONE: none)
+/* What an exec of `recipe` by `process` (NULL: unknown so far), which `watch` matches (MATCH_NONE: none does),
  * means. Changes nothing. */
-enum exec_meaning lineage_exec_meaning(const struct process *process, ssize_t watch);
+enum exec_meaning lineage_exec_meaning(const struct process *process, ssize_t watch,
+				       const struct recipe *recipe);
 
 /* Gives a process a new image (takes a reference of its own). */
 void lineage_set_image(struct process *process, struct image *image);
@@ -128,10 +131,11 @@ unsigned lineage_left(const struct instance *instance, enum kill_mode mode);
 /* True if none of them is there any more, zombies at most. */
 bool lineage_is_over(const struct instance *instance, enum kill_mode mode);
 
-/* A member has executed the program again. One that was given the recipe's own arguments is a successor, and no more
- * apart than main is. */
-void lineage_set_apart(struct process *process);
+/* A member runs the program by `recipe`, which it may have executed anew. One that was given the arguments of the
+ * instance's own recipe is a successor, and no more apart than main is. */
+void lineage_set_apart(struct process *process, const struct recipe *recipe);
 
+/* Among what descends from this main, and not from one before it. */
 struct heirs {
 	struct process *by_fork; /* runs the main's executable: a session leader, else the eldest */
 	struct process *by_exec; /* exec'd the recipe's own executable and argv */

@@ -34,7 +34,8 @@ struct recipe {
 	struct strings argv;
 	struct strings env;
 	struct obit_exec_record facts; /* credentials, limits, ... and enum obit_exec_flags */
-	bool argv_overwritten;	       /* of RECIPE_PROC: what stands in argv is no command line */
+	uint64_t stack;	       /* of RECIPE_PROC: where the last exec has put it; 0: unknown */
+	bool argv_overwritten; /* of RECIPE_PROC: what stands in argv is no command line */
 };
 
 struct recipe *recipe_new(enum recipe_source source);

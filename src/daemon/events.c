@@ -181,7 +181,7 @@ static void take_exec(struct daemon *daemon, const struct obit_key *key,
 {
 	struct process *process = lineage_find(&daemon->lineage, key);
 	ssize_t watch = find_watch(daemon, key, letter, recipe);
-	enum exec_meaning meaning = lineage_exec_meaning(process, watch);
+	enum exec_meaning meaning = lineage_exec_meaning(process, watch, recipe);
 	uint64_t began = letter->exec_time ? letter->exec_time : key->start_boottime;
 	struct instance *left = process ? process->instance : NULL;
 	struct image *image;
@@ -207,9 +207,8 @@ static void take_exec(struct daemon *daemon, const struct obit_key *key,
 	    letter->flags & OBIT_LETTER_SPAWNED)
 		process->instance->began = began;
 	process->execed = true;
-	/* What ran before obitd may have executed anything: it counts as forked. */
-	if (meaning == EXEC_STAYS && recipe->source == RECIPE_EXEC)
-		lineage_set_apart(process);
+	if (meaning == EXEC_STAYS)
+		lineage_set_apart(process, recipe);
 	if (meaning == EXEC_LEAVES) {
 		lineage_leave(process);
 		bpf_source_bear_no_more(daemon->source, key);

@@ -467,6 +467,7 @@ int proc_capture(const struct obit_key *key, const __u32 host[static OBIT_NAMESP
 		 struct recipe *recipe)
 {
 	pid_t pid = (pid_t)key->tgid;
+	unsigned long long stack;
 	int r = capture_status(pid, recipe);
 
 	if (r < 0)
@@ -479,6 +480,8 @@ int proc_capture(const struct obit_key *key, const __u32 host[static OBIT_NAMESP
 	capture_exe_facts(pid, recipe);
 	if (was_secure_exec(pid))
 		recipe->facts.flags |= OBIT_EXEC_SECURE;
+	if (stat_field(pid, 28, &stack) == 0)
+		recipe->stack = stack;
 	r = capture_strings(pid, recipe);
 	if (r < 0)
 		return r;

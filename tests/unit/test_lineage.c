@@ -117,6 +117,19 @@ static void expect_reached(const struct instance *instance, enum kill_mode mode,
 	assert_int_equal(lineage_is_over(instance, mode), over);
 }
 
+/* A member runs the same program by those words. */
+static void exec_anew(struct process *process, const char *const *argv, enum recipe_source source,
+		      uint64_t stack)
+{
+	struct recipe *recipe = make_recipe("/usr/sbin/d", argv);
+
+	recipe->source = source;
+	recipe->stack = stack;
+	exec_image(process, "/usr/sbin/d", argv);
+	lineage_set_apart(process, recipe);
+	recipe_free(recipe);
+}
+
 /* sshd: 10 listens, 11 has forked from it, 12 is the session that was executed anew, 13 has forked from that. */
 static struct instance *begin_sessions(struct family *family)
 {
@@ -125,8 +138,7 @@ static struct instance *begin_sessions(struct family *family)
 
 	fork_of(family, 10, 11);
 	session = fork_of(family, 10, 12);
-	exec_image(session, "/usr/sbin/d", WORDS("d", "-R"));
-	lineage_set_apart(session);
+	exec_anew(session, WORDS("d", "-R"), RECIPE_EXEC, 0);
 	fork_of(family, 12, 13);
 	return instance;
 }
@@ -164,10 +176,37 @@ static void a_successor_is_not_apart(void **state)
 	family_init(&family);
 	instance = begin_daemon(&family, 10);
 	successor = fork_of(&family, 10, 11);
-	exec_image(successor, "/usr/sbin/d", WORDS("d", "-f"));
-	lineage_set_apart(successor);
+	exec_anew(successor, WORDS("d", "-f"), RECIPE_EXEC, 0);
 	expect_reached(instance, KILL_MODE_INSTANCE, 1, false);
 	family_free(&family);
+}
+
+static void of_what_ran_before_the_stack_tells_who_is_apart(void **state)
+{
+	static const struct {
+		uint64_t main, member;
+		bool apart;
+	} rows[] = {
+		{S(1), S(1), false}, /* a worker that has written over its argv */
+		{S(1), S(2), true},  /* a session */
+		{0, S(2), false},    /* not known: it counts as forked */
+		{S(1), 0, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct family family;
+		struct instance *instance;
+		struct process *member;
+
+		family_init(&family);
+		instance = begin_daemon(&family, 10);
+		instance->recipe->stack = rows[i].main;
+		member = fork_of(&family, 10, 11);
+		exec_anew(member, WORDS("d: at work"), RECIPE_PROC, rows[i].member);
+		assert_int_equal(member->apart, rows[i].apart);
+		family_free(&family);
+	}
 }
 
 static void who_becomes_main_is_not_apart_nor_are_its_children(void **state)
@@ -291,6 +330,8 @@ static void what_an_exec_means(void **state)
 	struct family family;
 	struct instance *instance;
 	struct process *member, *offspring, *loose;
+	struct recipe *other = make_recipe("/usr/bin/python3", WORDS("python3", "d"));
+	struct recipe *own = make_recipe("/usr/sbin/d", WORDS("d", "-f"));
 
 	(void)state;
 	family_init(&family);
@@ -300,20 +341,25 @@ static void what_an_exec_means(void **state)
 	lineage_leave(offspring);
 	loose = add(&family, 13, NULL);
 
-	assert_int_equal(lineage_exec_meaning(NULL, MATCH_NONE), EXEC_FOREIGN);
-	assert_int_equal(lineage_exec_meaning(NULL, 0), EXEC_BEGINS);
-	assert_int_equal(lineage_exec_meaning(loose, MATCH_NONE), EXEC_FOREIGN);
-	assert_int_equal(lineage_exec_meaning(loose, 1), EXEC_BEGINS);
-	assert_int_equal(lineage_exec_meaning(instance->main, MATCH_NONE), EXEC_STAYS);
-	assert_int_equal(lineage_exec_meaning(instance->main, 0), EXEC_STAYS);
-	assert_int_equal(lineage_exec_meaning(instance->main, 1), EXEC_STAYS);
-	assert_int_equal(lineage_exec_meaning(member, 0), EXEC_STAYS);
-	assert_int_equal(lineage_exec_meaning(member, MATCH_NONE), EXEC_LEAVES);
-	assert_int_equal(lineage_exec_meaning(member, 1), EXEC_BEGINS);
-	assert_int_equal(lineage_exec_meaning(offspring, MATCH_NONE), EXEC_FOREIGN);
-	assert_int_equal(lineage_exec_meaning(offspring, 0), EXEC_BEGINS);
+	assert_int_equal(lineage_exec_meaning(NULL, MATCH_NONE, other), EXEC_FOREIGN);
+	assert_int_equal(lineage_exec_meaning(NULL, 0, other), EXEC_BEGINS);
+	assert_int_equal(lineage_exec_meaning(loose, MATCH_NONE, other), EXEC_FOREIGN);
+	assert_int_equal(lineage_exec_meaning(loose, 1, other), EXEC_BEGINS);
+	assert_int_equal(lineage_exec_meaning(instance->main, MATCH_NONE, other), EXEC_STAYS);
+	assert_int_equal(lineage_exec_meaning(instance->main, 0, other), EXEC_STAYS);
+	assert_int_equal(lineage_exec_meaning(instance->main, 1, other), EXEC_STAYS);
+	assert_int_equal(lineage_exec_meaning(member, 0, other), EXEC_STAYS);
+	assert_int_equal(lineage_exec_meaning(member, MATCH_NONE, other), EXEC_LEAVES);
+	assert_int_equal(lineage_exec_meaning(member, MATCH_NONE, own), EXEC_STAYS);
+	assert_int_equal(lineage_exec_meaning(member, 1, other), EXEC_BEGINS);
+	assert_int_equal(lineage_exec_meaning(member, 1, own), EXEC_BEGINS);
+	assert_int_equal(lineage_exec_meaning(offspring, MATCH_NONE, own), EXEC_FOREIGN);
+	assert_int_equal(lineage_exec_meaning(offspring, MATCH_NONE, other), EXEC_FOREIGN);
+	assert_int_equal(lineage_exec_meaning(offspring, 0, other), EXEC_BEGINS);
 	expect_counts(instance, 2, 0);
 	family_free(&family);
+	recipe_free(own);
+	recipe_free(other);
 }
 
 static void who_leaves_is_offspring_and_no_longer_counted(void **state)
@@ -549,6 +595,32 @@ static void the_dying_inherit_nothing(void **state)
 	lineage_died(leader);
 	assert_ptr_equal(heirs_of(instance).by_fork, find(&family, 12));
 	lineage_died(find(&family, 12));
+	assert_null(heirs_of(instance).by_fork);
+	family_free(&family);
+}
+
+/* sshd goes into the background again, while a session of its last life is open. */
+static void what_has_outlived_an_earlier_main_is_no_heir(void **state)
+{
+	struct family family;
+	struct instance *instance;
+	struct process *again, *child;
+
+	(void)state;
+	family_init(&family);
+	instance = begin_sessions(&family);
+	find(&family, 12)->session_leader = true;
+	lineage_died(find(&family, 10));
+	lineage_gone(&family.lineage, find(&family, 10));
+	again = add(&family, 20, NULL);
+	exec_image(again, "/usr/sbin/d", WORDS("d", "-f"));
+	lineage_join(instance, again, ROLE_MAIN);
+	assert_null(heirs_of(instance).by_fork);
+	child = fork_of(&family, 20, 21);
+	fork_of(&family, 13, 22);
+	assert_ptr_equal(heirs_of(instance).by_fork, child);
+	lineage_join(instance, child, ROLE_MAIN);
+	lineage_gone(&family.lineage, again);
 	assert_null(heirs_of(instance).by_fork);
 	family_free(&family);
 }
@@ -953,6 +1025,7 @@ int main(void)
 		cmocka_unit_test(the_eldest_is_heir_unless_one_leads_a_session),
 		cmocka_unit_test(the_eldest_by_birth_whatever_the_order),
 		cmocka_unit_test(the_dying_inherit_nothing),
+		cmocka_unit_test(what_has_outlived_an_earlier_main_is_no_heir),
 		cmocka_unit_test(another_executable_is_no_heir_by_fork),
 		cmocka_unit_test(an_exec_heir_has_the_recipes_own_words),
 		cmocka_unit_test(a_worker_is_no_exec_heir),
@@ -961,6 +1034,7 @@ int main(void)
 		cmocka_unit_test(a_zombie_does_not_hold_the_place),
 		cmocka_unit_test(a_stop_means_whom_the_mode_says),
 		cmocka_unit_test(a_successor_is_not_apart),
+		cmocka_unit_test(of_what_ran_before_the_stack_tells_who_is_apart),
 		cmocka_unit_test(who_becomes_main_is_not_apart_nor_are_its_children),
 		cmocka_unit_test(exact_paths_are_services),
 		cmocka_unit_test(globs_match_services_and_jobs),
