@@ -22,7 +22,8 @@
 #define DEFAULT_HISTORY	   (UINT64_C(16) << 20)
 #define PATTERN_FILE	   "command line"
 #define PATTERN_NAME	   "watch" /* of a pattern without a literal component */
-#define NAME_SUFFIX_LENGTH 8	   /* "-4096" and some */
+#define NAME_DIGITS	   6
+#define NAME_SUFFIX_LENGTH (NAME_DIGITS + 2) /* a '-', and a digit more */
 
 int config_fail(struct config_report *report, unsigned line, const char *fmt, ...)
 {
@@ -61,6 +62,20 @@ const char *config_shown(const char *text, char buf[static CONFIG_SHOWN_SIZE])
 		memcpy(buf + used, cut, sizeof(cut));
 	}
 	return buf;
+}
+
+int config_warn(struct config *config, const char *file, unsigned line, const char *fmt, ...)
+{
+	struct config_error error;
+	struct config_report report = {.file = file, .error = &error};
+	char text[MESSAGE_SIZE];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	config_fail(&report, line, "%s", text);
+	return config_list_add(&config->warnings, error.text);
 }
 
 /* ---- structures ---- */
@@ -183,6 +198,8 @@ void config_free(struct config *config)
 	free(config->watches);
 	free(config->watchdog.device);
 	config_list_free(&config->include);
+	config_list_free(&config->include_armourd);
+	config_list_free(&config->warnings);
 	*config = (struct config){0};
 }
 
@@ -213,7 +230,7 @@ static struct config inherit(const struct config *config)
 	next.watches = NULL;
 	next.watch_count = 0;
 	next.watchdog.device = NULL;
-	next.include = (struct string_list){0};
+	next.include = next.include_armourd = next.warnings = (struct string_list){0};
 	return next;
 }
 
@@ -271,25 +288,38 @@ int config_add_watch(struct config *config, const char *name, const char *file, 
 
 /* ---- a file ---- */
 
+static int reserve_items(struct string_list *list, const struct string_list *more)
+{
+	char **items;
+
+	if (!more->count)
+		return 0;
+	items = reallocarray(list->items, list->count + more->count, sizeof(*items));
+	if (!items)
+		return -ENOMEM;
+	list->items = items;
+	return 0;
+}
+
+/* There is room. */
+static void move_items(struct string_list *list, struct string_list *more)
+{
+	if (more->count)
+		memcpy(list->items + list->count, more->items, more->count * sizeof(*more->items));
+	list->count += more->count;
+	more->count = 0;
+}
+
 /* Moves what `next` has over to `config`, or nothing: memory is had before anything moves. */
 static int merge(struct config *config, struct config *next)
 {
-	struct string_list *include = &config->include;
-	size_t includes = include->count + next->include.count;
-	char **items;
-
 	if (next->watch_count && reserve_watches(config, next->watch_count) < 0)
 		return -ENOMEM;
-	if (next->include.count) {
-		items = reallocarray(include->items, includes, sizeof(*items));
-		if (!items)
-			return -ENOMEM;
-		memcpy(items + include->count, next->include.items,
-		       next->include.count * sizeof(*items));
-		include->items = items;
-		include->count = includes;
-		next->include.count = 0;
-	}
+	if (reserve_items(&config->include, &next->include) < 0 ||
+	    reserve_items(&config->include_armourd, &next->include_armourd) < 0)
+		return -ENOMEM;
+	move_items(&config->include, &next->include);
+	move_items(&config->include_armourd, &next->include_armourd);
 	if (next->watch_count)
 		memcpy(config->watches + config->watch_count, next->watches,
 		       next->watch_count * sizeof(*next->watches));
@@ -373,12 +403,58 @@ int config_check_name(struct config_report *report, unsigned line, const char *n
 			   config_shown(name, shown), CONFIG_NAME_MAX);
 }
 
+/* The N of "NAME-N", 1 of the name itself, 0 of another one. */
+static unsigned number_in_name(const char *other, const char *name, size_t length)
+{
+	size_t digits;
+
+	if (strncmp(other, name, length) != 0)
+		return 0;
+	if (!other[length])
+		return 1;
+	digits = strspn(other + length + 1, "0123456789");
+	if (other[length] != '-' || !digits || digits > NAME_DIGITS || other[length + 1 + digits])
+		return 0;
+	return (unsigned)strtoul(other + length + 1, NULL, 10);
+}
+
+/* The numbers go on from the highest: to try them from 2 would take long where many have one name. */
 void config_make_unique(const struct config *config, char name[static CONFIG_NAME_MAX + 1])
 {
 	size_t length = strlen(name);
+	unsigned highest = 1, number;
 
-	for (unsigned n = 2; config_find_watch(config, name); n++)
-		snprintf(name + length, CONFIG_NAME_MAX + 1 - length, "-%u", n);
+	if (!config_find_watch(config, name))
+		return;
+	for (size_t i = 0; i < config->watch_count; i++) {
+		number = number_in_name(config->watches[i].name, name, length);
+		highest = number > highest ? number : highest;
+	}
+	do
+		snprintf(name + length, CONFIG_NAME_MAX + 1 - length, "-%u", ++highest);
+	while (config_find_watch(config, name));
+}
+
+int config_add_path_watch(struct config *config, const struct config_value *value)
+{
+	_cleanup_(config_list_free) struct string_list path = {0};
+	char name[CONFIG_NAME_MAX + 1];
+	int r;
+
+	if (config->watch_count >= CONFIG_WATCHES_MAX)
+		return config_fail(value->report, value->line,
+				   "too many watches; expected at most %d", CONFIG_WATCHES_MAX);
+	r = config_add_path(value, NULL, &path);
+	if (r < 0)
+		return r;
+	config_name_of_pattern(value->text, name);
+	config_make_unique(config, name);
+	r = config_add_watch(config, name, value->report->file, value->line);
+	if (r < 0)
+		return r;
+	config->watches[config->watch_count - 1].path = path;
+	path = (struct string_list){0};
+	return 0;
 }
 
 /* ---- a pattern of the command line ---- */
@@ -387,22 +463,7 @@ int config_add_pattern(struct config *config, const char *pattern, struct config
 {
 	struct config_report report = {.file = PATTERN_FILE, .error = ret_error};
 	struct config_value value = {.report = &report, .key = "path", .text = pattern};
-	_cleanup_(config_list_free) struct string_list path = {0};
-	char name[CONFIG_NAME_MAX + 1];
-	int r;
+	int r = config_add_path_watch(config, &value);
 
-	if (config->watch_count >= CONFIG_WATCHES_MAX)
-		return config_fail(&report, 0, "too many watches; expected at most %d",
-				   CONFIG_WATCHES_MAX);
-	r = config_add_path(&value, NULL, &path);
-	if (r >= 0) {
-		config_name_of_pattern(pattern, name);
-		config_make_unique(config, name);
-		r = config_add_watch(config, name, PATTERN_FILE, 0);
-	}
-	if (r < 0)
-		return r == -ENOMEM ? config_fail_memory(&report) : r;
-	config->watches[config->watch_count - 1].path = path;
-	path = (struct string_list){0};
-	return 0;
+	return r == -ENOMEM ? config_fail_memory(&report) : r;
 }

@@ -134,6 +134,8 @@ struct config {
 	uint64_t
 		ring_size; /* bytes of the kernel side's ring, to be rounded up to a power of two */
 	struct string_list include; /* files and globs still to be read by the caller, in order */
+	struct string_list include_armourd; /* the same, for config_parse_armourd() */
+	struct string_list warnings; /* for the caller to tell: "FILE:LINE: ...", no newline */
 };
 
 /* One problem: where, and what was expected. */
@@ -150,6 +152,17 @@ void config_free(struct config *config);
  * leaves `config` exactly as it was. */
 int config_parse(struct config *config, const char *file, const char *text, size_t length,
 		 struct config_error *ret_error);
+
+/* The same for the text of an armourd.conf: paths, each a watch as of config_add_pattern(). */
+int config_parse_armourd(struct config *config, const char *file, const char *text, size_t length,
+			 struct config_error *ret_error);
+
+/* True if the text begins with a path, as an armourd.conf does and no text of ours can. */
+bool config_is_armourd(const char *text, size_t length);
+
+/* Adds a warning for each watch that can never match, since watches in front of it match all that it does. The
+ * paths are to be resolved already. 0 or -ENOMEM. */
+int config_warn_shadowed(struct config *config);
 
 /* Adds a watch with all defaults on one path or glob, named after its last literal component (the command
  * line's PATTERN); "-2", "-3" make the name unique. Errors as config_parse(). */

@@ -28,6 +28,10 @@ int config_fail(struct config_report *report, unsigned line, const char *fmt, ..
 /* The same for a lack of memory, whatever came before. Returns -ENOMEM. */
 int config_fail_memory(struct config_report *report);
 
+/* "FILE:LINE: ..." for the caller to tell, from a file that is taken all the same. 0 or -ENOMEM. */
+int config_warn(struct config *config, const char *file, unsigned line, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
 /* A foreign word for a message: printable, and cut where it is long. Returns buf. */
 const char *config_shown(const char *text, char buf[static CONFIG_SHOWN_SIZE]);
 
@@ -37,6 +41,9 @@ struct config_scanned {
 	unsigned *section_lines; /* where the word in front of each section's brace stands; owned */
 	size_t section_count;
 };
+
+/* Refuses what is too long, or has a NUL in it. 0 or -EINVAL. */
+int config_check_buffer(struct config_report *report, const char *text, size_t length);
 
 /* Refuses what libconfuse takes in silence or reports at the wrong line. 0, -EINVAL or -ENOMEM. */
 int config_scan(struct config_report *report, const char *text, size_t length,
@@ -148,5 +155,9 @@ const struct watch_config *config_find_watch(const struct config *config, const 
 int config_append(struct config *config, struct watch_config *watch);
 /* Appends an initialised watch of that name, which was written in `file` at `line`. 0 or -ENOMEM. */
 int config_add_watch(struct config *config, const char *name, const char *file, unsigned line);
+
+/* Appends a watch with all defaults on the path or glob that `value` is, named after it and written where it
+ * says. 0, -EINVAL with the report filled, or -ENOMEM. */
+int config_add_path_watch(struct config *config, const struct config_value *value);
 
 #endif

@@ -133,9 +133,11 @@ static int take_text(struct scan *scan)
 	return 0;
 }
 
-/* Keys are plain words: libconfuse would follow "section|key" and "section=title|key" elsewhere. */
+/* Keys are plain words: libconfuse would follow "section|key" and "section=title|key" elsewhere. A '-' in them is as
+ * good as a '_'. */
 static int take_key(struct scan *scan, const char *word, size_t length)
 {
+	char *out = scan->out.text + (word - scan->text);
 	char shown[CONFIG_SHOWN_SIZE];
 
 	if (scan->state != AT_KEY)
@@ -144,12 +146,15 @@ static int take_key(struct scan *scan, const char *word, size_t length)
 	memcpy(scan->key, word, length);
 	scan->key[length] = '\0';
 	scan->key_line = scan->line;
-	for (size_t i = 0; i < length; i++)
-		if (!strchr(KEY_CHARACTERS, word[i]))
+	for (size_t i = 0; i < length; i++) {
+		if (word[i] == '-')
+			out[i] = '_';
+		if (!strchr(KEY_CHARACTERS, out[i]))
 			return config_fail(scan->report, scan->line,
 					   "'%s' is not a key; expected a word of letters, digits "
 					   "and '_'",
 					   config_shown(scan->key, shown));
+	}
 	return 0;
 }
 
@@ -339,7 +344,7 @@ static int scan_end(const struct scan *scan)
 }
 
 /* What holds for the buffer as a whole. */
-static int check_buffer(struct config_report *report, const char *text, size_t length)
+int config_check_buffer(struct config_report *report, const char *text, size_t length)
 {
 	const char *nul = memchr(text, '\0', length);
 	unsigned line = 1;
@@ -358,7 +363,7 @@ int config_scan(struct config_report *report, const char *text, size_t length,
 		struct config_scanned *ret)
 {
 	struct scan scan = {.report = report, .text = text, .length = length, .line = 1};
-	int r = check_buffer(report, text, length);
+	int r = config_check_buffer(report, text, length);
 
 	if (r < 0)
 		return r;

@@ -151,6 +151,7 @@ static const struct config_key file_keys[] = {
 	 false,
 	 {.min = RING_MIN, .max = RING_MAX, .expected = "a size from 64KiB to 256MiB"}},
 	{"include", config_add_path, C(include), true, {0}},
+	{"include_armourd", config_add_path, C(include_armourd), true, {0}},
 };
 #undef C
 

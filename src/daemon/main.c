@@ -160,8 +160,13 @@ static int check_configuration(const struct options *options)
 		log_error("%s", error.text);
 		return OBIT_EXIT_FAILED;
 	}
-	printf("configuration is good: %zu watch%s\n", config.watch_count,
-	       config.watch_count == 1 ? "" : "es");
+	if (config.watch_count)
+		printf("configuration is good: %zu watch%s\n", config.watch_count,
+		       config.watch_count == 1 ? "" : "es");
+	else if (access(options->config, F_OK) < 0)
+		printf("there is no %s: nothing is watched\n", options->config);
+	else
+		puts("configuration is good, but has no watch: nothing is watched");
 	config_free(&config);
 	return OBIT_EXIT_OK;
 }

@@ -215,6 +215,12 @@ static int load_sources(const struct options *options, struct config *config,
 		r = config_add_pattern(config, options->patterns[i], error);
 	for (size_t i = 0; r == 0 && i < config->watch_count; i++)
 		r = settings_check_watch(&config->watches[i], error);
+	if (r == 0 && config_warn_shadowed(config) < 0) {
+		snprintf(error->text, sizeof(error->text), "out of memory");
+		r = -ENOMEM;
+	}
+	for (size_t i = 0; r == 0 && i < config->warnings.count; i++)
+		log_warning("%s", config->warnings.items[i]);
 	return r;
 }
 

@@ -11,10 +11,17 @@
 #include "base/protocol.h"
 #include "io/sys.h"
 
+enum file_kind {
+	FILE_OBIT,
+	FILE_ARMOURD,
+	FILE_EITHER, /* its text says */
+};
+
 /* A file that is being read, and the ones that led to it. */
 struct chain {
 	const struct chain *parent; /* NULL: nobody included it */
 	const char *path;
+	enum file_kind kind;
 	dev_t device;
 	ino_t inode;
 	unsigned depth;
@@ -130,6 +137,15 @@ static int check_loop(const struct chain *file, struct config_error *error)
 	return 0;
 }
 
+static int parse_text(struct load *load, const struct chain *file, const char *text, size_t length)
+{
+	bool armourd = file->kind == FILE_ARMOURD ||
+		       (file->kind == FILE_EITHER && config_is_armourd(text, length));
+
+	return (armourd ? config_parse_armourd : config_parse)(load->config, file->path, text,
+							       length, load->error);
+}
+
 /* Parses one file without what it includes. Sets the file's identity in `file`. */
 static int parse_file(struct load *load, struct chain *file)
 {
@@ -160,7 +176,7 @@ static int parse_file(struct load *load, struct chain *file)
 	r = read_all(fd, file->path, text, &length, load->error);
 	if (r < 0)
 		return r;
-	return config_parse(load->config, file->path, text, length, load->error);
+	return parse_text(load, file, text, length);
 }
 
 static void free_strings(struct string_list *list)
@@ -173,9 +189,11 @@ static void free_strings(struct string_list *list)
 
 #define _cleanup_strings_ _cleanup_(free_strings)
 
-static int load_file(struct load *load, const char *path, const struct chain *parent);
+static int load_file(struct load *load, const char *path, const struct chain *parent,
+		     enum file_kind kind);
 
-static int load_glob(struct load *load, const char *pattern, const struct chain *parent)
+static int load_glob(struct load *load, const char *pattern, const struct chain *parent,
+		     enum file_kind kind)
 {
 	_cleanup_(globfree) glob_t found = {0};
 	int r = sys_glob(pattern, 0, &found);
@@ -187,41 +205,55 @@ static int load_glob(struct load *load, const char *pattern, const struct chain 
 			    "%s: cannot be expanded: %s; expected a pattern of files", pattern,
 			    r == GLOB_NOSPACE ? "out of memory" : "a directory cannot be read");
 	for (size_t i = 0; i < found.gl_pathc; i++) {
-		r = load_file(load, found.gl_pathv[i], parent);
+		r = load_file(load, found.gl_pathv[i], parent, kind);
 		if (r < 0)
 			return r;
 	}
 	return 0;
 }
 
-static int load_included(struct load *load, const char *what, const struct chain *parent)
+static int load_included(struct load *load, const char *what, const struct chain *parent,
+			 enum file_kind kind)
 {
 	if (what[0] != '/')
 		return fail(load->error, -EINVAL,
 			    "%s: include \"%s\" is relative; expected an absolute path",
 			    parent->path, what);
 	if (strpbrk(what, "*?["))
-		return load_glob(load, what, parent);
-	return load_file(load, what, parent);
+		return load_glob(load, what, parent, kind);
+	return load_file(load, what, parent, kind);
 }
 
-static int load_file(struct load *load, const char *path, const struct chain *parent)
+/* Empties `list`. */
+static int load_list(struct load *load, struct string_list *list, const struct chain *parent,
+		     enum file_kind kind)
 {
-	struct chain file = {
-		.parent = parent, .path = path, .depth = parent ? parent->depth + 1 : 0};
-	_cleanup_strings_ struct string_list include = {0};
+	_cleanup_strings_ struct string_list include = *list;
+	int r = 0;
+
+	*list = (struct string_list){0};
+	for (size_t i = 0; r >= 0 && i < include.count; i++)
+		r = load_included(load, include.items[i], parent, kind);
+	return r;
+}
+
+static int load_file(struct load *load, const char *path, const struct chain *parent,
+		     enum file_kind kind)
+{
+	struct chain file = {.parent = parent,
+			     .path = path,
+			     .kind = kind,
+			     .depth = parent ? parent->depth + 1 : 0};
+	_cleanup_strings_ struct string_list armourd = {0};
 	int r = parse_file(load, &file);
 
 	if (r < 0)
 		return r;
-	include = load->config->include;
-	load->config->include = (struct string_list){0};
-	for (size_t i = 0; i < include.count; i++) {
-		r = load_included(load, include.items[i], &file);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	/* Out of the way of the files that are read in between. */
+	armourd = load->config->include_armourd;
+	load->config->include_armourd = (struct string_list){0};
+	r = load_list(load, &load->config->include, &file, FILE_OBIT);
+	return r < 0 ? r : load_list(load, &armourd, &file, FILE_ARMOURD);
 }
 
 /* Reads conf.d, *.conf, in the directory of the main file. */
@@ -233,7 +265,7 @@ static int load_beside(struct load *load, const char *main_path)
 	if (asprintf(&pattern, "%.*sconf.d/*.conf", slash ? (int)(slash + 1 - main_path) : 0,
 		     main_path) < 0)
 		return fail(load->error, -ENOMEM, "%s: out of memory", main_path);
-	return load_glob(load, pattern, NULL);
+	return load_glob(load, pattern, NULL, FILE_OBIT);
 }
 
 static bool is_missing(const char *path)
@@ -245,7 +277,9 @@ static bool is_missing(const char *path)
 
 static int load_all(struct load *load, const char *main_path, bool explicit)
 {
-	int r = !explicit && is_missing(main_path) ? 0 : load_file(load, main_path, NULL);
+	int r = !explicit && is_missing(main_path)
+			? 0
+			: load_file(load, main_path, NULL, explicit ? FILE_EITHER : FILE_OBIT);
 
 	if (r < 0 || (explicit && strcmp(main_path, OBIT_DEFAULT_CONFIG) != 0))
 		return r;

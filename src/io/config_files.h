@@ -12,7 +12,7 @@
 #define CONFIG_FILES_MAX_DEPTH 8	     /* files that include one another */
 
 /* Replaces `config` by what `main_path` and all that it includes say. `explicit` is true when the user
- * named the file; the default one may be missing. Beside the default file (not `explicit`, or
+ * named the file, which may be an armourd.conf then; the default one may be missing. Beside the default file (not `explicit`, or
  * OBIT_DEFAULT_CONFIG by name) the *.conf in conf.d are read too, in the order of their names.
  * Returns 0; or -errno with the first problem in `ret_error`, and `config` is exactly as it was. */
 int config_files_load(const char *main_path, bool explicit, struct config *config,

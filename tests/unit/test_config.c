@@ -92,6 +92,7 @@ static void assert_is_base(const struct config *config)
 	assert_int_equal(config->ring_size, 1 << 20);
 	assert_int_equal(config->include.count, 1);
 	assert_string_equal(config->include.items[0], "/etc/obit/more.conf");
+	assert_int_equal(config->warnings.count, 0);
 }
 
 /* ---- what is refused ---- */
@@ -713,6 +714,9 @@ static void global_settings_are_taken(void **state)
 	assert_int_equal(config.max_processes, 16777216);
 	assert_int_equal(config.include.count, 2);
 	assert_string_equal(config.include.items[0], "/etc/obit/*.conf");
+	parse(&config, "include_armourd = '/etc/armourd.d/*'\ninclude-armourd += /x");
+	assert_int_equal(config.include_armourd.count, 2);
+	assert_string_equal(config.include_armourd.items[1], "/x");
 	parse(&config, "ring_size = 64KiB");
 	assert_int_equal(config.ring_size, 65536);
 	parse(&config, "history_size = 1MiB");
@@ -1031,6 +1035,13 @@ static int copy_and_add(struct config *config, struct config_error *error)
 	return r < 0 ? r : config_add_pattern(config, "/usr/bin/y", error);
 }
 
+static int parse_armourd(struct config *config, struct config_error *error)
+{
+	static const char text[] = "/usr/bin/x { command : \"/x y\" pidfile : /p notify : /z }";
+
+	return config_parse_armourd(config, "f", text, strlen(text), error);
+}
+
 /* Fails the first allocation, then the second, and so on until there are enough. */
 static void run_out_of_memory(int (*act)(struct config *, struct config_error *))
 {
@@ -1064,6 +1075,7 @@ static void a_lack_of_memory_changes_nothing(void **state)
 	run_out_of_memory(add_some_pattern);
 	run_out_of_memory(add_some_words);
 	run_out_of_memory(copy_and_add);
+	run_out_of_memory(parse_armourd);
 }
 
 static void structures_may_be_freed_twice(void **state)

@@ -200,6 +200,45 @@ static void includes_files_and_globs_in_order(void **state)
 	assert_int_equal(config.include.count, 0);
 }
 
+static void reads_what_armourd_read(void **state)
+{
+	(void)state;
+	write_file("armourd.conf", "# services\n/usr/sbin/one\n/usr/sbin/two\n");
+	assert_int_equal(load("armourd.conf", true), 0);
+	assert_string_equal(watches(), "one two ");
+	/* In the place of the default file only what says so is taken for armourd's. */
+	assert_int_equal(load("armourd.conf", false), -EINVAL);
+	write_file("obit.conf", "include = \"%s\"\n", path_of("armourd.conf"));
+	assert_int_equal(load("obit.conf", true), -EINVAL);
+}
+
+static void includes_armourds_files_behind_its_own(void **state)
+{
+	char start[600];
+
+	(void)state;
+	write_file("armourd.conf", "/usr/sbin/one\n/usr/sbin/w\n");
+	write_file("list", "\n");
+	write_watch("z.conf", "z");
+	write_file("obit.conf",
+		   "include-armourd = { \"%s\", \"%s/li*t\" }\ninclude = \"%s\"\n"
+		   "watch w { path = \"/w\" }\n",
+		   path_of("armourd.conf"), dir, path_of("z.conf"));
+	assert_int_equal(load("obit.conf", true), 0);
+	assert_string_equal(watches(), "w z one w-2 ");
+	assert_int_equal(config.include_armourd.count, 0);
+	/* No text there is taken for ours. */
+	write_watch("list", "w");
+	assert_int_equal(load("obit.conf", true), -EINVAL);
+	snprintf(start, sizeof(start), "%s:1: path: 'watch' is wrong", path_of("list"));
+	assert_memory_equal(error.text, start, strlen(start));
+	assert_int_equal(chmod(path_of("armourd.conf"), 0666), 0);
+	assert_int_equal(load("obit.conf", true), -EPERM);
+	assert_int_equal(unlink(path_of("armourd.conf")), 0);
+	assert_fails("obit.conf", -ENOENT, "%s: no such file; expected the file that %s includes",
+		     path_of("armourd.conf"), path_of("obit.conf"));
+}
+
 static void refuses_a_relative_include(void **state)
 {
 	(void)state;
@@ -438,6 +477,8 @@ int main(void)
 		TEST(only_the_default_file_may_be_missing),
 		TEST(reads_conf_d_beside_the_default_file),
 		TEST(includes_files_and_globs_in_order),
+		TEST(reads_what_armourd_read),
+		TEST(includes_armourds_files_behind_its_own),
 		TEST(refuses_a_relative_include),
 		TEST(detects_loops),
 		TEST(limits_the_depth),
