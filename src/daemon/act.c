@@ -256,6 +256,23 @@ void act_read_reports(struct daemon *daemon)
 			read_report(instance->attachment);
 }
 
+void act_child_execed(struct daemon *daemon, const struct obit_key *key)
+{
+	struct instance *instance;
+
+	act_read_reports(daemon);
+	DL_FOREACH (daemon->lineage.instances, instance) {
+		struct attachment *attachment = instance->attachment;
+
+		if (!has_child(attachment) || !attachment->released ||
+		    attachment->report.pid != (pid_t)key->tgid || !attachment->report.execed)
+			continue;
+		launches_heard(daemon);
+		end_report(attachment);
+		return;
+	}
+}
+
 void act_child_born(struct daemon *daemon, const struct obit_key *key,
 		    const struct obit_letter *letter)
 {

@@ -342,6 +342,10 @@ void act_child_born(struct daemon *daemon, const struct obit_key *key,
  * the spawner is interpreted: by then it has said who it is. */
 void act_read_reports(struct daemon *daemon);
 
+/* The kernel side has seen the exec of a child of the spawner. The end of its report may come later, when the spawner,
+ * which holds it as well, has let go of it: by then a short life is over. */
+void act_child_execed(struct daemon *daemon, const struct obit_key *key);
+
 /* The child of an instance is dead before it executed anything, and will say no more. */
 void act_forget_child(struct instance *instance);
 

@@ -53,6 +53,7 @@ static void describe_death(struct daemon *daemon, struct instance *instance,
 		.kind = is_main ? INPUT_MAIN_DIED : INPUT_MEMBER_DIED,
 		.death =
 			{
+				.pid = process->key.tgid,
 				.wait_status = letter->exit.wait_status,
 				.lived_ns = letter->exit.time > instance->began
 						    ? letter->exit.time - instance->began
@@ -184,7 +185,9 @@ void deaths_bury(struct daemon *daemon, struct process *process, const struct ob
 
 	if (process->dying)
 		return;
-	if (letter->flags & OBIT_LETTER_SPAWNED)
+	if (letter->flags & OBIT_LETTER_SPAWNED && letter->exec_sequence)
+		act_child_execed(daemon, &key);
+	else if (letter->flags & OBIT_LETTER_SPAWNED)
 		act_read_reports(daemon);
 	if (letter->flags & OBIT_LETTER_SPAWNED && !letter->exec_sequence && process->instance)
 		act_forget_child(process->instance); /* it died without a word */

@@ -244,7 +244,7 @@ static void on_exec(struct daemon *daemon, const struct obit_exec_record *exec)
 	struct recipe *recipe = arrivals_exec(daemon, exec);
 
 	if (exec->letter.flags & OBIT_LETTER_SPAWNED)
-		act_read_reports(daemon);
+		act_child_execed(daemon, &exec->header.key);
 	if (is_stale(daemon, &exec->header.key, exec->letter.exec_time) ||
 	    !ensure_letter(daemon, &exec->header.key, &exec->letter))
 		recipe_free(recipe);
