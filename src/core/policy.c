@@ -268,6 +268,7 @@ static void begin_stop(struct policy *policy, struct policy_output *out, enum po
 		       uint64_t now)
 {
 	policy->after = after;
+	policy->member_pid = 0;
 	enter(policy, POLICY_STOPPING, now);
 	add(out,
 	    (struct policy_action){.kind = ACTION_KILL, .signal = policy->config->kill_signal});
@@ -500,6 +501,18 @@ static const char *const stop_reasons[] = {
 	[AFTER_BURY] = "stopped to be buried",
 };
 
+/* What main died of may have been somebody else's death. */
+static void say_why_stopped(const struct policy *policy, struct policy_output *out)
+{
+	char words[WAIT_STATUS_WORDS_SIZE];
+
+	if (policy->member_pid)
+		say(out, "%s: its member %u %s (members = restart)", stop_reasons[policy->after],
+		    policy->member_pid, wait_status_words(policy->member_status, words));
+	else
+		say(out, "%s", stop_reasons[policy->after]);
+}
+
 static void on_main_died(struct policy *policy, struct policy_output *out,
 			 const struct policy_death *death, uint64_t now)
 {
@@ -511,7 +524,7 @@ static void on_main_died(struct policy *policy, struct policy_output *out,
 		answer_death(policy, out, death, now);
 		return;
 	case POLICY_STOPPING:
-		say(out, "%s", stop_reasons[policy->after]);
+		say_why_stopped(policy, out);
 		return;
 	case POLICY_WAITING:
 	case POLICY_ENDED:
@@ -538,10 +551,12 @@ static void on_member_died(struct policy *policy, struct policy_output *out,
 		out->verdict = VERDICT_REPORT;
 		return;
 	}
-	if (!plan_respawn(policy, out, 0, now, true))
-		return;
-	out->verdict = VERDICT_STOP_MEMBERS;
-	begin_stop(policy, out, AFTER_RESPAWN, now);
+	if (plan_respawn(policy, out, 0, now, true)) {
+		out->verdict = VERDICT_STOP_MEMBERS;
+		begin_stop(policy, out, AFTER_RESPAWN, now);
+	}
+	policy->member_pid = death->pid;
+	policy->member_status = death->wait_status;
 }
 
 static void on_all_gone(struct policy *policy, struct policy_output *out, uint64_t now)

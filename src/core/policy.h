@@ -24,7 +24,7 @@
 #define POLICY_INPUTS(X)                                                                           \
 	X(STARTED)	/* a process that obit did not start is main now */                        \
 	X(MAIN_DIED)	/* with .death */                                                          \
-	X(MEMBER_DIED)	/* with .death.wait_status */                                              \
+	X(MEMBER_DIED)	/* with .death.pid, .wait_status */                                        \
 	X(ALL_GONE)	/* nothing of the instance is left, zombies at most */                     \
 	X(TIMER)	/* the deadline of the last ACTION_TIMER has passed */                     \
 	X(SPAWNED)	/* the exec of ACTION_SPAWN succeeded */                                   \
@@ -45,6 +45,7 @@ enum policy_input_kind { POLICY_INPUTS(POLICY_ENUM_INPUT) _POLICY_INPUT_MAX };
 const char *policy_state_name(enum policy_state state);
 
 struct policy_death {
+	uint32_t pid;
 	uint32_t wait_status;
 	uint64_t lived_ns;  /* since the exec of the instance's program */
 	unsigned members;   /* others that live on, and that kill_mode would have stopped */
@@ -108,6 +109,8 @@ struct policy {
 	const struct watch_config *config; /* not owned */
 	enum policy_state state;
 	enum policy_after after;
+	uint32_t member_pid;	  /* STOPPING: of the member whose failure counted; 0: none */
+	uint32_t member_status;	  /* its wait status */
 	bool gone;		  /* nothing of the instance is left */
 	bool automatic;		  /* the spawn under way is a respawn, not an operator's start */
 	bool observing;		  /* set by the caller: decide and tell, but ask for no action */

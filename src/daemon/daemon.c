@@ -36,8 +36,6 @@ static void reload(struct daemon *daemon)
 
 	if (requests_reload(daemon, &error, NULL) < 0)
 		log_error("%s; the configuration stays as it was", error.text);
-	else
-		log_notice("configuration reloaded");
 }
 
 static void log_state(const struct daemon *daemon)

@@ -210,52 +210,6 @@ two" UTF=grüße MARK=obit)
 	wait_events up 2
 }
 
-@test "restart = on-success brings back exit 0 and not exit 3" {
-	start_obitd_for_service "restart = on-success" "backoff_initial = 10ms"
-	start_watched_service web
-	kill -USR1 "$(service_pid)"
-	wait_events up 2
-	retry_until 5 main_pid_is web "$(service_pid)"
-	kill -USR2 "$(service_pid)"
-	retry_until 5 deaths_are web 2
-	refute state_is web up
-	not_respawned 2
-}
-
-@test "restart = on-abnormal brings back a fault and not exit 3" {
-	start_obitd_for_service "restart = on-abnormal" "backoff_initial = 10ms"
-	start_watched_service web
-	kill -HUP "$(service_pid)"
-	wait_events up 2
-	retry_until 5 main_pid_is web "$(service_pid)"
-	kill -USR2 "$(service_pid)"
-	retry_until 5 deaths_are web 2
-	refute state_is web up
-	not_respawned 2
-}
-
-@test "success_exit_status makes a status a success" {
-	start_obitd_for_service "success_exit_status = { 3, 20-22 }" "start_timeout = 1ms" \
-		"backoff_initial = 10ms"
-	start_watched_service web
-	kill -USR2 "$(service_pid)"
-	wait_state web ended
-	not_respawned 1
-}
-
-@test "restart_prevent_exit_status and restart_force_exit_status have the last word" {
-	start_obitd_for_service "restart_force_exit_status = { 0 }" "start_timeout = 1ms" \
-		"restart_prevent_exit_status = { 3 }" "backoff_initial = 10ms"
-	start_watched_service web
-	kill -USR1 "$(service_pid)"
-	wait_events up 2
-	retry_until 5 main_pid_is web "$(service_pid)"
-	kill -USR2 "$(service_pid)"
-	retry_until 5 deaths_are web 2
-	refute state_is web up
-	not_respawned 2
-}
-
 @test "a service that obeys a SIGTERM from outside has ended, and is not respawned" {
 	start_obitd_for_service
 	start_watched_service web
@@ -308,6 +262,106 @@ two" UTF=grüße MARK=obit)
 	kill -RTMAX "$worker" # then it sends SIGTERM to its parent
 	wait_events up 2
 	wait_state web up
+}
+
+# ---- the words, one by one ----
+
+# Lines "STATE RESTARTS | KEY = VALUE; ... | DEATH..." on standard input: each has a watch and a copy of the victim of its
+# own, which dies so once, and again whenever it is respawned. Unless the line says otherwise the second respawn would
+# come in an hour, so that how often it came back stays to be seen.
+run_table() {
+	local outcome settings death n=0 bad=0
+
+	cat >"$T/table"
+	while IFS='|' read -r outcome settings death; do
+		n=$((n + 1))
+		copy_victim victim "victim-$n"
+		[[ "$settings" == *backoff_initial* ]] || settings+="; backoff_initial = 1h"
+		watch_text "w$n" "$T/victim-$n" "backoff_jitter = 0%" "backoff_max = 1h" \
+			"${settings//;/$'\n'}"
+	done <"$T/table" >"$T/watches"
+	start_obitd "$(cat "$T/watches")"
+	n=0
+	while IFS='|' read -r outcome settings death; do
+		n=$((n + 1))
+		# shellcheck disable=SC2086 # words
+		"$T/victim-$n" $death 3>&- || true
+	done <"$T/table"
+	n=0
+	while IFS='|' read -r outcome settings death; do
+		n=$((n + 1))
+		retry_until 10 outcome_is "w$n" "$outcome" || {
+			echo "$settings |$death: expected $outcome, not $(outcome_of "w$n")"
+			bad=1
+		}
+	done <"$T/table"
+	return "$bad"
+}
+
+outcome_of() {
+	ls_field "$1" '"\(.state) \(.restarts)"'
+}
+
+outcome_is() {
+	[ "$(outcome_of "$1")" = "$(xargs <<<"$2")" ]
+}
+
+@test "the seven words of restart, by the table" {
+	local word row=0 death deaths=("exit 0" "exit 3" "signal 15" "signal 9" segv abort)
+	local -A back=(
+		[no]="------" [on-success]="+-+---" [on-failure]="-+-+++" [on-abnormal]="---+++"
+		[on-abort]="---+++" [on-watchdog]="------" [always]="++++++"
+	)
+	for word in "${!back[@]}"; do
+		for row in "${!deaths[@]}"; do
+			death=${deaths[row]}
+			case ${back[$word]:row:1} in
+			+) echo "waiting 1|restart = $word|$death" ;;
+			-) echo "ended 0|restart = $word|$death" ;;
+			esac
+		done
+	done >"$T/words"
+	[ "$(wc -l <"$T/words")" = 42 ]
+	run_table <"$T/words"
+}
+
+@test "statuses that are successes, that prevent and that force, by the table" {
+	run_table <<'TABLE'
+ended 0|success_exit_status = 3|exit 3
+waiting 1|success_exit_status = 3|exit 4
+ended 0|success_exit_status = { 7, 20-22, SIGUSR1 }|exit 21
+waiting 1|success_exit_status = { 7, 20-22, SIGUSR1 }|exit 23
+ended 0|success_exit_status = { 7, 20-22, SIGUSR1 }|signal 10
+waiting 1|success_exit_status = { 7, 20-22, SIGUSR1 }|signal 12
+waiting 1|success_exit_status = 3; restart = on-success|exit 3
+ended 0|restart_prevent_exit_status = 3|exit 3
+waiting 1|restart_prevent_exit_status = 3|exit 4
+ended 0|restart_prevent_exit_status = SIGABRT; restart = always|abort
+ended 0|restart_prevent_exit_status = 0; restart = always|exit 0
+waiting 1|restart_force_exit_status = 0|exit 0
+waiting 1|restart_force_exit_status = 3; restart = no|exit 3
+ended 0|restart_force_exit_status = 3; restart = no|exit 4
+waiting 1|restart_force_exit_status = SIGTERM; restart = no|signal 15
+ended 0|restart_force_exit_status = 3; restart_prevent_exit_status = 3|exit 3
+TABLE
+}
+
+@test "min_uptime, max_restarts and start limits, by the table" {
+	run_table <<'TABLE'
+buried 0|min_uptime = 1h|exit 3
+ended 0|min_uptime = 1h|exit 0
+waiting 1|min_uptime = 1us|exit 3
+buried 1|max_restarts = 1|exit 3
+buried 3|max_restarts = 3; backoff_initial = 1ms|exit 3
+ended 0|max_restarts = 1|exit 0
+buried 2|start_limit_burst = 3; start_limit_interval = 1h; backoff_initial = 1ms|exit 3
+waiting 1|start_limit_burst = 3; start_limit_interval = 1h|exit 3
+waiting 1|start_limit_burst = 1; start_limit_interval = 1us|exit 3
+buried 0|start_limit_burst = 1; start_limit_interval = 1h|exit 3
+TABLE
+	[[ "$(ls_field w1 .note)" == "buried: lived "*", less than 1h 0min (min_uptime)" ]]
+	[ "$(ls_field w4 .note)" = "buried: respawned 1 times already (max_restarts)" ]
+	[ "$(ls_field w7 .note)" = "buried: more than 3 starts in 1h 0min (start_limit_burst)" ]
 }
 
 # ---- back-off and giving up ----
@@ -509,10 +563,17 @@ members_are() {
 	start_obitd_for_service "members = restart"
 	start_watched_service web --workers 2
 	wait_events worker 2
-	kill -KILL "$(event worker 1 .pid)"
+	local worker
+	worker=$(event worker 1 .pid)
+	kill -KILL "$worker"
 	wait_events up 2
 	wait_events worker 4
 	expect_same_start 1 2
+	# whose fault it was is told where one asks
+	[ "$(last_death web .action_detail)" = \
+		"stopped to be respawned: its member $worker killed by SIGKILL (members = restart)" ]
+	[ "$(last_death "$worker" '"\(.role) \(.action)"')" = "member stop-members" ]
+	[ "$(last_death "$worker" .killer.pid)" = $$ ]
 }
 
 @test "the successor of a prefork service starts only when port and lock are free" {

@@ -810,7 +810,8 @@ static void give_member_death(struct bench *bench, uint32_t wait_status, const c
 {
 	give_input(bench, &(struct policy_input){
 				  .kind = INPUT_MEMBER_DIED,
-				  .death = {.wait_status = wait_status,
+				  .death = {.pid = 4711,
+					    .wait_status = wait_status,
 					    .lived_ns = S(1),
 					    .members = 3,
 					    .refusal = refusal},
@@ -835,8 +836,28 @@ static void a_members_death_counts_only_if_told_so(void **state)
 	expect_kill(&bench, SIGTERM);
 	give_member_death(&bench, KILLED(SIGKILL), NULL);
 	expect_nothing(&bench);
+	give_death(&bench, (struct policy_death){.pid = 7, .wait_status = KILLED(SIGTERM)});
+	assert_string_equal(bench.out.detail, "stopped to be respawned: its member 4711 killed by "
+					      "SIGKILL (members = restart)");
 	give(&bench, INPUT_ALL_GONE);
 	assert_int_equal(actions(&bench, ACTION_SPAWN), 1);
+	bench_free(&bench);
+}
+
+static void a_stop_is_not_laid_to_a_member(void **state)
+{
+	struct bench bench;
+
+	(void)state;
+	bench_up(&bench);
+	bench.config.members_restart = true;
+	give_member_death(&bench, EXITED(1), NULL);
+	give_death(&bench, (struct policy_death){.wait_status = KILLED(SIGTERM)});
+	give(&bench, INPUT_ALL_GONE);
+	give(&bench, INPUT_SPAWNED);
+	give(&bench, INPUT_RESTART);
+	give_death(&bench, (struct policy_death){.wait_status = KILLED(SIGTERM)});
+	assert_string_equal(bench.out.detail, "stopped by the operator to be restarted");
 	bench_free(&bench);
 }
 
@@ -1644,6 +1665,7 @@ int main(void)
 		cmocka_unit_test(a_success_status_of_its_own_is_no_daemonizing),
 		cmocka_unit_test(no_heir_while_it_is_being_stopped),
 		cmocka_unit_test(a_members_death_counts_only_if_told_so),
+		cmocka_unit_test(a_stop_is_not_laid_to_a_member),
 		cmocka_unit_test(a_refusal_holds_for_a_members_death_too),
 		cmocka_unit_test(a_long_life_counts_for_a_members_death_too),
 		cmocka_unit_test(stop_while_it_waits),
