@@ -93,22 +93,33 @@ static const char *owner_refusal(const struct watch_config *watch, const struct 
 	return buf;
 }
 
-static const char *trust_refusal(const struct watch_config *watch, const struct recipe *recipe,
-				 char buf[static RECIPE_SENTENCE_SIZE])
+/* Can others than root change what root would run? A file that is missing may come back; what comes back is looked
+ * at again before exec. */
+static bool others_can_change(const struct recipe *recipe, char buf[static RECIPE_SENTENCE_SIZE])
 {
 	_cleanup_free_ char *script = NULL;
 
-	if (watch->command || recipe->facts.euid != 0 || !recipe->exe)
-		return NULL;
-	/* A file that is missing may come back; what comes back is looked at again before exec. */
 	if (spawn_check_trust(recipe->exe, buf) == -EPERM)
-		return buf;
+		return true;
 	if (!recipe->script)
-		return NULL;
+		return false;
 	if (recipe->script[0] != '/' && recipe->cwd &&
 	    asprintf(&script, "%s/%s", recipe->cwd, recipe->script) < 0)
 		script = NULL;
-	return spawn_check_trust(script ? script : recipe->script, buf) == -EPERM ? buf : NULL;
+	return spawn_check_trust(script ? script : recipe->script, buf) == -EPERM;
+}
+
+static const char *trust_refusal(const struct watch_config *watch, const struct recipe *recipe,
+				 char buf[static RECIPE_SENTENCE_SIZE])
+{
+	char what[RECIPE_SENTENCE_SIZE];
+
+	if (watch->command || recipe->facts.euid != 0 || !recipe->exe ||
+	    !others_can_change(recipe, what))
+		return NULL;
+	snprintf(buf, RECIPE_SENTENCE_SIZE,
+		 "%.170s; command = \"...\" in watch %.40s would start it", what, watch->name);
+	return buf;
 }
 
 const char *act_recipe_refusal(const struct daemon *daemon, const struct instance *instance,

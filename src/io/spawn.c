@@ -785,11 +785,11 @@ int spawn_check_trust(const char *path, char sentence[static RECIPE_SENTENCE_SIZ
 			return -errno;
 		}
 		if (others_can_write(&st, first ? NULL : &child)) {
-			snprintf(sentence, RECIPE_SENTENCE_SIZE,
-				 "it runs as root, and others than root can change %.120s (owner "
-				 "%u, "
-				 "mode %04o)",
-				 *part ? part : "/", st.st_uid, st.st_mode & 07777);
+			snprintf(
+				sentence, RECIPE_SENTENCE_SIZE,
+				"it runs as root, and others than root can change %.80s (owner %u, "
+				"mode %04o)",
+				*part ? part : "/", st.st_uid, st.st_mode & 07777);
 			return -EPERM;
 		}
 		slash = strrchr(part, '/');

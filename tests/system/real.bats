@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # What particular daemons have of their own: ends by a broken configuration or damaged data, upgrades while they
 # run, sessions that outlive the listener. How each is started and asked is in daemons.bash.
-# shellcheck disable=SC2034,SC2030,SC2031 # variables of lib.bash; each test is a process of its own
+# shellcheck disable=SC2034,SC2030,SC2031,SC2153 # variables of lib.bash; each test is a process of its own
 
 load lib
 load daemons

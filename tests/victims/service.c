@@ -31,9 +31,9 @@
 extern char **environ;
 
 struct options {
-	const char *state, *port_file, *lock, *fail_if, *title;
+	const char *state, *port_file, *lock, *fail_if, *title, *daemonize;
 	int workers, uid, gid, linger_ms, exit_on_term;
-	bool daemonize, ignore_term, stubborn_workers;
+	bool detour, ignore_term, stubborn_workers;
 };
 
 static struct options options = {.uid = -1, .gid = -1};
@@ -398,19 +398,27 @@ static void leave_parent(void)
 
 	if (pid < 0)
 		give_up("fork");
-	if (pid > 0)
-		_exit(0);
+	if (pid == 0)
+		return;
+	linger(); /* as who waits for a word of its child */
+	_exit(0);
 }
 
-/* The classic double fork. */
-static void daemonize(void)
+/* "double": the classic double fork; "once": a fork and setsid(2); "libc": daemon(3); "orphan": a fork alone. */
+static void daemonize(const char *form)
 {
 	int null;
 
+	if (!strcmp(form, "libc")) {
+		if (daemon(0, 0) < 0)
+			give_up("daemon");
+		return;
+	}
 	leave_parent();
-	if (setsid() < 0)
+	if (strcmp(form, "orphan") != 0 && setsid() < 0)
 		give_up("setsid");
-	leave_parent();
+	if (!strcmp(form, "double"))
+		leave_parent();
 	if (chdir("/") < 0)
 		give_up("chdir");
 	umask(0);
@@ -431,7 +439,8 @@ static const struct option long_options[] = {
 	{"gid", required_argument, NULL, 'g'},
 	{"linger-ms", required_argument, NULL, 'L'},
 	{"exit-on-term", required_argument, NULL, 'e'},
-	{"daemonize", no_argument, NULL, 'd'},
+	{"daemonize", optional_argument, NULL, 'd'},
+	{"detour", no_argument, NULL, 'D'},
 	{"ignore-term", no_argument, NULL, 'i'},
 	{"stubborn-workers", no_argument, NULL, 'S'},
 	{NULL, 0, NULL, 0},
@@ -471,7 +480,10 @@ static void set_option(int letter, const char *value)
 		options.exit_on_term = atoi(value);
 		break;
 	case 'd':
-		options.daemonize = true;
+		options.daemonize = value ? strdup(value) : "double";
+		break;
+	case 'D':
+		options.detour = true;
 		break;
 	case 'i':
 		options.ignore_term = true;
@@ -508,11 +520,22 @@ static void set_signals(void)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
+/* Executes something else, which executes this again. */
+static _Noreturn void take_detour(char **argv)
+{
+	setenv("DETOUR", "taken", 1);
+	execl("/bin/sh", "sh", "-c", "IFS=' '; exec $0 --state $1 --detour", argv[0], options.state,
+	      NULL);
+	give_up("/bin/sh");
+}
+
 int main(int argc, char **argv)
 {
 	read_options(argc, argv);
 	set_signals();
 	record("start", argv);
+	if (options.detour && !getenv("DETOUR"))
+		take_detour(argv);
 	if (options.fail_if && access(options.fail_if, F_OK) == 0)
 		return 4;
 	if (options.lock)
@@ -520,7 +543,7 @@ int main(int argc, char **argv)
 	if (options.port_file)
 		listen_on_port();
 	if (options.daemonize)
-		daemonize();
+		daemonize(options.daemonize);
 	if (options.title)
 		overwrite_title(argv, argc);
 	start_workers();

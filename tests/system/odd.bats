@@ -1,0 +1,254 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Services that go into the background in every common way, that were started oddly, and those that are not to be
+# started again: each refusal has its sentence, and names the line that would resolve it.
+# shellcheck disable=SC2034,SC2030,SC2031,SC2016 # variables of lib.bash; each test is a process of its own
+
+load lib
+
+setup() {
+	obit_setup
+	copy_victim service
+	copy_victim wrap
+}
+
+teardown() {
+	obit_teardown
+}
+
+start_obitd_for_service() {
+	start_obitd "$(watch_text web "$T/service" "backoff_initial = 10ms" "$@")"
+}
+
+# ---- into the background ----
+
+# back_from_the_background OPTION...: the survivor is main, one instance, and comes back the same way.
+back_from_the_background() {
+	start_obitd_for_service
+	start_service --lock "$T/lock" "$@"
+	wait_events up 1
+	retry_until 10 main_pid_is web "$(service_pid)"
+	kill -KILL "$(service_pid)"
+	wait_events up 2
+	retry_until 10 main_pid_is web "$(service_pid)"
+	state_is web up
+	expect_same_start 1 2
+	expect_no_conflict
+	[ "$(event_count start)" = 2 ]
+	[ "$(ls_field web '.instances | length')" = 1 ]
+	restarts_are web 1
+}
+
+@test "into the background by a fork and setsid(2)" {
+	back_from_the_background --daemonize=once
+}
+
+@test "into the background by daemon(3)" {
+	back_from_the_background --daemonize=libc
+}
+
+@test "into the background by a fork alone" {
+	back_from_the_background --daemonize=orphan
+}
+
+@test "into the background, while each parent waits for a while" {
+	back_from_the_background --daemonize=double --linger-ms 200
+}
+
+@test "a parent that is killed before it has left takes its child along, and both come back" {
+	start_obitd_for_service
+	start_service --daemonize=once --linger-ms 60000 --lock "$T/lock"
+	wait_events up 1
+	wait_state web up
+	local parent child
+	parent=$(event start 1 .pid)
+	child=$(service_pid)
+	main_pid_is web "$parent"
+	kill -KILL "$parent"
+	wait_events up 2
+	is_dead "$child"
+	expect_no_conflict
+	retry_until 5 main_pid_is web "$(event start 2 .pid)"
+	[ "$(event_count start)" = 2 ]
+}
+
+@test "what executes something else and comes back is the same main process" {
+	start_obitd_for_service
+	start_service --detour
+	wait_events up 1
+	[ "$(event_count start)" = 2 ]
+	retry_until 10 main_pid_is web "$(service_pid)"
+	[ "$(ls_field web '.instances | length')" = 1 ]
+	kill -KILL "$(service_pid)"
+	wait_events up 2
+	expect_same_start 1 3
+	expect_same_start 2 4
+	retry_until 10 main_pid_is web "$(service_pid)"
+	restarts_are web 1
+}
+
+# ---- started oddly ----
+
+@test "argc = 0" {
+	start_obitd_for_service
+	SERVICE_ENV+=("SERVICE_STATE=$T/service.state")
+	start_program "$T/wrap" no-argv "$T/service"
+	wait_events up 1
+	wait_state web up
+	kill -KILL "$(service_pid)"
+	wait_events up 2
+	expect_same_start 1 2
+}
+
+@test "100 KiB of argv" {
+	start_obitd_for_service
+	start_watched_service web "$(head -c 102400 /dev/zero | tr '\0' x)" "" last
+	kill -KILL "$(service_pid)"
+	wait_events up 2
+	expect_same_start 1 2
+	[ "$(event start 2 '.argv[-3] | length')" = 102400 ]
+}
+
+@test "a directory that is gone: back all the same, and the log says so" {
+	mkdir "$T/gone"
+	SERVICE_CWD=$T/gone
+	SERVICE_WRAP=(bash -c 'rmdir "$PWD"; exec "$@"' --)
+	start_obitd_for_service
+	start_watched_service web
+	kill -KILL "$(service_pid)"
+	wait_events up 2
+	[ "$(event start 2 .cwd)" = / ]
+	retry_until 5 log_has "cannot enter the working directory"
+}
+
+@test "a binary that was replaced before obitd came: the new one is started" {
+	start_service
+	wait_events up 1
+	copy_victim service new
+	mv "$T/new" "$T/service"
+	start_obitd_for_service
+	wait_state web up
+	main_pid_is web "$(service_pid)"
+	kill -KILL "$(service_pid)"
+	wait_events up 2
+	expect_same_start 1 2
+}
+
+@test "a binary that somebody still writes is waited for, without counting" {
+	start_obitd_for_service "start_limit_burst = 2" "start_limit_interval = 1min" "backoff_max = 40ms"
+	start_watched_service web
+	copy_victim service new
+	mv "$T/new" "$T/service"
+	exec {WRITER}>>"$T/service"
+	refute "$T/service" 2>/dev/null
+	kill -KILL "$(service_pid)"
+	wait_state web waiting
+	[[ "$(ls_field web .note)" == *"waits for its executable"* ]]
+	exec {WRITER}>&-
+	wait_events up 2
+	wait_state web up
+}
+
+@test "a uid that no account has" {
+	SERVICE_WRAP=(setpriv --reuid 61234 --regid 61235 --clear-groups)
+	: >"$T/service.state"
+	: >"$T/service.out"
+	chmod 0666 "$T/service.state" "$T/service.out"
+	refute getent passwd 61234
+	start_obitd_for_service
+	start_watched_service web
+	kill -KILL "$(service_pid)"
+	wait_events up 2
+	expect_same_start 1 2
+	[ "$(event start 2 .uid)" = 61234 ]
+}
+
+# ---- refused ----
+
+# expect_refusal SENTENCE [WATCH]: it is not respawned, and told why and what would help.
+expect_refusal() {
+	wait_state web up
+	kill -KILL "$(service_pid)"
+	wait_state web ended
+	[[ "$(ls_field web .note)" == *"$1"*'command = "..." in watch web would start it' ]]
+	[[ "$(last_death web .action_detail)" == *"$1"* ]]
+	[ "$(event_count start)" = 1 ]
+}
+
+@test "refused: a setuid program" {
+	chmod 4755 "$T/service"
+	: >"$T/service.state"
+	: >"$T/service.out"
+	chmod 0666 "$T/service.state" "$T/service.out"
+	start_obitd_for_service
+	SERVICE_WRAP=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+	start_service
+	wait_events up 1
+	expect_refusal "it gained privileges at exec (setuid, setgid or file capabilities)"
+}
+
+@test "refused: what root runs from a user's directory" {
+	mkdir "$T/home"
+	install -m 0755 "$VICTIMS/service" "$T/home/service"
+	chown 12345 "$T/home"
+	start_obitd "$(watch_text web "$T/home/service")"
+	start_program "$T/home/service" --state "$T/service.state"
+	wait_events up 1
+	expect_refusal "it runs as root, and others than root can change $T/home (owner 12345, mode 0755)"
+}
+
+@test "refused: what is confined by a seccomp filter; command starts it" {
+	start_obitd_for_service
+	start_program "$T/wrap" seccomp "$T/service" --state "$T/service.state"
+	wait_events up 1
+	expect_refusal "it was started under a seccomp filter"
+	write_conf "$(watch_text web "$T/service" "command = \"$T/wrap seccomp $T/service --state $T/service.state\"")"
+	obit reload
+	obit start web
+	wait_events up 2
+	grep -q $'^Seccomp:\t2$' "/proc/$(service_pid)/status"
+	kill -KILL "$(service_pid)"
+	wait_events up 3
+}
+
+@test "refused: what was socket-activated" {
+	start_obitd_for_service
+	SERVICE_ENV+=(LISTEN_FDS=1 LISTEN_PID=1)
+	start_service
+	wait_events up 1
+	expect_refusal "it was socket-activated (LISTEN_FDS)"
+}
+
+@test "refused: more arguments than a recipe holds" {
+	start_obitd_for_service
+	local long
+	long=$(head -c 100000 /dev/zero | tr '\0' x)
+	start_service "$long" "$long" "$long"
+	wait_events up 1
+	wait_state web up
+	kill -KILL "$(service_pid)"
+	wait_state web ended
+	[[ "$(ls_field web .note)" == *"its recipe lacks the end of argv; command = \"$T/service ...\" in watch web would start it" ]]
+	[ "$(event_count start)" = 1 ]
+}
+
+# ---- posing ----
+
+@test "a user's chroot does not pose as the watched path" {
+	local user=(setpriv --reuid 12345 --regid 12345 --clear-groups --)
+	"${user[@]}" unshare -Ur true 2>/dev/null || skip "unprivileged user namespaces are off"
+	copy_victim victim
+	mkdir -p "$T/jail$T"
+	cp "$T/victim" "$T/jail$T/victim"
+	ldd "$T/victim" | grep -oE '/[^ ]+' | sort -u | while read -r library; do
+		mkdir -p "$T/jail$(dirname "$library")"
+		cp -L "$library" "$T/jail$library"
+	done
+	chown -R 12345 "$T/jail"
+	start_obitd "$(watch_text web "$T/victim" "uid = any" "restart = no")"
+	"${user[@]}" unshare -Ur chroot "$T/jail" "$T/victim" exit 3 || [ $? = 3 ]
+	# the same program, by its real path, is seen: so the poser would have been told before
+	"$T/victim" exit 4 || true
+	retry_until 5 deaths_are web 1
+	[ "$(ls_field web .last_death.exit_status)" = 4 ]
+}
