@@ -18,6 +18,7 @@
 #define SHOWN_FILE_SIZE	   256
 #define MESSAGE_SIZE	   512
 #define DEFAULT_PROCESSES  131072
+#define DEFAULT_STARTS	   16
 #define DEFAULT_RING	   (UINT64_C(1) << 20)
 #define DEFAULT_HISTORY	   (UINT64_C(16) << 20)
 #define PATTERN_FILE	   "command line"
@@ -186,6 +187,7 @@ void config_init(struct config *config)
 		.watchdog = {.timeout_ns = 30 * NS_PER_SEC, .disarm_on_stop = true},
 		.log_level = LOG_INFO,
 		.max_processes = DEFAULT_PROCESSES,
+		.max_parallel_starts = DEFAULT_STARTS,
 		.history_size = DEFAULT_HISTORY,
 		.ring_size = DEFAULT_RING,
 	};
@@ -327,6 +329,7 @@ static int merge(struct config *config, struct config *next)
 	next->watch_count = 0;
 	config->log_level = next->log_level;
 	config->max_processes = next->max_processes;
+	config->max_parallel_starts = next->max_parallel_starts;
 	config->journal = next->journal;
 	config->history_size = next->history_size;
 	config->ring_size = next->ring_size;

@@ -129,6 +129,7 @@ struct config {
 	struct watchdog_config watchdog;
 	int log_level; /* LOG_ERR ... LOG_DEBUG */
 	uint32_t max_processes;
+	uint32_t max_parallel_starts; /* children on their way to their exec at a time */
 	enum journal_mode journal;
 	uint64_t history_size; /* bytes; 0: none */
 	uint64_t

@@ -136,6 +136,12 @@ static const struct config_key file_keys[] = {
 	 C(max_processes),
 	 false,
 	 {.min = 1, .max = MAX_PROCESSES, .expected = "a whole number from 1 to 16777216"}},
+	/* The spawner's socket takes some more. */
+	{"max_parallel_starts",
+	 config_set_count,
+	 C(max_parallel_starts),
+	 false,
+	 {.min = 1, .max = 256, .expected = "a whole number from 1 to 256"}},
 	{"journal", config_set_word, C(journal), false, {.words = journal_words}},
 	{"history_size",
 	 config_set_size,

@@ -58,6 +58,8 @@ static void drop_child(struct attachment *attachment)
 	if (has_child(attachment) && !attachment->released &&
 	    !spawn_report_read(attachment->child.report_fd, &attachment->report))
 		kill_child(attachment);
+	if (has_child(attachment))
+		DL_DELETE(attachment->daemon->on_way, attachment);
 	launches_end(attachment);
 	loop_source_free(TAKE_PTR(attachment->report_source));
 	spawn_discard(&attachment->child);
@@ -72,6 +74,7 @@ void act_detach(struct daemon *daemon, struct instance *instance)
 	if (!attachment)
 		return;
 	heap_remove(&daemon->timers, &attachment->timer);
+	launches_leave(attachment);
 	drop_child(attachment);
 	json_object_put(attachment->last_death);
 	free(attachment);
@@ -188,10 +191,14 @@ void act_forget_child(struct instance *instance)
 	instance->spawning = 0;
 }
 
+/* The walk is for what the table had no place for. */
 static struct process *process_of(const struct daemon *daemon, pid_t pid)
 {
-	struct process *process;
+	const struct obit_key *key = &daemon->newborn[pid % NEWBORNS];
+	struct process *process = lineage_find(&daemon->lineage, key);
 
+	if (process && process->key.tgid == (__u32)pid && !process->instance)
+		return process;
 	for (process = daemon->lineage.processes; process; process = process->hh.next)
 		if (process->key.tgid == (__u32)pid && !process->instance)
 			return process;
@@ -260,11 +267,11 @@ static void on_report(void *arg, uint32_t events)
 
 void act_read_reports(struct daemon *daemon)
 {
-	struct instance *instance, *next;
+	struct attachment *attachment, *next;
 
-	DL_FOREACH_SAFE (daemon->lineage.instances, instance, next)
-		if (has_child(instance->attachment))
-			read_report(instance->attachment);
+	DL_FOREACH_SAFE (daemon->on_way, attachment, next)
+		if (has_child(attachment))
+			read_report(attachment);
 }
 
 void act_child_execed(struct daemon *daemon, const struct obit_key *key)
@@ -288,17 +295,18 @@ void act_child_born(struct daemon *daemon, const struct obit_key *key,
 		    const struct obit_letter *letter)
 {
 	struct process *process = lineage_add(&daemon->lineage, key, letter, NULL);
-	struct instance *instance;
+	struct attachment *attachment;
 
 	if (!process) {
 		log_error("pid %u: out of memory for a respawned process", key->tgid);
 		return;
 	}
-	DL_FOREACH (daemon->lineage.instances, instance)
-		if (instance->spawning == key->tgid)
+	daemon->newborn[key->tgid % NEWBORNS] = *key;
+	DL_FOREACH (daemon->on_way, attachment)
+		if (attachment->instance->spawning == key->tgid)
 			break;
-	if (instance)
-		join_child(daemon, instance, (pid_t)key->tgid);
+	if (attachment)
+		join_child(daemon, attachment->instance, (pid_t)key->tgid);
 }
 
 int act_start_spawner(struct daemon *daemon)
@@ -382,6 +390,7 @@ static int ask_for_child(struct daemon *daemon, struct instance *instance,
 	r = ask(daemon, instance, &attachment->child);
 	if (r < 0)
 		return r;
+	DL_APPEND(daemon->on_way, attachment);
 	daemon->held = attachment;
 	attachment->spawner = spawner_pid(daemon->spawner);
 	r = loop_add(daemon->loop, attachment->child.report_fd, EPOLLIN, on_report, attachment,
@@ -399,9 +408,10 @@ static void release_child(struct daemon *daemon, struct attachment *attachment)
 	launches_begin(attachment);
 }
 
-static void spawn(struct daemon *daemon, struct instance *instance)
+void act_launch(struct instance *instance)
 {
 	struct attachment *attachment = instance->attachment;
+	struct daemon *daemon = attachment->daemon;
 	char sentence[RECIPE_SENTENCE_SIZE];
 	int r = has_child(attachment) ? 0 : ask_for_child(daemon, instance, sentence);
 
@@ -414,6 +424,12 @@ static void spawn(struct daemon *daemon, struct instance *instance)
 		join_child(daemon, instance, attachment->report.pid);
 	if (!attachment->report_source)
 		end_report(attachment);
+}
+
+static void spawn(struct instance *instance)
+{
+	if (has_child(instance->attachment) || launches_admit(instance->attachment))
+		act_launch(instance);
 }
 
 /* For a child that is not born. One that the old spawner still makes finds its release closed, and leaves. */
@@ -475,7 +491,8 @@ static void hold_or_drop_child(struct daemon *daemon, struct instance *instance)
 		    !lineage_left(instance, kill_mode_of(daemon, instance));
 	char sentence[RECIPE_SENTENCE_SIZE];
 
-	if (soon && !policy->gone && !has_child(attachment) && !daemon->held)
+	/* Where many die at once, the spawner has better to do than to wait with one. */
+	if (soon && !policy->gone && !has_child(attachment) && !daemon->on_way && !daemon->queue)
 		ask_for_child(daemon, instance, sentence);
 	else if (!soon && has_child(attachment) && !attachment->released)
 		drop_child(attachment);
@@ -603,7 +620,7 @@ static void act(struct daemon *daemon, struct instance *instance,
 {
 	switch (action->kind) {
 	case ACTION_SPAWN:
-		spawn(daemon, instance);
+		spawn(instance);
 		return;
 	case ACTION_KILL:
 		kill_instance(daemon, instance, action->signal);
@@ -634,6 +651,18 @@ static void log_undone(const struct daemon *daemon, const struct instance *insta
 	log_notice("%s: would %s: %s", name_of(daemon, instance), what, decision->detail);
 }
 
+/* A stop has come before its turn: there is nothing to wait for. */
+static void leave_queue(struct daemon *daemon, struct instance *instance)
+{
+	struct attachment *attachment = instance->attachment;
+	struct policy_input gone = {.kind = INPUT_ALL_GONE};
+
+	if (!attachment->queued || instance->policy.state == POLICY_STARTING)
+		return;
+	launches_leave(attachment);
+	act_step(daemon, instance, &gone, NULL);
+}
+
 void act_carry_out(struct daemon *daemon, struct instance *instance,
 		   const struct policy_output *decision)
 {
@@ -642,6 +671,7 @@ void act_carry_out(struct daemon *daemon, struct instance *instance,
 	for (size_t i = 0; i < decision->count; i++)
 		act(daemon, instance, &decision->actions[i]);
 	hold_or_drop_child(daemon, instance);
+	leave_queue(daemon, instance);
 	guard_check(daemon);
 }
 

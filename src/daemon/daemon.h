@@ -9,7 +9,7 @@
  *   audience.c	 who follows the deaths of all processes
  *   publish.c   an obituary -> memory, the history on disk, whoever follows
  *   act.c	 the policy's actions -> spawn, kill, timers; their results -> inputs
- *   launches.c  how long a child may take to its exec
+ *   launches.c  how many children are on their way to their exec at a time, and for how long
  *   pause.c	 which watches hold their respawns
  *   requests.c  obit(1)'s commands -> inputs; and answers
  *   settings.c  configuration files -> watches, filters of the kernel side
@@ -42,6 +42,7 @@
 #include "io/watchdog.h"
 
 #define HISTORY_SIZE	  256  /* obituaries kept in memory */
+#define NEWBORNS	  256  /* children of the spawner that are found without a search */
 #define VACANT_MAX	  16   /* instances of one watch that are over and still known */
 #define OBITUARY_ARGV_MAX 4096 /* bytes of argv in an obituary */
 
@@ -75,6 +76,10 @@ struct attachment {
 	struct daemon *daemon;
 	struct instance *instance;
 	struct heap_node timer;
+	struct attachment *prev,
+		*next;		  /* among those on their way, or those that wait for a place */
+	bool queued;		  /* it waits for a place */
+	bool has_place;		  /* it counts among max_parallel_starts */
 	struct spawn_child child; /* on its way to exec */
 	bool released;		  /* it may go; else it is held until the old process is gone */
 	struct loop_source *report_source;
@@ -158,8 +163,13 @@ struct daemon {
 	struct loop_timer *timer;
 	struct spawner *spawner;
 	struct attachment *held;   /* whose child the spawner waits with, or NULL */
-	struct heap launches;	   /* of attachments: children that were released */
-	uint64_t spawner_heard_ns; /* when one of its children said something last */
+	struct attachment *on_way; /* utlist DL: those that have a child, held or released */
+	struct attachment
+		*queue; /* utlist DL: those that wait for a place, in the order they came */
+	unsigned places_taken;
+	struct obit_key newborn[NEWBORNS]; /* by pid: children whose report may not be read yet */
+	struct heap launches;		   /* of attachments: children that were released */
+	uint64_t spawner_heard_ns;	   /* when one of its children said something last */
 	struct loop_timer *launch_timer;
 
 	struct published published[HISTORY_SIZE]; /* a ring */
@@ -368,6 +378,9 @@ const char *act_recipe_refusal(const struct daemon *daemon, const struct instanc
  * new one. */
 void act_replace_spawner(struct daemon *daemon);
 
+/* Makes the child that has waited for a place. */
+void act_launch(struct instance *instance);
+
 /* Kills the child that has not come to its exec in time, and tells the policy. */
 void act_give_up_child(struct instance *instance);
 
@@ -378,6 +391,10 @@ void act_free(struct daemon *daemon);
 
 int launches_open(struct daemon *daemon);
 void launches_close(struct daemon *daemon);
+/* True if it may start now. Else it is queued, and act_launch() is called when it is its turn. */
+bool launches_admit(struct attachment *attachment);
+/* It wants no place any more. */
+void launches_leave(struct attachment *attachment);
 /* The child was released; from now on it has so long. */
 void launches_begin(struct attachment *attachment);
 /* It has executed its program, or is none of ours any more. */

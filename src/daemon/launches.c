@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Children on their way to their program: how long they may take. The spawner sleeps with a child of root's until
+/* Children on their way to their program: how many at a time, and how long they may take. Of many deaths at once
+ * max_parallel_starts are answered at a time, and the others wait in a queue: each child takes descriptors, memory and
+ * a place in the spawner's socket. The spawner sleeps with a child of root's until
  * that has executed its program, and a directory, a file or a program may be on a file system that does not answer:
  * then the others get another spawner, and the child an end. */
 #include <stddef.h>
+#include <utlist.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -22,11 +25,25 @@ static uint64_t deadline_of(const struct attachment *attachment)
 	return attachment->released_ns + (timeout > DEADLINE_MIN ? timeout : DEADLINE_MIN);
 }
 
+static bool has_room(const struct daemon *daemon)
+{
+	return daemon->places_taken < daemon->config.max_parallel_starts;
+}
+
+/* At once if it is somebody's turn: not from here, where a caller is busy with another instance. */
 static void rearm(struct daemon *daemon)
 {
 	const struct heap_node *first = heap_first(&daemon->launches);
+	uint64_t next = first ? first->key : 0;
 
-	loop_timer_set(daemon->launch_timer, first ? first->key : 0);
+	loop_timer_set(daemon->launch_timer, daemon->queue && has_room(daemon) ? 1 : next);
+}
+
+static void give_place_back(struct attachment *attachment)
+{
+	if (attachment->has_place)
+		attachment->daemon->places_taken--;
+	attachment->has_place = false;
 }
 
 static void look_again(struct attachment *attachment, uint64_t at_ns)
@@ -52,10 +69,21 @@ static void look_at(struct attachment *attachment, uint64_t now)
 		act_give_up_child(attachment->instance);
 		return;
 	}
+	give_place_back(attachment); /* what hangs keeps nobody waiting */
 	look_again(attachment, deadline < next ? deadline : next);
 	if (is_spawner_silent(attachment, now)) {
 		log_warning("the spawner waits with a child that hangs; starting another");
 		act_replace_spawner(attachment->daemon);
+	}
+}
+
+static void launch_queued(struct daemon *daemon)
+{
+	struct attachment *attachment;
+
+	while ((attachment = daemon->queue) && has_room(daemon)) {
+		launches_leave(attachment);
+		act_launch(attachment->instance);
 	}
 }
 
@@ -71,7 +99,27 @@ static void on_timer(void *arg)
 		look_at((struct attachment *)((char *)node - offsetof(struct attachment, launch)),
 			now);
 	}
+	launch_queued(daemon);
 	rearm(daemon);
+}
+
+bool launches_admit(struct attachment *attachment)
+{
+	struct daemon *daemon = attachment->daemon;
+
+	if (has_room(daemon) && !daemon->queue)
+		return true;
+	DL_APPEND(daemon->queue, attachment);
+	attachment->queued = true;
+	rearm(daemon);
+	return false;
+}
+
+void launches_leave(struct attachment *attachment)
+{
+	if (attachment->queued)
+		DL_DELETE(attachment->daemon->queue, attachment);
+	attachment->queued = false;
 }
 
 void launches_begin(struct attachment *attachment)
@@ -80,6 +128,9 @@ void launches_begin(struct attachment *attachment)
 
 	if (!daemon->launches.count)
 		launches_heard(daemon); /* nothing was asked of the spawner until now */
+	if (!attachment->has_place)
+		daemon->places_taken++;
+	attachment->has_place = true;
 	attachment->released_ns = clock_boot_ns();
 	look_again(attachment, attachment->released_ns + PATIENCE);
 	rearm(daemon);
@@ -92,6 +143,7 @@ void launches_heard(struct daemon *daemon)
 
 void launches_end(struct attachment *attachment)
 {
+	give_place_back(attachment);
 	heap_remove(&attachment->daemon->launches, &attachment->launch);
 	rearm(attachment->daemon);
 }

@@ -88,6 +88,7 @@ static void assert_is_base(const struct config *config)
 	assert_true(config->watchdog.disarm_on_stop);
 	assert_int_equal(config->log_level, LOG_DEBUG);
 	assert_int_equal(config->max_processes, 131072);
+	assert_int_equal(config->max_parallel_starts, 16);
 	assert_int_equal(config->history_size, 16 << 20);
 	assert_int_equal(config->ring_size, 1 << 20);
 	assert_int_equal(config->include.count, 1);
@@ -323,6 +324,8 @@ static const struct refusal bad_files[] = {
 	{"watchdog { }\nwatchdog {\n}", "f:2: a second watchdog section, after line 1", NULL},
 	{"max_processes = 0", "f:1: max_processes: '0'", "from 1 to 16777216"},
 	{"max_processes = 16777217", "f:1: max_processes: '16777217'", "from 1 to 16777216"},
+	{"max_parallel_starts = 0", "f:1: max_parallel_starts: '0'", "from 1 to 256"},
+	{"max_parallel_starts = 257", "f:1: max_parallel_starts: '257'", "from 1 to 256"},
 	{"max_processes = 1K", "f:1: max_processes: '1K'", NULL},
 	{"history_size = 65535", "f:1: history_size: '65535' is wrong; expected a size from 64KiB",
 	 "or 0 for no history"},
@@ -707,11 +710,13 @@ static void global_settings_are_taken(void **state)
 
 	(void)state;
 	start(&config, "watchdog { timeout = 1s device = /dev/watchdog1 disarm_on_stop = no }\n"
-		       "max_processes = 16777216 include = { '/etc/obit/*.conf', /x }");
+		       "max_processes = 16777216 max_parallel_starts = 256 include = { "
+		       "'/etc/obit/*.conf', /x }");
 	assert_string_equal(config.watchdog.device, "/dev/watchdog1");
 	assert_int_equal(config.watchdog.timeout_ns, NS_PER_SEC);
 	assert_false(config.watchdog.disarm_on_stop);
 	assert_int_equal(config.max_processes, 16777216);
+	assert_int_equal(config.max_parallel_starts, 256);
 	assert_int_equal(config.include.count, 2);
 	assert_string_equal(config.include.items[0], "/etc/obit/*.conf");
 	parse(&config, "include_armourd = '/etc/armourd.d/*'\ninclude-armourd += /x");

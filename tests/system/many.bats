@@ -1,0 +1,54 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Many respawns at once: some at a time, each in its turn.
+# shellcheck disable=SC2030,SC2031 # variables of lib.bash; each test is a process of its own
+
+load lib
+
+setup() {
+	obit_setup
+	copy_victim stamp
+	truncate -s 65536 "$T/page"
+}
+
+teardown() {
+	obit_teardown
+}
+
+stamps_are() {
+	[ "$(obit ls --json | jq '[.[] | select(.name == "stamp") | .instances[] | select(.state == "up")] | length')" = "$1" ]
+}
+
+start_stamps() {
+	local i
+
+	for ((i = 0; i < $1; i++)); do
+		"$T/stamp" "$T/page" </dev/null >/dev/null 2>&1 3>&- &
+		STARTED+=($!)
+	done
+	retry_until 20 stamps_are "$1"
+}
+
+all_are_back() {
+	[ "$(obit stats --json | jq .daemon.respawns)" = "$1" ] && stamps_are "$1"
+}
+
+@test "of 400 deaths at once each is answered, and no respawn fails for want of room" {
+	start_obitd "$(watch_text stamp "$T/stamp" "restart = always" "uid = any")"
+	start_stamps 400
+	kill -KILL "${STARTED[@]}"
+	retry_until 30 all_are_back 400
+	[ "$(obit stats --json | jq .daemon.failed_respawns)" = 0 ]
+}
+
+@test "one at a time, too, and what is stopped before its turn is down at once" {
+	start_obitd "max_parallel_starts = 1
+$(watch_text stamp "$T/stamp" "restart = always" "uid = any")"
+	start_stamps 30
+	kill -KILL "${STARTED[@]}"
+	retry_until 30 all_are_back 30
+	obit restart stamp
+	obit stop stamp
+	retry_until 10 state_is stamp down
+	[ "$(obit ls --json | jq '[.[].instances[] | select(.state != "down")] | length')" = 0 ]
+}
