@@ -86,7 +86,12 @@ static const struct config_key watch_keys[] = {
 	{"backoff_max", config_set_duration, W(backoff_max_ns), false, ANY_DURATION},
 	{"backoff_jitter", config_set_fraction, W(backoff_jitter), false, {0}},
 	{"backoff_reset", config_set_duration, W(backoff_reset_ns), false, ANY_DURATION},
-	{"start_limit_burst", config_set_count, W(start_limit_burst), false, ANY_COUNT},
+	/* So many times are kept for each instance. */
+	{"start_limit_burst",
+	 config_set_count,
+	 W(start_limit_burst),
+	 false,
+	 {.max = 1000, .expected = "a whole number up to 1000, 0 for no limit"}},
 	{"start_limit_interval", config_set_duration, W(start_limit_interval_ns), false,
 	 ANY_DURATION},
 	{"min_uptime", config_set_duration, W(min_uptime_ns), false, ANY_DURATION},

@@ -326,6 +326,8 @@ static const struct refusal bad_files[] = {
 	{"max_processes = 16777217", "f:1: max_processes: '16777217'", "from 1 to 16777216"},
 	{"max_parallel_starts = 0", "f:1: max_parallel_starts: '0'", "from 1 to 256"},
 	{"max_parallel_starts = 257", "f:1: max_parallel_starts: '257'", "from 1 to 256"},
+	{"watch w {\nstart_limit_burst = 1001\n}", "f:2: start_limit_burst: '1001'",
+	 "up to 1000, 0 for no limit"},
 	{"max_processes = 1K", "f:1: max_processes: '1K'", NULL},
 	{"history_size = 65535", "f:1: history_size: '65535' is wrong; expected a size from 64KiB",
 	 "or 0 for no history"},
