@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -22,9 +24,10 @@
 struct job {
 	char *name, **argv, **envp, *input; /* owned; argv and envp are one block each */
 	size_t length;
-	uint64_t timeout_ns;
+	uint64_t id, timeout_ns;
 	pid_t pid;
-	int report_fd;
+	bool captures;
+	int report_fd, output_fd;
 	uint64_t deadline_ns; /* of the next signal to it; 0: none */
 	bool timed_out;
 	struct job *prev, *next;
@@ -50,6 +53,7 @@ static void job_free(struct job *job)
 	if (!job)
 		return;
 	close_fdp(&job->report_fd);
+	close_fdp(&job->output_fd);
 	free(job->name);
 	free(job->argv);
 	free(job->envp);
@@ -83,7 +87,9 @@ static struct job *job_new(const struct hook *hook)
 
 	if (!job)
 		return NULL;
-	job->report_fd = -1;
+	job->report_fd = job->output_fd = -1;
+	job->id = hook->id;
+	job->captures = hook->captures;
 	job->length = hook->length;
 	job->timeout_ns = hook->timeout_ns;
 	job->name = strdup(hook->name);
@@ -101,17 +107,24 @@ static struct job *job_new(const struct hook *hook)
 static void tell(const struct hooks *hooks, const struct job *job, enum hook_outcome outcome,
 		 int value)
 {
-	struct hook_result result = {.name = job->name, .outcome = outcome, .value = value};
+	char output[HOOK_OUTPUT_SIZE];
+	struct hook_result result = {.name = job->name,
+				     .id = job->id,
+				     .outcome = outcome,
+				     .value = value,
+				     .output = output};
+	ssize_t n = job->output_fd < 0 ? 0 : sys_read(job->output_fd, output, sizeof(output) - 1);
 
+	output[n > 0 ? n : 0] = '\0';
 	hooks->options.told(hooks->options.arg, &result);
 }
 
 /* ---- in the child ---- */
 
-static void set_up_stdio(int input, int report)
+static void set_up_stdio(int input, int output, int report)
 {
 	dup2(input, STDIN_FILENO);
-	dup2(STDERR_FILENO, STDOUT_FILENO);
+	dup2(output < 0 ? STDERR_FILENO : output, STDOUT_FILENO);
 	if (report != REPORT_FD)
 		dup2(report, REPORT_FD);
 	fcntl(REPORT_FD, F_SETFD, FD_CLOEXEC);
@@ -138,21 +151,49 @@ _Noreturn static void fail(bool refused, int error)
 	_exit(write(REPORT_FD, &failure, sizeof(failure)) < 0 ? 126 : 127);
 }
 
-_Noreturn static void become(const struct hooks_options *options, const struct job *job, int input,
-			     int report)
+static const char *search_path(char *const *envp)
 {
+	for (; *envp; envp++)
+		if (!strncmp(*envp, "PATH=", strlen("PATH=")))
+			return *envp + strlen("PATH=");
+	return "";
+}
+
+/* The file that a command without a slash stands for, or the command itself where there is none. */
+static const char *find_program(const struct job *job, char buf[static PATH_MAX])
+{
+	const char *name = job->argv[0], *at = search_path(job->envp);
+
+	for (; *at && !strchr(name, '/'); at += at[0] == ':') {
+		size_t length = strcspn(at, ":");
+
+		if (*at == '/' &&
+		    snprintf(buf, PATH_MAX, "%.*s/%s", (int)length, at, name) < PATH_MAX &&
+		    access(buf, X_OK) == 0)
+			return buf;
+		at += length;
+	}
+	return name;
+}
+
+_Noreturn static void become(const struct hooks_options *options, const struct job *job, int input,
+			     int output, int report)
+{
+	char buf[PATH_MAX];
+	const char *program;
 	int r;
 
 	setsid();
-	set_up_stdio(input, report);
+	set_up_stdio(input, output, report);
 	reset_signals();
 	umask(022);
 	if (options->files.rlim_max)
 		setrlimit(RLIMIT_NOFILE, &options->files);
-	r = chdir("/") < 0 ? -errno : options->may_run ? options->may_run(job->argv[0]) : 0;
+	program = find_program(job, buf);
+	r = chdir("/") < 0 ? -errno : options->may_run ? options->may_run(program) : 0;
 	if (r < 0)
 		fail(r == -EPERM, -r);
-	execve(job->argv[0], job->argv, job->envp);
+	execve(program, job->argv, job->envp);
 	fail(false, errno);
 }
 
@@ -179,23 +220,36 @@ static int open_input(const struct job *job)
 	return TAKE_FD(fd);
 }
 
+/* Only the end that is read is non-blocking: a command need not expect that of its stdout. */
+static int open_pipe(int *ret_in, int *ret_out)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	*ret_in = fds[0];
+	*ret_out = fds[1];
+	return fcntl(fds[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+}
+
 static int start(struct hooks *hooks, struct job *job)
 {
-	_cleanup_close_ int input = open_input(job), report_in = -1, report_out = -1;
-	int fds[2];
+	_cleanup_close_ int input = open_input(job), report_in = -1, report_out = -1, output = -1;
+	int r;
 
 	if (input < 0)
 		return input;
-	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
-		return -errno;
-	report_in = fds[0];
-	report_out = fds[1];
+	r = open_pipe(&report_in, &report_out);
+	if (r == 0 && job->captures)
+		r = open_pipe(&job->output_fd, &output);
+	if (r < 0)
+		return r;
 	/* Not vfork(2): it would wait for the exec, which may wait for a dead file server. */
 	job->pid = sys_fork();
 	if (job->pid < 0)
 		return -errno;
 	if (job->pid == 0)
-		become(&hooks->options, job, input, report_out);
+		become(&hooks->options, job, input, output, report_out);
 	job->report_fd = TAKE_FD(report_in);
 	job->deadline_ns = clock_boot_ns() + job->timeout_ns;
 	return 0;

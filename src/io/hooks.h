@@ -22,11 +22,13 @@ enum hook_outcome {
 
 struct hook_result {
 	const char *name;
+	uint64_t id;
 	enum hook_outcome outcome;
 	int value;
+	const char *output; /* what it wrote to its stdout, where that is captured; else "" */
 };
 
-/* Told once of each command, with `result` valid during the call. Not to call hooks_run() or hooks_free(). */
+/* Told once of each command, with `result` valid during the call. Not to call hooks_free(). */
 typedef void hooks_fn(void *arg, const struct hook_result *result);
 
 struct hooks_options {
@@ -45,13 +47,18 @@ int hooks_new(struct loop *loop, const struct hooks_options *options, struct hoo
 
 /* What is to be run. Borrowed: hooks_run() makes a copy. */
 struct hook {
-	const char *name;	 /* for the result */
-	const char *const *argv; /* NULL-terminated; the first is the path */
+	const char *name; /* for the result */
+	uint64_t id;	  /* the same */
+	const char *const
+		*argv; /* NULL-terminated; the first is the path, or looked for in its PATH */
 	const char *const *envp; /* NULL-terminated; all of its environment */
 	const char *input;	 /* what its stdin holds */
 	size_t length;
 	uint64_t timeout_ns;
+	bool captures; /* its stdout is for the result: the first HOOK_OUTPUT_SIZE - 1 bytes */
 };
+
+#define HOOK_OUTPUT_SIZE 4096
 
 /* Runs the command as a child in a session of its own: default signals, directory /, umask 022, stdout and stderr
  * are this process's stderr, stdin is a file in memory, and no other descriptor is open. Or has it wait for its
