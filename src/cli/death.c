@@ -133,6 +133,8 @@ static const struct {
 	{"hand-over", "handed over: another process of the watch is main now", "handed over",
 	 STYLE_GREEN},
 	{"stop-members", "its other processes are stopped first", "stopping members", STYLE_YELLOW},
+	{"ask-owner", "its owner is asked whether it restarts it", "owner is asked", STYLE_YELLOW},
+	{"restart-by-owner", "its owner is told to restart it", "restarted by owner", STYLE_GREEN},
 	{"bury", "buried: not respawned until it is revived", "buried", STYLE_RED},
 	{"report", "reported only", "not respawned", STYLE_DIM},
 	{"none", "nothing was done about it", NULL, STYLE_DIM},

@@ -28,9 +28,8 @@ enum restart_when {
 
 enum kill_mode { KILL_MODE_PROCESS, KILL_MODE_INSTANCE, KILL_MODE_CGROUP, _KILL_MODE_MAX };
 
-/* What to do about a process that another manager (systemd, a container engine) owns. `ask` comes
- * with the owners' own restart commands. */
-enum owner_mode { OWNER_AUTO, OWNER_RESPECT, OWNER_IGNORE, _OWNER_MODE_MAX };
+/* What to do about a process that another manager (systemd, a container engine, a supervisor) owns. */
+enum owner_mode { OWNER_AUTO, OWNER_RESPECT, OWNER_ASK, OWNER_IGNORE, _OWNER_MODE_MAX };
 
 /* Which exec-time uids a watch matches. */
 enum uid_match { UID_SERVICE, UID_ANY, UID_LIST };

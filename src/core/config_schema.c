@@ -35,10 +35,8 @@ static const char *const kill_mode_words[] = {
 };
 
 static const char *const owner_words[] = {
-	[OWNER_AUTO] = "auto",
-	[OWNER_RESPECT] = "respect",
-	[OWNER_IGNORE] = "ignore",
-	[_OWNER_MODE_MAX] = NULL,
+	[OWNER_AUTO] = "auto",	   [OWNER_RESPECT] = "respect", [OWNER_ASK] = "ask",
+	[OWNER_IGNORE] = "ignore", [_OWNER_MODE_MAX] = NULL,
 };
 
 static const char *const journal_words[] = {

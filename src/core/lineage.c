@@ -358,9 +358,10 @@ struct instance *lineage_vacant(const struct lineage *lineage, size_t watch,
 
 	DL_FOREACH (lineage->instances, instance) {
 		bool has_main = instance->main && !instance->main->dying;
-		bool vacant = !has_main && !instance->spawning &&
-			      instance->policy.state != POLICY_STOPPING &&
-			      instance->policy.state != POLICY_STARTING;
+		enum policy_state state = instance->policy.state;
+		bool owned = *instance->policy.owner.name;
+		bool vacant = !has_main && !instance->spawning && state != POLICY_STARTING &&
+			      (state != POLICY_STOPPING || owned);
 
 		if (vacant && instance->watch == watch && same_recipe(instance->recipe, recipe))
 			return instance;

@@ -20,6 +20,7 @@ static const char *const verdict_names[] = {
 	[VERDICT_NONE] = "none",	   [VERDICT_RESPAWN] = "respawn",
 	[VERDICT_HAND_OVER] = "hand-over", [VERDICT_STOP_MEMBERS] = "stop-members",
 	[VERDICT_BURY] = "bury",	   [VERDICT_REPORT] = "report",
+	[VERDICT_ASK_OWNER] = "ask-owner", [VERDICT_RESTART_BY_OWNER] = "restart-by-owner",
 };
 _Static_assert(ARRAY_SIZE(verdict_names) == _POLICY_VERDICT_MAX, "a word for each verdict");
 
@@ -262,6 +263,17 @@ static void forget_past(struct policy *policy)
 	policy->note[0] = '\0';
 }
 
+static bool is_owned(const struct policy *policy)
+{
+	return *policy->owner.name;
+}
+
+/* Nothing stands in the way of a start: what is left of the old life is an owner's own business. */
+static bool is_free(const struct policy *policy)
+{
+	return policy->gone || is_owned(policy);
+}
+
 /* ---- what a state does ---- */
 
 static void begin_stop(struct policy *policy, struct policy_output *out, enum policy_after after,
@@ -296,8 +308,13 @@ static void spawn(struct policy *policy, struct policy_output *out, uint64_t now
 {
 	arm(policy, out, 0);
 	policy->automatic = automatic;
-	policy->gone = false;
 	record_start(policy, now);
+	if (is_owned(policy)) {
+		enter(policy, POLICY_RESTARTING, now);
+		add(out, (struct policy_action){.kind = ACTION_RESTART_BY_OWNER});
+		return;
+	}
+	policy->gone = false;
 	enter(policy, POLICY_STARTING, now);
 	add(out, (struct policy_action){.kind = ACTION_SPAWN});
 }
@@ -329,7 +346,7 @@ static void respawn_when_ready(struct policy *policy, struct policy_output *out,
 		snprintf(policy->note, sizeof(policy->note), "paused: respawn is held");
 		return;
 	}
-	if (policy->gone && now >= policy->respawn_at_ns) {
+	if (is_free(policy) && now >= policy->respawn_at_ns) {
 		spawn(policy, out, now, true);
 		return;
 	}
@@ -357,8 +374,6 @@ static bool plan_respawn(struct policy *policy, struct policy_output *out, uint6
 		out->verdict = VERDICT_RESPAWN;
 		return true;
 	}
-	if (policy->state == POLICY_UP && now - policy->up_since_ns >= config->backoff_reset_ns)
-		policy->attempt = 0;
 	delay = backoff(policy);
 	if (delay < at_least)
 		delay = at_least;
@@ -372,11 +387,12 @@ static bool plan_respawn(struct policy *policy, struct policy_output *out, uint6
 	policy->attempt++;
 	policy->respawn_at_ns = now + delay;
 	if (delay)
-		say(out, "respawn in %s (attempt %u)", clock_span(delay, span), policy->attempt);
+		say(out, "%s in %s (attempt %u)", is_owned(policy) ? "restart" : "respawn",
+		    clock_span(delay, span), policy->attempt);
 	else
-		say(out, "respawned at once");
+		say(out, is_owned(policy) ? "restarted at once" : "respawned at once");
 	snprintf(policy->note, sizeof(policy->note), "%s", delay ? out->detail : "");
-	out->verdict = VERDICT_RESPAWN;
+	out->verdict = is_owned(policy) ? VERDICT_RESTART_BY_OWNER : VERDICT_RESPAWN;
 	return true;
 }
 
@@ -409,6 +425,127 @@ static void end_without_respawn(struct policy *policy, struct policy_output *out
 	say_and_note(policy, out, text);
 }
 
+/* ---- the owner ---- */
+
+#define ASK_PATIENCE_NS (60 * NS_PER_SEC)
+#define ASK_FIRST_NS	(100 * NS_PER_MS)
+#define ASK_LAST_NS	(5 * NS_PER_SEC)
+#define ASK_TWICE_NS	(2 * NS_PER_SEC) /* supervisord decides once a second */
+
+static void report(struct policy *policy, struct policy_output *out, uint64_t now)
+{
+	end(policy, out, now);
+	say_and_note(policy, out, out->detail);
+	out->verdict = VERDICT_REPORT;
+}
+
+static void ask_owner(struct policy *policy, struct policy_output *out, uint64_t now)
+{
+	enter(policy, POLICY_ASKING, now);
+	policy->questions++;
+	add(out, (struct policy_action){.kind = ACTION_ASK_OWNER});
+}
+
+/* Has its owner restart it, within obit's own limits. */
+static void restart_by_owner(struct policy *policy, struct policy_output *out, uint64_t now)
+{
+	char plan[POLICY_NOTE_SIZE];
+
+	if (policy->too_young) {
+		bury(policy, out, now, false, "lived less than min_uptime");
+		return;
+	}
+	if (!plan_respawn(policy, out, 0, now, false))
+		return;
+	snprintf(plan, sizeof(plan), "%s", out->detail);
+	say(out, "by its owner %s: %.200s", policy->owner.name, plan);
+	respawn_when_ready(policy, out, now);
+}
+
+static void turn_to_owner(struct policy *policy, struct policy_output *out,
+			  const struct policy_death *death, uint64_t now)
+{
+	policy->too_young = death->lived_ns < policy->config->min_uptime_ns;
+	policy->denied = policy->told = false;
+	policy->questions = 0;
+	policy->asking_since_ns = now;
+	if (policy->owner.unasked) {
+		restart_by_owner(policy, out, now);
+		return;
+	}
+	arm(policy, out, 0);
+	ask_owner(policy, out, now);
+	say(out, "its owner %s is asked whether it restarts it", policy->owner.name);
+	say_and_note(policy, out, out->detail);
+	out->verdict = VERDICT_ASK_OWNER;
+}
+
+/* Longer and longer, until it is clear that it does not tell. */
+static void ask_again(struct policy *policy, struct policy_output *out, uint64_t at_least,
+		      uint64_t now)
+{
+	unsigned doublings = policy->questions < 10 ? policy->questions - 1 : 9;
+	uint64_t delay = ASK_FIRST_NS << doublings;
+
+	if (delay > ASK_LAST_NS)
+		delay = ASK_LAST_NS;
+	if (now - policy->asking_since_ns >= ASK_PATIENCE_NS) {
+		say(out, "not respawned: its owner %s does not say whether it restarts it",
+		    policy->owner.name);
+		report(policy, out, now);
+		return;
+	}
+	arm(policy, out, now + (delay < at_least ? at_least : delay));
+}
+
+static void take_no(struct policy *policy, struct policy_output *out, uint64_t now)
+{
+	bool first = !policy->denied;
+
+	policy->denied = true;
+	if (first && policy->owner.twice)
+		ask_again(policy, out, ASK_TWICE_NS, now);
+	else
+		restart_by_owner(policy, out, now);
+}
+
+static void take_answer(struct policy *policy, struct policy_output *out,
+			const struct policy_input *input, uint64_t now)
+{
+	const char *name = policy->owner.name;
+
+	switch (input->answer) {
+	case OWNER_SAYS_WAIT:
+		ask_again(policy, out, 0, now);
+		return;
+	case OWNER_SAYS_NO:
+		take_no(policy, out, now);
+		return;
+	case OWNER_SAYS_RESTARTS:
+		arm(policy, out, 0);
+		enter(policy, POLICY_EXPECTED, now);
+		say(out, "its owner %s restarts it", name);
+		say_and_note(policy, out, out->detail);
+		out->verdict = VERDICT_REPORT;
+		return;
+	case OWNER_SAYS_STOPPING:
+		say(out, "its owner %s stops it: not respawned", name);
+		report(policy, out, now);
+		out->verdict = VERDICT_NONE;
+		return;
+	case OWNER_SAYS_RUNS_ON:
+		say(out, "not respawned: its owner %s runs on without it", name);
+		report(policy, out, now);
+		return;
+	case OWNER_SAYS_NOTHING:
+	case _OWNER_ANSWER_MAX:
+		say(out, "not respawned: whether its owner %s restarts it cannot be told%s%.200s",
+		    name, input->words ? ": " : "", input->words ? input->words : "");
+		report(policy, out, now);
+		return;
+	}
+}
+
 /* Failure or a success that is wanted back: the table of what a death means, once the heirs are ruled
  * out. */
 static void answer_death(struct policy *policy, struct policy_output *out,
@@ -417,6 +554,12 @@ static void answer_death(struct policy *policy, struct policy_output *out,
 	const struct watch_config *config = policy->config;
 	char why[96], span[CLOCK_SPAN_SIZE], limit[CLOCK_SPAN_SIZE];
 
+	if (death->ended_by) {
+		end(policy, out, now);
+		say(out, "stopped by %s: not respawned", death->ended_by);
+		say_and_note(policy, out, out->detail);
+		return;
+	}
 	if (!is_wanted_back(config, death)) {
 		end_without_respawn(policy, out, death, now);
 		return;
@@ -426,6 +569,10 @@ static void answer_death(struct policy *policy, struct policy_output *out,
 		say(out, "not respawned: %s", death->refusal);
 		say_and_note(policy, out, out->detail);
 		out->verdict = VERDICT_REPORT;
+		return;
+	}
+	if (is_owned(policy)) {
+		turn_to_owner(policy, out, death, now);
 		return;
 	}
 	if (config->min_uptime_ns && death->lived_ns < config->min_uptime_ns) {
@@ -470,6 +617,30 @@ static bool hand_over(struct policy *policy, struct policy_output *out,
 
 /* ---- inputs, one function each; all states are named in each ---- */
 
+/* Somebody started it. */
+static void come_up(struct policy *policy, struct policy_output *out, uint64_t now)
+{
+	record_start(policy, now);
+	arm(policy, out, 0);
+	enter(policy, POLICY_UP, now);
+}
+
+/* Back-off and start limits count what its owner does by itself, too. */
+static void on_started_by_owner(struct policy *policy, struct policy_output *out, uint64_t now)
+{
+	bool told = policy->state == POLICY_RESTARTING ||
+		    (policy->state == POLICY_EXPECTED && policy->told);
+
+	if (!told) {
+		policy->attempt++;
+		come_up(policy, out, now);
+		return;
+	}
+	policy->restarts += policy->automatic;
+	arm(policy, out, 0);
+	enter(policy, POLICY_UP, now);
+}
+
 static void on_started(struct policy *policy, struct policy_output *out, uint64_t now)
 {
 	policy->gone = false;
@@ -477,7 +648,16 @@ static void on_started(struct policy *policy, struct policy_output *out, uint64_
 	policy->note[0] = '\0';
 	switch (policy->state) {
 	case POLICY_STARTING: /* its own child, seen before its exec was confirmed */
-	case POLICY_STOPPING: /* goes on stopping */
+		return;
+	case POLICY_STOPPING: /* goes on stopping, unless its owner wants otherwise */
+		if (!is_owned(policy))
+			return;
+		come_up(policy, out, now);
+		return;
+	case POLICY_ASKING:
+	case POLICY_EXPECTED:
+	case POLICY_RESTARTING:
+		on_started_by_owner(policy, out, now);
 		return;
 	case POLICY_UP:
 	case POLICY_WAITING:
@@ -485,13 +665,17 @@ static void on_started(struct policy *policy, struct policy_output *out, uint64_
 	case POLICY_BURIED:
 	case POLICY_DOWN:
 		/* Somebody started it, and was faster than the back-off or does not need it. */
-		record_start(policy, now);
-		arm(policy, out, 0);
-		enter(policy, POLICY_UP, now);
+		come_up(policy, out, now);
 		return;
 	case _POLICY_STATE_MAX:
 		return;
 	}
+}
+
+static void reset_attempts(struct policy *policy, uint64_t now)
+{
+	if (now - policy->up_since_ns >= policy->config->backoff_reset_ns)
+		policy->attempt = 0;
 }
 
 static const char *const stop_reasons[] = {
@@ -518,6 +702,8 @@ static void on_main_died(struct policy *policy, struct policy_output *out,
 {
 	switch (policy->state) {
 	case POLICY_UP:
+		reset_attempts(policy, now);
+		__attribute__((fallthrough));
 	case POLICY_STARTING:
 		if (hand_over(policy, out, death))
 			return;
@@ -527,6 +713,9 @@ static void on_main_died(struct policy *policy, struct policy_output *out,
 		say_why_stopped(policy, out);
 		return;
 	case POLICY_WAITING:
+	case POLICY_ASKING:
+	case POLICY_EXPECTED:
+	case POLICY_RESTARTING:
 	case POLICY_ENDED:
 	case POLICY_BURIED:
 	case POLICY_DOWN:
@@ -551,6 +740,12 @@ static void on_member_died(struct policy *policy, struct policy_output *out,
 		out->verdict = VERDICT_REPORT;
 		return;
 	}
+	if (is_owned(policy)) { /* to restart what runs is not ours */
+		say(out, "not respawned: it belongs to its owner %s", policy->owner.name);
+		out->verdict = VERDICT_REPORT;
+		return;
+	}
+	reset_attempts(policy, now);
 	if (plan_respawn(policy, out, 0, now, true)) {
 		out->verdict = VERDICT_STOP_MEMBERS;
 		begin_stop(policy, out, AFTER_RESPAWN, now);
@@ -582,6 +777,9 @@ static void on_all_gone(struct policy *policy, struct policy_output *out, uint64
 		return;
 	case POLICY_UP:
 	case POLICY_STARTING:
+	case POLICY_ASKING:
+	case POLICY_EXPECTED:
+	case POLICY_RESTARTING:
 	case POLICY_ENDED:
 	case POLICY_BURIED:
 	case POLICY_DOWN:
@@ -602,6 +800,12 @@ static void on_timer(struct policy *policy, struct policy_output *out, uint64_t 
 	policy->deadline_ns = 0;
 	if (policy->state == POLICY_WAITING) {
 		respawn_when_ready(policy, out, now);
+	} else if (policy->state == POLICY_ASKING) {
+		ask_owner(policy, out, now);
+	} else if (policy->state == POLICY_EXPECTED) {
+		say(out, "its owner %s was told to restart it, and nothing came",
+		    policy->owner.name);
+		report(policy, out, now);
 	} else if (policy->state == POLICY_STOPPING) {
 		add(out, (struct policy_action){.kind = ACTION_KILL, .signal = SIGKILL});
 		arm(policy, out, now + (again > KILL_RETRY_MIN_NS ? again : KILL_RETRY_MIN_NS));
@@ -691,6 +895,39 @@ static void on_spawn_failed(struct policy *policy, struct policy_output *out, in
 		retry_spawn(policy, out, error, now);
 }
 
+static void on_owner_said(struct policy *policy, struct policy_output *out,
+			  const struct policy_input *input, uint64_t now)
+{
+	if (policy->state == POLICY_ASKING && !policy->deadline_ns)
+		take_answer(policy, out, input, now);
+}
+
+static void on_owner_done(struct policy *policy, struct policy_output *out, uint64_t now)
+{
+	if (policy->state != POLICY_RESTARTING)
+		return;
+	enter(policy, POLICY_EXPECTED, now);
+	policy->told = true;
+	say(out, "its owner %s was told to restart it", policy->owner.name);
+	say_and_note(policy, out, out->detail);
+	arm(policy, out, now + policy->config->start_timeout_ns);
+}
+
+static void on_owner_failed(struct policy *policy, struct policy_output *out, const char *words,
+			    uint64_t now)
+{
+	char text[POLICY_NOTE_SIZE];
+
+	if (policy->state != POLICY_RESTARTING)
+		return;
+	if (!plan_respawn(policy, out, SPAWN_RETRY_MIN_NS, now, false))
+		return;
+	snprintf(text, sizeof(text), "its owner %s could not restart it: %.120s; %.80s",
+		 policy->owner.name, words ? words : "its command failed", out->detail);
+	say_and_note(policy, out, text);
+	respawn_when_ready(policy, out, now);
+}
+
 static void refuse(struct policy_output *out, const char *why)
 {
 	out->refused = true;
@@ -708,6 +945,13 @@ static void on_stop(struct policy *policy, struct policy_output *out, uint64_t n
 	case POLICY_STOPPING:
 		policy->after = AFTER_DOWN;
 		say(out, "stopping");
+		return;
+	case POLICY_ASKING:
+	case POLICY_EXPECTED:
+	case POLICY_RESTARTING:
+		arm(policy, out, 0);
+		enter(policy, POLICY_DOWN, now);
+		say_and_note(policy, out, "stopped by the operator");
 		return;
 	case POLICY_WAITING:
 	case POLICY_ENDED:
@@ -734,6 +978,7 @@ static void on_start(struct policy *policy, struct policy_output *out, uint64_t 
 	switch (policy->state) {
 	case POLICY_UP:
 	case POLICY_STARTING:
+	case POLICY_RESTARTING:
 		say(out, "is running already");
 		return;
 	case POLICY_STOPPING:
@@ -741,13 +986,15 @@ static void on_start(struct policy *policy, struct policy_output *out, uint64_t 
 		say(out, "starts when the old processes are gone");
 		return;
 	case POLICY_WAITING:
+	case POLICY_ASKING:
+	case POLICY_EXPECTED:
 	case POLICY_ENDED:
 	case POLICY_BURIED:
 	case POLICY_DOWN:
 		forget_past(policy);
 		policy->respawn_at_ns = now;
 		say(out, "starting");
-		if (policy->gone) {
+		if (is_free(policy)) {
 			spawn(policy, out, now, false);
 		} else {
 			begin_stop(policy, out, AFTER_START, now);
@@ -768,7 +1015,10 @@ static void on_restart(struct policy *policy, struct policy_output *out, uint64_
 		say(out, "restarting");
 		return;
 	case POLICY_STOPPING:
+	case POLICY_RESTARTING:
 	case POLICY_WAITING:
+	case POLICY_ASKING:
+	case POLICY_EXPECTED:
 	case POLICY_ENDED:
 	case POLICY_BURIED:
 	case POLICY_DOWN:
@@ -811,6 +1061,9 @@ static void on_pause(struct policy *policy, struct policy_output *out, uint64_t 
 		respawn_when_ready(policy, out, now);
 		return;
 	case POLICY_UP:
+	case POLICY_ASKING:
+	case POLICY_EXPECTED:
+	case POLICY_RESTARTING:
 	case POLICY_STARTING: /* what is on its way arrives */
 	case POLICY_STOPPING: /* held when all is gone */
 	case POLICY_ENDED:
@@ -834,6 +1087,9 @@ static void on_resume(struct policy *policy, struct policy_output *out, uint64_t
 		respawn_when_ready(policy, out, now);
 		return;
 	case POLICY_UP:
+	case POLICY_ASKING:
+	case POLICY_EXPECTED:
+	case POLICY_RESTARTING:
 	case POLICY_STARTING:
 	case POLICY_STOPPING:
 	case POLICY_ENDED:
@@ -855,7 +1111,8 @@ static void leave_undone(struct policy *policy, struct policy_output *out,
 	char text[POLICY_NOTE_SIZE];
 
 	if (out->verdict != VERDICT_RESPAWN && out->verdict != VERDICT_STOP_MEMBERS &&
-	    out->verdict != VERDICT_BURY)
+	    out->verdict != VERDICT_BURY && out->verdict != VERDICT_ASK_OWNER &&
+	    out->verdict != VERDICT_RESTART_BY_OWNER)
 		return;
 	out->count = 0;
 	out->undone = true;
@@ -892,6 +1149,15 @@ static void take_input(struct policy *policy, const struct policy_input *input, 
 		return;
 	case INPUT_SPAWN_FAILED:
 		on_spawn_failed(policy, out, input->error, now_ns);
+		return;
+	case INPUT_OWNER_SAID:
+		on_owner_said(policy, out, input, now_ns);
+		return;
+	case INPUT_OWNER_DONE:
+		on_owner_done(policy, out, now_ns);
+		return;
+	case INPUT_OWNER_FAILED:
+		on_owner_failed(policy, out, input->words, now_ns);
 		return;
 	case INPUT_STOP:
 		on_stop(policy, out, now_ns);

@@ -10,16 +10,20 @@
 #include <stdint.h>
 
 #include "core/config.h"
+#include "core/owner.h"
 
 /* state, the user's word for it */
 #define POLICY_STATES(X)                                                                           \
 	X(UP, "up")                                                                                \
-	X(WAITING, "waiting")	/* for the back-off, or for the old processes to be gone */        \
-	X(STARTING, "waiting")	/* a child is made, its exec not confirmed */                      \
-	X(STOPPING, "stopping") /* signalled, not gone */                                          \
-	X(ENDED, "ended")	/* over, and not to be respawned */                                \
-	X(BURIED, "buried")	/* gave up: revive brings it back */                               \
-	X(DOWN, "down")		/* an operator stopped it */
+	X(WAITING, "waiting")	 /* for the back-off, or for the old processes to be gone */       \
+	X(STARTING, "waiting")	 /* a child is made, its exec not confirmed */                     \
+	X(ASKING, "waiting")	 /* its owner is asked whether it restarts it */                   \
+	X(EXPECTED, "waiting")	 /* its owner restarts it, by itself or since it was told to */    \
+	X(RESTARTING, "waiting") /* its owner's restart command runs */                            \
+	X(STOPPING, "stopping")	 /* signalled, not gone */                                         \
+	X(ENDED, "ended")	 /* over, and not to be respawned */                               \
+	X(BURIED, "buried")	 /* gave up: revive brings it back */                              \
+	X(DOWN, "down")		 /* an operator stopped it */
 
 #define POLICY_INPUTS(X)                                                                           \
 	X(STARTED)	/* a process that obit did not start is main now */                        \
@@ -29,6 +33,9 @@
 	X(TIMER)	/* the deadline of the last ACTION_TIMER has passed */                     \
 	X(SPAWNED)	/* the exec of ACTION_SPAWN succeeded */                                   \
 	X(SPAWN_FAILED) /* it did not: .error */                                                   \
+	X(OWNER_SAID)	/* what ACTION_ASK_OWNER was answered: .answer */                          \
+	X(OWNER_DONE)	/* the command of ACTION_RESTART_BY_OWNER succeeded */                     \
+	X(OWNER_FAILED) /* it did not: .words */                                                   \
 	X(STOP)		/* the operator's commands */                                              \
 	X(START)                                                                                   \
 	X(RESTART)                                                                                 \
@@ -47,10 +54,11 @@ const char *policy_state_name(enum policy_state state);
 struct policy_death {
 	uint32_t pid;
 	uint32_t wait_status;
-	uint64_t lived_ns;  /* since the exec of the instance's program */
-	unsigned members;   /* others that live on, and that kill_mode would have stopped */
-	bool has_fork_heir; /* one of them runs the same executable */
-	bool has_exec_heir; /* one of them exec'd the recipe's own executable and argv */
+	uint64_t lived_ns;    /* since the exec of the instance's program */
+	unsigned members;     /* others that live on, and that kill_mode would have stopped */
+	bool has_fork_heir;   /* one of them runs the same executable */
+	bool has_exec_heir;   /* one of them exec'd the recipe's own executable and argv */
+	const char *ended_by; /* its owner, or init, which sent the signal to stop; NULL: neither */
 	bool asked; /* somebody outside had asked it to stop: a clean end, whatever the status */
 	const char
 		*refusal; /* why it must not be respawned whatever the policy says; NULL: it may */
@@ -60,7 +68,10 @@ struct policy_input {
 	enum policy_input_kind kind;
 	struct policy_death death; /* MAIN_DIED, MEMBER_DIED */
 	int error;		   /* SPAWN_FAILED: errno, positive */
-	uint64_t until_ns;	   /* PAUSE: when it ends by itself; 0: not before RESUME */
+	enum owner_answer answer;  /* OWNER_SAID */
+	const char *
+		words; /* OWNER_SAID, OWNER_FAILED: why, where there is more to say; NULL: there is not */
+	uint64_t until_ns; /* PAUSE: when it ends by itself; 0: not before RESUME */
 };
 
 enum policy_action_kind {
@@ -68,6 +79,8 @@ enum policy_action_kind {
 	ACTION_KILL,	  /* send .signal to what kill_mode says */
 	ACTION_TAKE_HEIR, /* the fork heir becomes main */
 	ACTION_TAKE_EXEC_HEIR,
+	ACTION_ASK_OWNER,	 /* answer OWNER_SAID */
+	ACTION_RESTART_BY_OWNER, /* answer OWNER_DONE or OWNER_FAILED */
 	ACTION_TIMER, /* answer TIMER at .deadline_ns; 0 cancels; replaces the last one */
 };
 
@@ -84,6 +97,8 @@ enum policy_verdict {
 	VERDICT_HAND_OVER,
 	VERDICT_STOP_MEMBERS, /* then respawn */
 	VERDICT_BURY,
+	VERDICT_ASK_OWNER, /* whether it restarts it; what follows depends on the answer */
+	VERDICT_RESTART_BY_OWNER,
 	VERDICT_REPORT, /* it would have been respawned, but something forbids it */
 	_POLICY_VERDICT_MAX
 };
@@ -102,6 +117,13 @@ struct policy_output {
 	bool undone; /* of a death: only observed, what .verdict says is not done */
 };
 
+/* Who else brings it back, see core/owner.h. */
+struct policy_owner {
+	char name[OWNER_NAME_SIZE]; /* "systemd"; "": nobody, and obit respawns it */
+	bool unasked;		    /* its command is run without a question (owner = ask) */
+	bool twice;		    /* only its second NO is one */
+};
+
 /* What follows when everything that STOPPING signalled is gone. */
 enum policy_after { AFTER_DOWN, AFTER_START, AFTER_RESPAWN, AFTER_BURY };
 
@@ -109,8 +131,14 @@ struct policy {
 	const struct watch_config *config; /* not owned */
 	enum policy_state state;
 	enum policy_after after;
-	uint32_t member_pid;	  /* STOPPING: of the member whose failure counted; 0: none */
-	uint32_t member_status;	  /* its wait status */
+	uint32_t member_pid;	   /* STOPPING: of the member whose failure counted; 0: none */
+	uint32_t member_status;	   /* its wait status */
+	struct policy_owner owner; /* set by the caller before a death and a command */
+	uint64_t asking_since_ns;
+	unsigned questions;	  /* that its owner was asked since */
+	bool denied;		  /* it has said NO once */
+	bool told;		  /* EXPECTED since its owner was told to */
+	bool too_young;		  /* its death came within min_uptime */
 	bool gone;		  /* nothing of the instance is left */
 	bool automatic;		  /* the spawn under way is a respawn, not an operator's start */
 	bool observing;		  /* set by the caller: decide and tell, but ask for no action */

@@ -77,24 +77,12 @@ void act_detach(struct daemon *daemon, struct instance *instance)
 	launches_leave(attachment);
 	drop_child(attachment);
 	json_object_put(attachment->last_death);
+	owners_forget(attachment);
 	free(attachment);
 	instance->attachment = NULL;
 }
 
 /* ---- why not ---- */
-
-static const char *owner_refusal(const struct watch_config *watch, const struct recipe *recipe,
-				 char buf[static RECIPE_SENTENCE_SIZE])
-{
-	char owner[OWNER_SIZE];
-
-	if (watch->owner == OWNER_IGNORE || !recipe->cgroup || !cgroup_owner(recipe->cgroup, owner))
-		return NULL;
-	snprintf(buf, RECIPE_SENTENCE_SIZE,
-		 "it belongs to %.96s; owner = ignore in watch %s would respawn it all the same",
-		 owner, watch->name);
-	return buf;
-}
 
 /* Can others than root change what root would run? A file that is missing may come back; what comes back is looked
  * at again before exec. */
@@ -131,11 +119,14 @@ const char *act_recipe_refusal(const struct daemon *daemon, const struct instanc
 	const struct watch_config *watch = &daemon->config.watches[instance->watch];
 	const char *why;
 
+	if (*instance->policy.owner.name)
+		return NULL; /* its owner knows how to start it */
+	why = owners_refusal(daemon, instance, buf);
+	if (why)
+		return why;
 	if (!instance->recipe)
 		return "how it was started is not known";
-	why = owner_refusal(watch, instance->recipe, buf);
-	if (!why)
-		why = recipe_refusal(instance->recipe, watch, buf);
+	why = recipe_refusal(instance->recipe, watch, buf);
 	if (!why)
 		why = trust_refusal(watch, instance->recipe, buf);
 	return why;
@@ -324,25 +315,34 @@ int act_start_spawner(struct daemon *daemon)
 	return r;
 }
 
-/* Where the child is to be: nowhere else if that is where the daemon is itself. */
+static bool is_own_cgroup(const struct daemon *daemon, __u32 hierarchy, const char *path)
+{
+	_cleanup_free_ char *own = NULL;
+	__u32 own_hierarchy;
+
+	return cgroupfs_of(&daemon->cgroupfs, getpid(), &own_hierarchy, &own) == 0 &&
+	       own_hierarchy == hierarchy && !strcmp(own, path);
+}
+
+/* Where the child is to be: where it was, but neither in a cgroup of somebody else's, who would end it with that, nor in
+ * the daemon's own. */
 static struct spawn_place find_place(struct daemon *daemon, const struct recipe *recipe)
 {
-	struct spawn_place place = {.fd = -1};
-	_cleanup_free_ char *own = NULL;
-	__u32 hierarchy;
+	__u32 hierarchy = recipe->facts.cgroup_hierarchy;
+	const char *path = recipe->cgroup ? recipe->cgroup : "/";
+	struct spawn_place place = {.fd = -1, .v2 = hierarchy == 0};
+	char owner[OWNER_SIZE];
 
-	if (!recipe->cgroup)
+	if (is_own_cgroup(daemon, hierarchy, path) || cgroup_owner(path, owner))
+		path = "/";
+	if (is_own_cgroup(daemon, hierarchy, path))
 		return place;
-	if (cgroupfs_of(&daemon->cgroupfs, getpid(), &hierarchy, &own) == 0 &&
-	    hierarchy == recipe->facts.cgroup_hierarchy && !strcmp(own, recipe->cgroup))
-		return place;
-	place.v2 = recipe->facts.cgroup_hierarchy == 0;
-	place.fd = cgroupfs_open(&daemon->cgroupfs, recipe->facts.cgroup_hierarchy, recipe->cgroup);
+	place.fd = cgroupfs_open(&daemon->cgroupfs, hierarchy, path);
 	if (place.fd < 0)
 		log_warning("the cgroup %s is gone: %s; starting in the root of its hierarchy",
-			    recipe->cgroup, strerror(-place.fd));
+			    path, strerror(-place.fd));
 	if (place.fd < 0)
-		place.fd = cgroupfs_open(&daemon->cgroupfs, recipe->facts.cgroup_hierarchy, "/");
+		place.fd = cgroupfs_open(&daemon->cgroupfs, hierarchy, "/");
 	return place;
 }
 
@@ -487,7 +487,8 @@ static void hold_or_drop_child(struct daemon *daemon, struct instance *instance)
 {
 	struct attachment *attachment = instance->attachment;
 	const struct policy *policy = &instance->policy;
-	bool soon = policy->state == POLICY_WAITING && !policy->deadline_ns && !policy->paused &&
+	bool soon = !*policy->owner.name && policy->state == POLICY_WAITING &&
+		    !policy->deadline_ns && !policy->paused &&
 		    !lineage_left(instance, kill_mode_of(daemon, instance));
 	char sentence[RECIPE_SENTENCE_SIZE];
 
@@ -513,16 +514,14 @@ static void signal_process(const struct process *process, int signal)
  * own: the root, or the daemon's. */
 static bool kill_cgroup(struct daemon *daemon, const struct recipe *recipe, int signal)
 {
-	struct spawn_place place;
+	__u32 hierarchy = recipe ? recipe->facts.cgroup_hierarchy : 0;
+	const char *path = recipe ? recipe->cgroup : NULL;
+	_cleanup_close_ int fd = -1;
 
-	if (!recipe || !recipe->cgroup || !strcmp(recipe->cgroup, "/"))
+	if (!path || !strcmp(path, "/") || is_own_cgroup(daemon, hierarchy, path))
 		return false;
-	place = find_place(daemon, recipe);
-	if (place.fd < 0)
-		return false;
-	close_fdp(&place.fd);
-	return cgroupfs_signal(&daemon->cgroupfs, recipe->facts.cgroup_hierarchy, recipe->cgroup,
-			       signal) == 0;
+	fd = cgroupfs_open(&daemon->cgroupfs, hierarchy, path);
+	return fd >= 0 && cgroupfs_signal(&daemon->cgroupfs, hierarchy, path, signal) == 0;
 }
 
 /* Returns to how many processes. */
@@ -629,6 +628,12 @@ static void act(struct daemon *daemon, struct instance *instance,
 	case ACTION_TAKE_EXEC_HEIR:
 		take_heir(daemon, instance, action->kind == ACTION_TAKE_EXEC_HEIR);
 		return;
+	case ACTION_ASK_OWNER:
+		owners_ask(daemon, instance);
+		return;
+	case ACTION_RESTART_BY_OWNER:
+		owners_restart(daemon, instance);
+		return;
 	case ACTION_TIMER:
 		set_timer(daemon, instance, action->deadline_ns);
 		return;
@@ -646,7 +651,10 @@ static void log_undone(const struct daemon *daemon, const struct instance *insta
 {
 	const char *what = decision->verdict == VERDICT_RESPAWN	       ? "respawn"
 			   : decision->verdict == VERDICT_STOP_MEMBERS ? "stop and respawn"
-								       : "give up";
+			   : decision->verdict == VERDICT_ASK_OWNER    ? "ask its owner"
+			   : decision->verdict == VERDICT_RESTART_BY_OWNER
+				   ? "have its owner restart it"
+				   : "give up";
 
 	log_notice("%s: would %s: %s", name_of(daemon, instance), what, decision->detail);
 }

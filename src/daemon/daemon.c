@@ -72,7 +72,8 @@ static void reap(struct daemon *daemon)
 		pid_t pid = child.si_pid;
 
 		child.si_pid = 0;
-		if (hook_events_reap(daemon, pid) || waitpid(pid, NULL, WNOHANG) <= 0)
+		if (hook_events_reap(daemon, pid) || owners_reap(daemon, pid) ||
+		    waitpid(pid, NULL, WNOHANG) <= 0)
 			continue;
 		publish_reaped(daemon, pid);
 		if (!daemon->spawner || pid != spawner_pid(daemon->spawner))
@@ -206,6 +207,8 @@ static int open_loop(struct daemon *daemon)
 		r = cgroupfs_init(&daemon->cgroupfs);
 	if (r == 0)
 		r = hook_events_open(daemon);
+	if (r == 0)
+		r = owners_open(daemon);
 	if (r < 0)
 		log_error("cannot set up the event loop: %s", strerror(-r));
 	return r;
@@ -241,6 +244,7 @@ static int start(struct daemon *daemon, struct config *fresh)
 static void stop(struct daemon *daemon)
 {
 	hook_events_close(daemon);
+	owners_close(daemon);
 	guard_close(daemon);
 	events_free(daemon);
 	losses_close(daemon);

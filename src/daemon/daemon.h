@@ -10,6 +10,7 @@
  *   publish.c   an obituary -> memory, the history on disk, whoever follows
  *   act.c	 the policy's actions -> spawn, kill, timers; their results -> inputs
  *   launches.c  how many children are on their way to their exec at a time, and for how long
+ *   owners.c	 who else brings an instance back: asked, and told
  *   pause.c	 which watches hold their respawns
  *   requests.c  obit(1)'s commands -> inputs; and answers
  *   settings.c  configuration files -> watches, filters of the kernel side
@@ -32,6 +33,7 @@
 #include "core/config.h"
 #include "core/lineage.h"
 #include "core/match.h"
+#include "core/owner.h"
 #include "io/bpf_source.h"
 #include "io/cgroupfs.h"
 #include "io/control.h"
@@ -88,6 +90,11 @@ struct attachment {
 	uint64_t released_ns;
 	pid_t spawner;		/* which one was asked */
 	struct obit_key hanged; /* a child that was killed since it did not come to its exec */
+	struct owner *owner;	/* who else brings it back; NULL: nobody */
+	uint32_t died_pid;	/* of its last main */
+	bool died_as_init;	/* of a pid namespace of its own */
+	uint64_t died_ns;
+	uint64_t question; /* what its owner was asked or told last, unanswered; 0: nothing */
 	struct json_object *last_death; /* for its hooks: a reference, or NULL */
 	bool told_buried;		/* so its hook for that was run */
 	bool killed;			/* by `obit kill`, in this life */
@@ -186,6 +193,8 @@ struct daemon {
 	bool hooks_dropping;	       /* that hooks are dropped was logged */
 	uint64_t hooks_dropped_before; /* how many had been until then */
 	struct hooks *hooks;
+	struct hooks *owner_commands;
+	uint64_t questions;	   /* so many were put to owners */
 	struct rlimit files_limit; /* of open files, as it was at the start */
 
 	struct watchdog *watchdog;
@@ -401,6 +410,32 @@ void launches_begin(struct attachment *attachment);
 void launches_end(struct attachment *attachment);
 /* The spawner goes on: one of its children has said something. */
 void launches_heard(struct daemon *daemon);
+
+/* ---- owners.c ---- */
+
+int owners_open(struct daemon *daemon);
+void owners_close(struct daemon *daemon);
+/* To be called for each child that has ended, before it is reaped. True: it was a question or an order, and is reaped. */
+bool owners_reap(struct daemon *daemon, pid_t pid);
+
+/* Finds out who else brings an instance back: at its start, where its main process tells, and at the death of it. */
+void owners_meet(struct daemon *daemon, struct instance *instance);
+void owners_meet_at_death(struct daemon *daemon, struct instance *instance,
+			  const struct obit_key *key, const struct obit_letter *letter,
+			  const char *cgroup);
+void owners_forget(struct attachment *attachment);
+
+/* Who of them has ended it, in words; NULL: nobody of them. */
+const char *owners_ended_it(const struct instance *instance, const struct evidence *evidence,
+			    char buf[static OWNER_SIZE]);
+
+/* Why the owner stands in the way of a respawn and is not to be asked; NULL if it does not, or is. */
+const char *owners_refusal(const struct daemon *daemon, const struct instance *instance,
+			   char buf[static RECIPE_SENTENCE_SIZE]);
+
+/* The policy's ACTION_ASK_OWNER and ACTION_RESTART_BY_OWNER. */
+void owners_ask(struct daemon *daemon, struct instance *instance);
+void owners_restart(struct daemon *daemon, struct instance *instance);
 
 /* ---- pause.c ---- */
 

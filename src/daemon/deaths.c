@@ -40,10 +40,14 @@ static bool was_asked(const struct daemon *daemon, const struct instance *instan
 static void describe_death(struct daemon *daemon, struct instance *instance,
 			   const struct process *process, const struct obit_letter *letter,
 			   const struct evidence *evidence, struct policy_input *ret,
-			   char refusal[static RECIPE_SENTENCE_SIZE])
+			   char refusal[static RECIPE_SENTENCE_SIZE],
+			   char ended_by[static OWNER_SIZE])
 {
 	bool is_main = process->role == ROLE_MAIN;
 	struct heirs heirs = {0};
+
+	if (is_main)
+		owners_meet_at_death(daemon, instance, &process->key, letter, evidence->cgroup);
 
 	if (is_main && instance->alive) {
 		look_up_sessions(instance);
@@ -63,6 +67,7 @@ static void describe_death(struct daemon *daemon, struct instance *instance,
 				.has_fork_heir = heirs.by_fork,
 				.has_exec_heir = heirs.by_exec,
 				.asked = was_asked(daemon, instance, evidence),
+				.ended_by = owners_ended_it(instance, evidence, ended_by),
 				.refusal = act_refusal(daemon, instance, letter, refusal),
 			},
 	};
@@ -120,7 +125,7 @@ static void tell_of_kill(const struct instance *instance, const struct evidence 
 static void bury_member(struct daemon *daemon, struct instance *instance, struct process *process,
 			const struct obit_letter *letter, const struct evidence *evidence)
 {
-	char refusal[RECIPE_SENTENCE_SIZE];
+	char refusal[RECIPE_SENTENCE_SIZE], ended_by[OWNER_SIZE];
 	struct policy_output decision;
 	struct policy_input input;
 	enum process_role role = process->role;
@@ -136,7 +141,7 @@ static void bury_member(struct daemon *daemon, struct instance *instance, struct
 	uint64_t id = instance->id;
 
 	lineage_died(process);
-	describe_death(daemon, instance, process, letter, evidence, &input, refusal);
+	describe_death(daemon, instance, process, letter, evidence, &input, refusal, ended_by);
 	act_decide(instance, &input, &decision);
 	tell_of_kill(instance, evidence, &decision);
 	death_log_line(daemon, &obituary);

@@ -103,6 +103,7 @@ static void begin(struct daemon *daemon, struct process *process, size_t watch,
 		  struct recipe *recipe, uint64_t began)
 {
 	struct policy_input started = {.kind = INPUT_STARTED};
+	uint64_t restarts;
 	struct instance *instance = lineage_vacant(&daemon->lineage, watch, recipe);
 
 	if (!instance)
@@ -125,7 +126,13 @@ static void begin(struct daemon *daemon, struct process *process, size_t watch,
 		 : recipe->exe	? recipe->exe
 				: "?",
 		 instance->adopted ? " (adopted)" : "");
+	restarts = instance->policy.restarts;
 	act_step(daemon, instance, &started, NULL);
+	if (instance->policy.restarts > restarts) {
+		daemon->counters.respawns++;
+		hook_events_restart(daemon, instance, (pid_t)process->key.tgid);
+	}
+	owners_meet(daemon, instance);
 }
 
 /* Whom a watch by pid means: that process; what runs its executable in its instance; and, while nothing of it runs,

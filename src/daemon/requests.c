@@ -386,8 +386,13 @@ static enum policy_input_kind input_of(const char *command)
 static const char *cannot_start(const struct request *request, const struct instance *instance,
 				enum policy_input_kind kind, char buf[static RECIPE_SENTENCE_SIZE])
 {
-	if (kind == INPUT_STOP)
+	const char *why;
+
+	if (kind == INPUT_STOP || *instance->policy.owner.name)
 		return NULL;
+	why = owners_refusal(request->daemon, instance, buf);
+	if (why)
+		return why;
 	if (!instance->recipe)
 		return "how it was started is not known";
 	return recipe_refusal(instance->recipe, &request->daemon->config.watches[instance->watch],

@@ -489,6 +489,67 @@ int proc_capture(const struct obit_key *key, const __u32 host[static OBIT_NAMESP
 	return proc_exists(key) ? 0 : -ESRCH;
 }
 
+/* Returns the pid of its parent, 0 where it cannot be told. */
+static pid_t read_ancestor(pid_t pid, struct owner_ancestor *ret)
+{
+	_cleanup_free_ char *status = NULL;
+	size_t size;
+	unsigned uid = 1;
+
+	if (read_proc(pid, "status", &status, &size) < 0 || !status)
+		return 0;
+	*ret = (struct owner_ancestor){.pid = (uint32_t)pid};
+	sscanf(status_line(status, "Name:"), " %15[^\n]", ret->comm);
+	sscanf(status_line(status, "\nUid:"), "%*u %u", &uid);
+	ret->uid = has_one_pid(status) ? uid : 1; /* root of a container is not root */
+	return atoi(status_line(status, "\nPPid:"));
+}
+
+size_t proc_ancestors(pid_t pid, struct owner_ancestor *ret, size_t most)
+{
+	size_t count = 0;
+
+	while (count < most && pid > 1 && pid != getpid()) {
+		pid_t parent = read_ancestor(pid, &ret[count]);
+
+		if (!parent)
+			break;
+		count++;
+		pid = parent;
+	}
+	return count;
+}
+
+void proc_directory(pid_t pid, char buf[static OWNER_PATH_SIZE])
+{
+	_cleanup_free_ char *cwd = read_link(pid, "cwd");
+
+	buf[0] = '\0';
+	if (cwd && *cwd == '/' && !cut_deleted(cwd) && strlen(cwd) < OWNER_PATH_SIZE)
+		strcpy(buf, cwd);
+}
+
+void proc_config_option(pid_t pid, char buf[static OWNER_PATH_SIZE])
+{
+	struct strings argv = {0};
+	char directory[OWNER_PATH_SIZE];
+	const char *word, *value = NULL;
+	size_t position = 0;
+
+	buf[0] = '\0';
+	if (read_proc(pid, "cmdline", &argv.bytes, &argv.size) < 0)
+		return;
+	while (!value && (word = strings_next(&argv, &position)))
+		if (!strcmp(word, "-c") || !strcmp(word, "--configuration"))
+			value = strings_next(&argv, &position);
+	proc_directory(pid, directory);
+	if (value && (*value == '/' || *directory) &&
+	    snprintf(buf, OWNER_PATH_SIZE, "%s%s%s", *value == '/' ? "" : directory,
+		     *value == '/' ? "" : "/", value) >= OWNER_PATH_SIZE)
+		buf[0] = '\0';
+	free(argv.bytes);
+}
+
 void proc_login_uids(uint32_t *ret_min, uint32_t *ret_max)
 {
 	_cleanup_file_ FILE *file = fopen("/etc/login.defs", "re");

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "core/owner.h"
 #include "core/recipe.h"
 
 /* True if the process of this key exists (a zombie too). /proc has the start time in clock ticks only;
@@ -31,6 +32,15 @@ int proc_identify(pid_t pid, struct proc_identity *ret);
 
 /* True if a key of proc_identify() is that of the process. */
 bool proc_same(const struct obit_key *rounded, const struct obit_key *key);
+
+/* Who lives above a process, the nearest first, beginning with `pid` itself; not init, and not this process. Returns how
+ * many there are. */
+size_t proc_ancestors(pid_t pid, struct owner_ancestor *ret, size_t most);
+
+/* The directory that a process is in, or what follows the option -c on its command line, as an absolute path; "" where
+ * there is none that is. */
+void proc_directory(pid_t pid, char buf[static OWNER_PATH_SIZE]);
+void proc_config_option(pid_t pid, char buf[static OWNER_PATH_SIZE]);
 
 /* The session id, or -errno. */
 pid_t proc_session(const struct obit_key *key);

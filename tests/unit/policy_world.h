@@ -40,7 +40,7 @@ struct world {
 	uint64_t timer;		       /* as the actions set it */
 	uint64_t starts[WORLD_STARTS]; /* since an operator's start or a reload */
 	size_t start_count;
-	uint64_t spawns, buried, handed_over; /* to prove that much was seen */
+	uint64_t spawns, buried, handed_over, told; /* to prove that much was seen */
 };
 
 static inline uint8_t world_byte(struct world *world)
@@ -136,6 +136,11 @@ static inline bool world_allows(const struct world *world, enum policy_input_kin
 	case INPUT_SPAWNED:
 	case INPUT_SPAWN_FAILED:
 		return spawning;
+	case INPUT_OWNER_SAID:
+		return world->policy.state == POLICY_ASKING && !world->timer;
+	case INPUT_OWNER_DONE:
+	case INPUT_OWNER_FAILED:
+		return world->policy.state == POLICY_RESTARTING;
 	case INPUT_TIMER:
 		return world->timer;
 	case INPUT_STOP:
@@ -165,9 +170,10 @@ static inline enum policy_input_kind world_draw_deed(struct world *world)
 /* Mostly what happens by itself, while there is something that can. */
 static inline enum policy_input_kind world_draw_kind(struct world *world)
 {
-	static const enum policy_input_kind events[] = {INPUT_MAIN_DIED, INPUT_MEMBER_DIED,
-							INPUT_ALL_GONE,	 INPUT_TIMER,
-							INPUT_SPAWNED,	 INPUT_SPAWN_FAILED};
+	static const enum policy_input_kind events[] = {
+		INPUT_MAIN_DIED,  INPUT_MEMBER_DIED, INPUT_ALL_GONE,
+		INPUT_TIMER,	  INPUT_SPAWNED,     INPUT_SPAWN_FAILED,
+		INPUT_OWNER_SAID, INPUT_OWNER_DONE,  INPUT_OWNER_FAILED};
 	unsigned first = world_byte(world);
 
 	if (first % 8 == 0)
@@ -203,6 +209,16 @@ static inline void world_draw_death(struct world *world, struct policy_death *re
 	};
 	ret->has_fork_heir = ret->members && (bits & 8);
 	ret->has_exec_heir = ret->members && (bits & 16);
+}
+
+static inline void world_draw_owner(struct world *world)
+{
+	struct policy_owner *owner = &world->policy.owner;
+	uint8_t bits = world_byte(world);
+
+	*owner = (struct policy_owner){.unasked = bits & 8, .twice = bits & 16};
+	if ((bits & 3) == 3)
+		strcpy(owner->name, "systemd");
 }
 
 static inline int world_draw_error(struct world *world)
@@ -284,6 +300,9 @@ static inline void world_before_input(struct world *world, const struct policy_i
 		if (missing && world->start_count)
 			world->start_count--; /* does not count as a start */
 		break;
+	case INPUT_OWNER_SAID:
+	case INPUT_OWNER_DONE:
+	case INPUT_OWNER_FAILED:
 	case INPUT_START:
 	case INPUT_RESTART:
 	case INPUT_REVIVE:
@@ -329,6 +348,16 @@ static inline void world_on_spawn(struct world *world)
 	world_check_start_limit(world);
 }
 
+/* Not before its owner has denied, or while it is asked; and never what it restarts by itself. */
+static inline void world_on_restart_by_owner(struct world *world)
+{
+	REQUIRE(world->policy.state == POLICY_RESTARTING && *world->policy.owner.name);
+	REQUIRE(!world->policy.paused || !world->policy.automatic);
+	world->told++;
+	world_write_start(world);
+	world_check_start_limit(world);
+}
+
 static inline void world_on_heir(struct world *world, const struct policy_input *input,
 				 bool by_exec)
 {
@@ -358,6 +387,12 @@ static inline void world_on_action(struct world *world, const struct policy_inpu
 	case ACTION_TAKE_EXEC_HEIR:
 		world_on_heir(world, input, action->kind == ACTION_TAKE_EXEC_HEIR);
 		break;
+	case ACTION_ASK_OWNER:
+		REQUIRE(world->policy.state == POLICY_ASKING && *world->policy.owner.name);
+		break;
+	case ACTION_RESTART_BY_OWNER:
+		world_on_restart_by_owner(world);
+		break;
 	case ACTION_TIMER:
 		world->timer = action->deadline_ns;
 		break;
@@ -373,8 +408,13 @@ static inline void world_check_progress(const struct world *world)
 {
 	switch (world->policy.state) {
 	case POLICY_WAITING:
-		REQUIRE(world->timer || !world->free ||
+		REQUIRE(world->timer || (!world->free && !*world->policy.owner.name) ||
 			(world->policy.paused && !world->policy.paused_until_ns));
+		break;
+	case POLICY_ASKING: /* for its owner's answer, or to ask again */
+	case POLICY_EXPECTED:
+	case POLICY_RESTARTING:
+		REQUIRE(*world->policy.owner.name);
 		break;
 	case POLICY_STOPPING:
 		REQUIRE(world->timer);
@@ -441,10 +481,16 @@ static inline void world_step(struct world *world)
 {
 	struct policy_input input = {.kind = world_draw_kind(world)};
 	uint64_t restarts = world->policy.restarts;
+	bool told = world->policy.state == POLICY_RESTARTING ||
+		    (world->policy.state == POLICY_EXPECTED && world->policy.told);
 
 	world_pass_time(world);
 	if (input.kind == INPUT_MAIN_DIED || input.kind == INPUT_MEMBER_DIED)
 		world_draw_death(world, &input.death);
+	if (input.kind == INPUT_MAIN_DIED && world->policy.state == POLICY_UP)
+		world_draw_owner(world);
+	if (input.kind == INPUT_OWNER_SAID)
+		input.answer = world_draw(world, _OWNER_ANSWER_MAX);
 	else if (input.kind == INPUT_SPAWN_FAILED)
 		input.error = world_draw_error(world);
 	else if (input.kind == INPUT_PAUSE)
@@ -455,11 +501,12 @@ static inline void world_step(struct world *world)
 		world->members++;
 	world_before_input(world, &input);
 	policy_step(&world->policy, &input, world->now, &world->out);
-	if (input.kind == INPUT_STARTED && world->policy.state == POLICY_UP)
+	if (input.kind == INPUT_STARTED && world->policy.state == POLICY_UP && !told)
 		world_write_start(world);
 	for (size_t i = 0; i < world->out.count; i++)
 		world_on_action(world, &input, &world->out.actions[i]);
-	REQUIRE(world->policy.restarts - restarts <= (input.kind == INPUT_SPAWNED));
+	REQUIRE(world->policy.restarts - restarts <=
+		(input.kind == INPUT_SPAWNED || (input.kind == INPUT_STARTED && told)));
 	world->buried += world->out.verdict == VERDICT_BURY;
 	world_check(world, &input);
 }

@@ -126,7 +126,7 @@ static const struct refusal bad_assignments[] = {
 	{"restart = On-Failure", "restart: 'On-Failure'", NULL},
 	{"kill_mode = all", "kill_mode: 'all' is wrong; expected process, instance or cgroup",
 	 NULL},
-	{"owner = ask", "owner: 'ask' is wrong; expected auto, respect or ignore", NULL},
+	{"owner = me", "owner: 'me' is wrong; expected auto, respect, ask or ignore", NULL},
 	{"members = yes", "members: 'yes' is wrong; expected ignore or restart", NULL},
 	{"critical = maybe", "critical: 'maybe' is wrong; expected false, true", NULL},
 	{"critical = 1", "critical: '1' is wrong", NULL},

@@ -109,6 +109,18 @@ static inline void bench_up(struct bench *bench)
 	pass(bench, S(1));
 }
 
+/* As bench_up(), under systemd. */
+static inline void bench_owned(struct bench *bench)
+{
+	bench_up(bench);
+	strcpy(bench->policy.owner.name, "systemd");
+}
+
+static inline void answer(struct bench *bench, enum owner_answer answer)
+{
+	give_input(bench, &(struct policy_input){.kind = INPUT_OWNER_SAID, .answer = answer});
+}
+
 /* Main dies with exit status 1 and is gone: what is left is a back-off or a spawn. */
 static inline void fail_once(struct bench *bench)
 {

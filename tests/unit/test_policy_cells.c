@@ -19,6 +19,10 @@ struct cell {
 	{                                                                                          \
 		.kind = ACTION_SPAWN                                                               \
 	}
+#define RESTART                                                                                    \
+	{                                                                                          \
+		.kind = ACTION_RESTART_BY_OWNER                                                    \
+	}
 #define KILL(number)                                                                               \
 	{                                                                                          \
 		.kind = ACTION_KILL, .signal = (number)                                            \
@@ -50,6 +54,9 @@ static const struct cell cells[_POLICY_STATE_MAX][_POLICY_INPUT_MAX] =
 				[INPUT_TIMER] = {MUTE("none is set")},
 				[INPUT_SPAWNED] = {MUTE("nothing was spawned")},
 				[INPUT_SPAWN_FAILED] = {MUTE("nothing was spawned")},
+				[INPUT_OWNER_SAID] = {MUTE("nobody was asked")},
+				[INPUT_OWNER_DONE] = {MUTE("nobody was told to")},
+				[INPUT_OWNER_FAILED] = {MUTE("nobody was told to")},
 				[INPUT_STOP] = {TO(STOPPING, "stop it"),
 						ACTIONS(KILL(SIGTERM), TIMER(S(10)))},
 				[INPUT_START] = {MUTE("runs already")},
@@ -69,6 +76,9 @@ static const struct cell cells[_POLICY_STATE_MAX][_POLICY_INPUT_MAX] =
 						 ACTIONS(SPAWN)},
 				[INPUT_SPAWNED] = {MUTE("nothing was spawned")},
 				[INPUT_SPAWN_FAILED] = {MUTE("nothing was spawned")},
+				[INPUT_OWNER_SAID] = {MUTE("nobody was asked")},
+				[INPUT_OWNER_DONE] = {MUTE("nobody was told to")},
+				[INPUT_OWNER_FAILED] = {MUTE("nobody was told to")},
 				[INPUT_STOP] = {TO(DOWN, "no respawn"), ACTIONS(CANCEL)},
 				[INPUT_START] = {TO(STARTING, "at once"), ACTIONS(CANCEL, SPAWN)},
 				[INPUT_RESTART] = {TO(STARTING, "at once"), ACTIONS(CANCEL, SPAWN)},
@@ -88,6 +98,9 @@ static const struct cell cells[_POLICY_STATE_MAX][_POLICY_INPUT_MAX] =
 				[INPUT_SPAWNED] = {TO(UP, "runs")},
 				[INPUT_SPAWN_FAILED] = {TO(WAITING, "tries again"), VERDICT_RESPAWN,
 							ACTIONS(TIMER(MS(100)))},
+				[INPUT_OWNER_SAID] = {MUTE("nobody was asked")},
+				[INPUT_OWNER_DONE] = {MUTE("nobody was told to")},
+				[INPUT_OWNER_FAILED] = {MUTE("nobody was told to")},
 				[INPUT_STOP] = {TO(STOPPING, "stop it"),
 						ACTIONS(KILL(SIGTERM), TIMER(S(10)))},
 				[INPUT_START] = {MUTE("is starting already")},
@@ -96,6 +109,70 @@ static const struct cell cells[_POLICY_STATE_MAX][_POLICY_INPUT_MAX] =
 				[INPUT_REVIVE] = {REFUSED("is not buried")},
 				[INPUT_PAUSE] = {TO(STARTING, "is on its way")},
 				[INPUT_RESUME] = {TO(STARTING, "is on its way")},
+			},
+		[POLICY_ASKING] =
+			{
+				[INPUT_STARTED] = {TO(UP, "it has answered by a deed")},
+				[INPUT_MAIN_DIED] = {MUTE("has no main")},
+				[INPUT_MEMBER_DIED] = {MUTE("its owner's business")},
+				[INPUT_ALL_GONE] = {TO(ASKING, "its owner's business")},
+				[INPUT_TIMER] = {MUTE("none is set")},
+				[INPUT_SPAWNED] = {MUTE("nothing was spawned")},
+				[INPUT_SPAWN_FAILED] = {MUTE("nothing was spawned")},
+				[INPUT_OWNER_SAID] = {TO(RESTARTING, "it will not"),
+						      VERDICT_RESTART_BY_OWNER, ACTIONS(RESTART)},
+				[INPUT_OWNER_DONE] = {MUTE("nobody was told to")},
+				[INPUT_OWNER_FAILED] = {MUTE("nobody was told to")},
+				[INPUT_STOP] = {TO(DOWN, "no restart")},
+				[INPUT_START] = {TO(RESTARTING, "at once"), ACTIONS(RESTART)},
+				[INPUT_RESTART] = {TO(RESTARTING, "at once"), ACTIONS(RESTART)},
+				[INPUT_REVIVE] = {REFUSED("is not buried")},
+				[INPUT_PAUSE] = {TO(ASKING, "what it answers may be held")},
+				[INPUT_RESUME] = {TO(ASKING, "nothing was held")},
+			},
+		[POLICY_EXPECTED] =
+			{
+				[INPUT_STARTED] = {TO(UP, "there it is"), ACTIONS(CANCEL)},
+				[INPUT_MAIN_DIED] = {MUTE("has no main")},
+				[INPUT_MEMBER_DIED] = {MUTE("its owner's business")},
+				[INPUT_ALL_GONE] = {TO(EXPECTED, "its owner's business")},
+				[INPUT_TIMER] = {TO(ENDED, "nothing came"), VERDICT_REPORT},
+				[INPUT_SPAWNED] = {MUTE("nothing was spawned")},
+				[INPUT_SPAWN_FAILED] = {MUTE("nothing was spawned")},
+				[INPUT_OWNER_SAID] = {MUTE("nobody was asked")},
+				[INPUT_OWNER_DONE] = {MUTE("is known")},
+				[INPUT_OWNER_FAILED] = {MUTE("it was done")},
+				[INPUT_STOP] = {TO(DOWN, "is not expected any more"),
+						ACTIONS(CANCEL)},
+				[INPUT_START] = {TO(RESTARTING, "at once"),
+						 ACTIONS(CANCEL, RESTART)},
+				[INPUT_RESTART] = {TO(RESTARTING, "at once"),
+						   ACTIONS(CANCEL, RESTART)},
+				[INPUT_REVIVE] = {REFUSED("is not buried")},
+				[INPUT_PAUSE] = {TO(EXPECTED, "is on its way")},
+				[INPUT_RESUME] = {TO(EXPECTED, "is on its way")},
+			},
+		[POLICY_RESTARTING] =
+			{
+				[INPUT_STARTED] = {TO(UP, "there it is")},
+				[INPUT_MAIN_DIED] = {MUTE("has no main")},
+				[INPUT_MEMBER_DIED] = {MUTE("its owner's business")},
+				[INPUT_ALL_GONE] = {TO(RESTARTING, "its owner's business")},
+				[INPUT_TIMER] = {MUTE("none is set")},
+				[INPUT_SPAWNED] = {MUTE("nothing was spawned")},
+				[INPUT_SPAWN_FAILED] = {MUTE("nothing was spawned")},
+				[INPUT_OWNER_SAID] = {MUTE("was said before")},
+				[INPUT_OWNER_DONE] = {TO(EXPECTED, "it must come now"),
+						      ACTIONS(TIMER(S(30)))},
+				[INPUT_OWNER_FAILED] = {TO(WAITING, "tries again"),
+							VERDICT_RESTART_BY_OWNER,
+							ACTIONS(TIMER(MS(200)))},
+				[INPUT_STOP] = {TO(DOWN, "no second one")},
+				[INPUT_START] = {MUTE("is starting already")},
+				[INPUT_RESTART] = {MUTE("is starting already")},
+				[INPUT_REVIVE] = {REFUSED("is not buried")},
+				[INPUT_PAUSE] = {TO(RESTARTING, "is on its way")},
+				[INPUT_RESUME] = {TO(RESTARTING, "is on its way")},
 			},
 		[POLICY_STOPPING] =
 			{
@@ -109,6 +186,9 @@ static const struct cell cells[_POLICY_STATE_MAX][_POLICY_INPUT_MAX] =
 						   ACTIONS(KILL(SIGTERM))},
 				[INPUT_SPAWN_FAILED] = {TO(DOWN, "there was nothing to stop"),
 							ACTIONS(CANCEL)},
+				[INPUT_OWNER_SAID] = {MUTE("nobody was asked")},
+				[INPUT_OWNER_DONE] = {MUTE("nobody was told to")},
+				[INPUT_OWNER_FAILED] = {MUTE("nobody was told to")},
 				[INPUT_STOP] = {MUTE("is stopping already")},
 				[INPUT_START] = {TO(STOPPING, "and then start it")},
 				[INPUT_RESTART] = {TO(STOPPING, "and then start it")},
@@ -125,6 +205,9 @@ static const struct cell cells[_POLICY_STATE_MAX][_POLICY_INPUT_MAX] =
 				[INPUT_TIMER] = {MUTE("none is set")},
 				[INPUT_SPAWNED] = {MUTE("nothing was spawned")},
 				[INPUT_SPAWN_FAILED] = {MUTE("nothing was spawned")},
+				[INPUT_OWNER_SAID] = {MUTE("nobody was asked")},
+				[INPUT_OWNER_DONE] = {MUTE("nobody was told to")},
+				[INPUT_OWNER_FAILED] = {MUTE("nobody was told to")},
 				[INPUT_STOP] = {TO(DOWN, "stays away")},
 				[INPUT_START] = {TO(STARTING, "once more"), ACTIONS(SPAWN)},
 				[INPUT_RESTART] = {TO(STARTING, "once more"), ACTIONS(SPAWN)},
@@ -141,6 +224,9 @@ static const struct cell cells[_POLICY_STATE_MAX][_POLICY_INPUT_MAX] =
 				[INPUT_TIMER] = {MUTE("none is set")},
 				[INPUT_SPAWNED] = {MUTE("nothing was spawned")},
 				[INPUT_SPAWN_FAILED] = {MUTE("nothing was spawned")},
+				[INPUT_OWNER_SAID] = {MUTE("nobody was asked")},
+				[INPUT_OWNER_DONE] = {MUTE("nobody was told to")},
+				[INPUT_OWNER_FAILED] = {MUTE("nobody was told to")},
 				[INPUT_STOP] = {TO(DOWN, "stays away")},
 				[INPUT_START] = {TO(STARTING, "once more"), ACTIONS(SPAWN)},
 				[INPUT_RESTART] = {TO(STARTING, "once more"), ACTIONS(SPAWN)},
@@ -157,6 +243,9 @@ static const struct cell cells[_POLICY_STATE_MAX][_POLICY_INPUT_MAX] =
 				[INPUT_TIMER] = {MUTE("none is set")},
 				[INPUT_SPAWNED] = {MUTE("nothing was spawned")},
 				[INPUT_SPAWN_FAILED] = {MUTE("nothing was spawned")},
+				[INPUT_OWNER_SAID] = {MUTE("nobody was asked")},
+				[INPUT_OWNER_DONE] = {MUTE("nobody was told to")},
+				[INPUT_OWNER_FAILED] = {MUTE("nobody was told to")},
 				[INPUT_STOP] = {MUTE("is down already")},
 				[INPUT_START] = {TO(STARTING, "starts"), ACTIONS(SPAWN)},
 				[INPUT_RESTART] = {TO(STARTING, "starts"), ACTIONS(SPAWN)},
@@ -185,6 +274,24 @@ static void prepare_STARTING(struct bench *bench)
 {
 	bench_init(bench);
 	give(bench, INPUT_START);
+}
+
+static void prepare_ASKING(struct bench *bench)
+{
+	bench_owned(bench);
+	die(bench, EXITED(1));
+}
+
+static void prepare_RESTARTING(struct bench *bench)
+{
+	prepare_ASKING(bench);
+	answer(bench, OWNER_SAYS_NO);
+}
+
+static void prepare_EXPECTED(struct bench *bench)
+{
+	prepare_RESTARTING(bench);
+	give(bench, INPUT_OWNER_DONE);
 }
 
 static void prepare_STOPPING(struct bench *bench)
@@ -224,13 +331,14 @@ struct place {
 	enum policy_input_kind input;
 };
 
-/* A failure with exit status 1 after 1 s; a spawn that failed for good. */
+/* A failure with exit status 1 after 1 s; a spawn that failed for good; an owner that will not. */
 static void give_cells_input(struct bench *bench, enum policy_input_kind kind)
 {
 	give_input(bench, &(struct policy_input){
 				  .kind = kind,
 				  .death = {.wait_status = EXITED(1), .lived_ns = S(1)},
 				  .error = EACCES,
+				  .answer = OWNER_SAYS_NO,
 			  });
 }
 

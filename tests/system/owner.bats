@@ -1,0 +1,268 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# What somebody else starts again: real supervisors run in the test's own directory; systemctl is played by a script
+# that answers as the real one was recorded to.
+# shellcheck disable=SC2034 # what lib.bash reads
+
+load lib
+
+setup() {
+	obit_setup
+	copy_victim service
+	DIR=$T/sv/web
+	mkdir -p "$DIR" "$T/bin"
+}
+
+teardown() {
+	[ -z "${SUPERVISOR:-}" ] || ! is_child "$SUPERVISOR" || kill -TERM "$SUPERVISOR" 2>/dev/null
+	obit_teardown
+}
+
+# write_run: what the supervisor runs is the victim itself.
+write_run() {
+	printf '#!/bin/sh\nexec %s --state %s </dev/null >>%s 2>&1\n' \
+		"$T/service" "$T/service.state" "$T/service.out" >"$DIR/run"
+	chmod 0755 "$DIR/run"
+}
+
+# start_supervisor COMMAND...: with the victim as a file, so that the watched path is its own.
+start_supervisor() {
+	setsid "$@" </dev/null >"$T/supervisor.out" 2>&1 3>&- &
+	SUPERVISOR=$!
+	STARTED+=("$SUPERVISOR")
+}
+
+has_died_times() {
+	[ "$(ls_field web .deaths)" -ge "$1" ]
+}
+
+kill_service() {
+	kill -KILL "$(service_pid)"
+}
+
+runs_once_more() {
+	wait_events up "$1"
+	wait_state web up
+	[ "$(event_count up)" = "$1" ]
+	expect_no_conflict
+}
+
+# need TOOL
+need() {
+	command -v "$1" >/dev/null || skip "no $1 here"
+}
+
+@test "runit restarts it: reported, and not done twice" {
+	need runsv
+	write_run
+	start_obitd "$(watch_text web "$T/service")"
+	start_supervisor runsv "$DIR"
+	wait_events up 1
+	wait_state web up
+	sleep 1.1 # runsv waits for a second after a shorter life
+	kill_service
+	runs_once_more 2
+	retry_until 10 log_has 'web: pid .* killed by SIGKILL .*: its owner runit is asked whether it restarts it'
+	[ "$(ls_field web .restarts)" = 0 ]
+	[ "$(last_death web .action)" = ask-owner ]
+}
+
+@test "runit told to run it once: started by sv up" {
+	need runsv
+	write_run
+	start_obitd "$(watch_text web "$T/service")"
+	start_supervisor runsv "$DIR"
+	wait_events up 1
+	wait_state web up
+	sv once "$DIR"
+	kill_service
+	runs_once_more 2
+	log_has 'web: by its owner runit: restarted at once'
+	[ "$(ls_field web .restarts)" = 1 ]
+}
+
+@test "runit told to stop it: nothing" {
+	need runsv
+	write_run
+	start_obitd "$(watch_text web "$T/service" 'restart = always')"
+	start_supervisor runsv "$DIR"
+	wait_events up 1
+	wait_state web up
+	sv down "$DIR"
+	wait_state web ended
+	log_has 'web: .*stopped by its owner runit: not respawned'
+	[ "$(event_count up)" = 1 ]
+}
+
+@test "s6 restarts it: reported; told to run it once: started by s6-svc" {
+	need s6-supervise
+	write_run
+	start_obitd "$(watch_text web "$T/service")"
+	start_supervisor s6-supervise "$DIR"
+	wait_events up 1
+	wait_state web up
+	kill_service
+	runs_once_more 2
+	[ "$(ls_field web .restarts)" = 0 ]
+	s6-svc -o "$DIR"
+	retry_until 5 s6_wants_it_down
+	kill_service
+	runs_once_more 3
+	[ "$(ls_field web .restarts)" = 1 ]
+}
+
+s6_wants_it_down() {
+	[ "$(s6-svstat -o wantedup "$DIR")" = false ]
+}
+
+# supervise_by_supervisord AUTORESTART
+supervise_by_supervisord() {
+	need supervisord
+	cat >"$T/supervisord.conf" <<-END
+		[unix_http_server]
+		file=$T/supervisor.sock
+		[supervisord]
+		logfile=$T/supervisor.log
+		pidfile=$T/supervisor.pid
+		nodaemon=true
+		[rpcinterface:supervisor]
+		supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+		[supervisorctl]
+		serverurl=unix://$T/supervisor.sock
+		[program:web]
+		command=$T/service --state $T/service.state
+		autorestart=$1
+	END
+	start_obitd "$(watch_text web "$T/service")"
+	start_supervisor supervisord -c "$T/supervisord.conf"
+	wait_events up 1
+	wait_state web up
+	retry_until 10 supervisord_calls_it_running
+}
+
+supervisord_calls_it_running() {
+	supervisorctl -c "$T/supervisord.conf" status web | grep -q RUNNING
+}
+
+@test "supervisord restarts it: reported, and not done twice" {
+	supervise_by_supervisord true
+	kill_service
+	runs_once_more 2
+	[ "$(ls_field web .restarts)" = 0 ]
+}
+
+@test "supervisord does not restart it: told to, once it has said so twice" {
+	supervise_by_supervisord false
+	kill_service
+	runs_once_more 2
+	log_has 'web: by its owner supervisord: restarted at once'
+	[ "$(ls_field web .restarts)" = 1 ]
+}
+
+# A cgroup as systemd makes them, and a systemctl that answers with $T/answer, and starts the victim again.
+play_systemd() {
+	local mount
+
+	mount=$(cgroup2_mount)
+	[ -n "$mount" ] || skip "no cgroup v2 is mounted"
+	UNIT=obit-test-$$-$BATS_TEST_NUMBER.service
+	UNIT_CGROUP=$mount/obit$$x$BATS_TEST_NUMBER.slice/$UNIT
+	mkdir -p "$UNIT_CGROUP" || skip "cannot make a cgroup"
+	MADE_CGROUPS=("$UNIT_CGROUP")
+	cat >"$T/bin/systemctl" <<-END
+		#!/bin/sh
+		echo "\$*" >>$T/asked
+		case \$1 in
+		show) cat $T/answer ;;
+		restart) [ ! -e $T/fails ] || exit 5; touch $T/told ;;
+		esac
+	END
+	chmod 0755 "$T/bin/systemctl"
+	SERVICE_WRAP=(sh -c "echo \$\$ >$UNIT_CGROUP/cgroup.procs; exec \"\$@\"" sh)
+}
+
+# answer ACTIVE SUB [MAIN-PID [JOB]]: as systemctl show prints it.
+answer() {
+	printf 'MainPID=%s\nExecMainStartTimestampMonotonic=1\nLoadState=loaded\nActiveState=%s\nSubState=%s\nJob=%s\n' \
+		"${3:-0}" "$1" "$2" "${4:-}" >"$T/answer"
+}
+
+start_under_systemd() {
+	PATH=$T/bin:$PATH start_obitd "$(watch_text web "$T/service" "$@")"
+	start_watched_service web
+}
+
+asked() {
+	grep -q -- "$1" "$T/asked" 2>/dev/null
+}
+
+@test "systemd restarts it: reported; its new life is the same instance's" {
+	play_systemd
+	answer activating auto-restart
+	start_under_systemd
+	kill_service
+	retry_until 10 log_has 'web: its owner systemd restarts it'
+	state_is web waiting
+	asked "show $UNIT -p LoadState"
+	refute asked restart
+	start_watched_service web
+	[ "$(ls_field web '.instances | length')" = 1 ]
+	[ "$(ls_field web .restarts)" = 0 ]
+}
+
+@test "systemd has failed it: systemctl restart, and never a second one beside it" {
+	play_systemd
+	answer failed failed
+	start_under_systemd
+	kill_service
+	retry_until 10 test -e "$T/told"
+	start_watched_service web
+	[ "$(ls_field web .restarts)" = 1 ]
+	[ "$(grep -c "restart $UNIT" "$T/asked")" = 1 ]
+	[ "$(event_count up)" = 2 ]
+}
+
+@test "systemd stops it: nothing; it cannot be told: reported" {
+	play_systemd
+	answer deactivating stop-sigterm 0 28
+	start_under_systemd
+	kill_service
+	retry_until 10 log_has 'web: its owner systemd stops it: not respawned'
+	start_watched_service web
+	echo nonsense >"$T/answer"
+	kill_service
+	retry_until 10 log_has 'web: not respawned: whether its owner systemd restarts it cannot be told: systemctl says'
+	wait_state web ended
+	refute asked restart
+}
+
+@test "a restart command that fails is tried again, later and later" {
+	play_systemd
+	answer failed failed
+	touch "$T/fails"
+	start_under_systemd 'backoff_initial = 100ms'
+	kill_service
+	retry_until 10 log_has 'web: its owner systemd could not restart it: systemctl exited 5; restart in .* \(attempt 2\)'
+	rm "$T/fails"
+	retry_until 10 test -e "$T/told"
+}
+
+@test "owner = respect asks nobody, ask asks nothing, ignore respawns outside of the unit" {
+	play_systemd
+	answer failed failed
+	start_under_systemd 'owner = respect'
+	kill_service
+	wait_state web ended
+	log_has 'web: .*not respawned: it belongs to systemd unit .*, and owner = respect leaves it to that'
+	stop_obitd
+	start_under_systemd 'owner = ask'
+	kill_service
+	retry_until 10 test -e "$T/told"
+	refute asked show
+	stop_obitd
+	start_under_systemd 'owner = ignore'
+	kill_service
+	wait_events up 4
+	wait_state web up
+	refute grep -q "$UNIT" "/proc/$(service_pid)/cgroup"
+}
