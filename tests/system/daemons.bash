@@ -276,6 +276,32 @@ ask_gunicorn() {
 	ask_http
 }
 
+# ---- cron: in a chroot, since the names that it locks and reads are built in; comes back by command ----
+
+prepare_cron() {
+	local jail=$T/jail file
+
+	choose_daemon cron
+	START=("$(command -v chroot)" "$jail" /usr/sbin/cron -f)
+	mkdir -p "$jail"/{usr/sbin,run,var/spool/cron/crontabs,etc/cron.d}
+	ln -s ../run "$jail/var/run"
+	ldd "$EXE" | grep -oE '/[^ ]+' | sort -u | while read -r file; do
+		mkdir -p "$jail$(dirname "$file")"
+		cp -L "$file" "$jail$file"
+	done
+	mv "$EXE" "$jail/usr/sbin/cron"
+	EXE=$jail/usr/sbin/cron
+	WATCHED=$EXE
+	WATCH=("command = \"${START[*]}\"")
+}
+
+# It answers nobody, but holds its lock.
+ask_cron() {
+	local file=$T/jail/run/crond.pid pid
+
+	{ read -r pid <"$file"; } 2>/dev/null && [ "/proc/$pid/exe" -ef "$EXE" ] && ! flock -n "$file" true
+}
+
 # ---- starting ----
 
 # All that a recipe can hold is not what it is by default: a cgroup, a marked environment, a umask, limits, a nice

@@ -107,3 +107,7 @@ five_ways() {
 @test "gunicorn, killed in five ways" {
 	five_ways gunicorn
 }
+
+@test "cron, killed in five ways" {
+	five_ways cron
+}
