@@ -70,9 +70,9 @@ static void look_on_disk(const struct invocation *inv, size_t most, struct reply
 		wanted.pid = strtoll(inv->name, NULL, 10);
 	} else {
 		act_split_name(inv->name, &length, &wanted.pid);
-		wanted.watch = watch = must_printf("%.*s", (int)length, inv->name);
+		watch = must_printf("%.*s", (int)length, inv->name);
+		wanted.watch = watch;
 	}
-
 	for (size_t i = 0; i < array_length(reply->data); i++)
 		death_set_add(&wanted.known, array_item(reply->data, i));
 	if (directory)

@@ -168,9 +168,9 @@ int config_warn_shadowed(struct config *config);
  * line's PATTERN); "-2", "-3" make the name unique. Errors as config_parse(). */
 int config_add_pattern(struct config *config, const char *pattern, struct config_error *ret_error);
 
-/* The watch that `words` make, each "KEY=VALUE": the keys of a watch, those that take a list as often as one likes,
+/* The watch that the words of `list` make, each "KEY=VALUE": the keys of a watch, those that take a list as often as one likes,
  * `name` (NULL without), and `pid`. Errors as config_parse(), without a place. */
-int config_read_words(const char *const *words, size_t count, struct watch_config *ret,
+int config_read_words(const char *const *list, size_t count, struct watch_config *ret,
 		      struct config_error *ret_error);
 
 /* Adds a watch (takes it), named as by config_add_pattern() after its first path or cgroup if it has no name. Errors

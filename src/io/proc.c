@@ -179,7 +179,7 @@ static bool runs_own_program(pid_t pid)
 int proc_identify(pid_t pid, struct proc_identity *ret)
 {
 	pid_t tgid = tgid_of(pid);
-	unsigned long long flags, ticks;
+	unsigned long long flags = 0, ticks = 0;
 	int r = stat_field(tgid, 9, &flags);
 
 	if (r == 0)

@@ -89,6 +89,7 @@ static void test_a_command_that_takes_settings_gets_them_all(void **state)
 {
 	char error[OPTIONS_ERROR_SIZE],
 		*argv[OPTIONS_MAX_WORDS + 4] = {(char[]){"obit"}, (char[]){"watch"}};
+	char setting[] = "a=b";
 	struct invocation inv;
 	int argc = 2;
 
@@ -100,10 +101,10 @@ static void test_a_command_that_takes_settings_gets_them_all(void **state)
 	assert_string_equal(inv.words[2], "--c");
 	assert_string_equal(inv.pid, "7");
 	while (argc < OPTIONS_MAX_WORDS + 2)
-		argv[argc++] = (char[]){"a=b"};
+		argv[argc++] = setting;
 	assert_int_equal(options_parse(argc, argv, &inv, error), 0);
 	assert_int_equal(inv.n_words, OPTIONS_MAX_WORDS);
-	argv[argc++] = (char[]){"a=b"};
+	argv[argc++] = setting;
 	assert_int_equal(options_parse(argc, argv, &inv, error), -EINVAL);
 	assert_string_equal(error, "watch: too many settings; expected at most 64");
 }
