@@ -14,6 +14,7 @@
 #include "core/launch.h"
 #include "daemon/daemon.h"
 #include "io/proc.h"
+#include "io/runlevel.h"
 #include "io/sys.h"
 
 static const char *name_of(const struct daemon *daemon, const struct instance *instance)
@@ -139,6 +140,8 @@ const char *act_refusal(struct daemon *daemon, struct instance *instance,
 
 	if (daemon->stopping)
 		return "obitd is stopping";
+	if (runlevel_goes_down(NULL))
+		return "the host is going down (runlevel 0 or 6)";
 	if (instance->recipe && !lineage_is_service(instance, watch, letter))
 		return "a job, not a service (it had a terminal, or lived less than settle)";
 	return act_recipe_refusal(daemon, instance, buf);
