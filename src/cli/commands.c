@@ -109,6 +109,15 @@ const struct command command_table[] = {
 	 "All or nothing: a configuration with an error changes nothing; the message says\n"
 	 "file and line.",
 	 cmd_reload},
+	{"simulate", NULL, false, false, NULL,
+	 OPTION_JSON | OPTION_CONFIG | OPTION_HISTORY | OPTION_STATE_DIR,
+	 "tell what a configuration would have done about past deaths",
+	 "Prints each recorded death of a main process that --config FILE would have\n"
+	 "answered otherwise: what was done -> what would be done; then a line for each\n"
+	 "watch. What obitd respawned is taken to live as long as it did, and to begin\n"
+	 "when the new back-off would let it. Nothing is done, and no daemon is needed.\n"
+	 "obit(1) says what is assumed.",
+	 cmd_simulate},
 	{"stats", NULL, false, false, NULL, OPTION_JSON,
 	 "show the counters of kernel side and daemon, losses first",
 	 "A loss that is not 0 is something that obit could not see, keep or pass on: a\n"

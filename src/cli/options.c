@@ -39,6 +39,9 @@ const struct option_def option_table[] = {
 	{OPTION_CGROUP, 0, "cgroup", "GLOB", "of watch: what is in that cgroup, or below it"},
 	{OPTION_PID, 0, "pid", "PID", "of watch: that process"},
 	{OPTION_SIGNAL, 0, "signal", "SIG", "of kill: instead of its kill_signal"},
+	{OPTION_CONFIG, 0, "config", "FILE",
+	 "of simulate: the configuration (" OBIT_DEFAULT_CONFIG ")"},
+	{OPTION_HISTORY, 0, "history", "FILE", "of simulate: that file of a history alone"},
 	{OPTION_WAIT, 0, "wait", "SECONDS", "wait at most so long until it is done (15)"},
 	{OPTION_NO_WAIT, 0, "no-wait", NULL, "do not wait until it is done"},
 	{0},
@@ -137,6 +140,10 @@ static int apply(struct parser *p, const struct option_def *option, const char *
 	case OPTION_SIGNAL:
 		return set_word(p, value, "signal", "a signal such as SIGTERM or 15",
 				&p->inv.signal);
+	case OPTION_CONFIG:
+		return set_word(p, value, "config", "a configuration file", &p->inv.config);
+	case OPTION_HISTORY:
+		return set_word(p, value, "history", "a file of a history", &p->inv.history);
 	case OPTION_SINCE:
 		return set_since(p, value);
 	case OPTION_FOR:

@@ -27,6 +27,8 @@ enum option_bit {
 	OPTION_CGROUP = 1 << 13,
 	OPTION_PID = 1 << 14,
 	OPTION_SIGNAL = 1 << 15,
+	OPTION_CONFIG = 1 << 16,
+	OPTION_HISTORY = 1 << 17,
 };
 
 struct command;
@@ -50,6 +52,8 @@ struct invocation {
 	const char *cgroup;    /* NULL if not given */
 	const char *pid;       /* NULL if not given */
 	const char *signal;    /* NULL if not given */
+	const char *config;    /* NULL if not given */
+	const char *history;   /* NULL if not given */
 	struct term term;
 };
 

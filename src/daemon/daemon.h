@@ -55,7 +55,8 @@ struct options {
 	const char *pin_dir;
 	const char *state_dir; /* absolute; NULL: no history on disk */
 	const char *btf;
-	bool check, ephemeral, daemonize;
+	const char *history; /* of simulate: a file instead of state_dir, or NULL */
+	bool check, simulate, json, ephemeral, daemonize;
 	bool observe;	 /* decide and tell, but do nothing about it */
 	char **patterns; /* NULL-terminated: watches from the command line */
 	size_t pattern_count;
@@ -224,6 +225,11 @@ int daemon_run(const struct options *options);
 
 /* Counts it, and says it once. */
 void daemon_out_of_memory(struct daemon *daemon, const char *doing);
+
+/* ---- simulate.c ---- */
+
+/* Tells what the configuration would have done about the recorded deaths. 0 or -errno; has told of a failure. */
+int simulate(const struct options *options);
 
 /* ---- settings.c ---- */
 

@@ -26,6 +26,10 @@ static const char usage[] =
 	"      --state-dir DIR  where the history of deaths is kept (" OBIT_DEFAULT_STATE_DIR ")\n"
 	"      --btf FILE       kernel type information, for kernels without their own\n"
 	"      --check          check the configuration and exit\n"
+	"      --simulate       tell what the configuration would have done about the\n"
+	"                       deaths on record, and exit; see obit(1)\n"
+	"      --history FILE   of --simulate: the record, not the state directory's\n"
+	"      --json           of --simulate: print JSON\n"
 	"      --observe        take every decision and log it, and act on none\n"
 	"      --ephemeral      leave nothing behind: nothing pinned, and a history only\n"
 	"                       in the directory that --state-dir names\n"
@@ -43,6 +47,9 @@ enum {
 	OPT_STATE_DIR,
 	OPT_BTF,
 	OPT_CHECK,
+	OPT_SIMULATE,
+	OPT_HISTORY,
+	OPT_JSON,
 	OPT_OBSERVE,
 	OPT_EPHEMERAL,
 	OPT_DAEMON,
@@ -56,6 +63,9 @@ static const struct option long_options[] = {
 	{"state-dir", required_argument, NULL, OPT_STATE_DIR},
 	{"btf", required_argument, NULL, OPT_BTF},
 	{"check", no_argument, NULL, OPT_CHECK},
+	{"simulate", no_argument, NULL, OPT_SIMULATE},
+	{"history", required_argument, NULL, OPT_HISTORY},
+	{"json", no_argument, NULL, OPT_JSON},
 	{"observe", no_argument, NULL, OPT_OBSERVE},
 	{"ephemeral", no_argument, NULL, OPT_EPHEMERAL},
 	{"daemon", no_argument, NULL, OPT_DAEMON},
@@ -117,6 +127,15 @@ static void take_option(struct options *options, int option)
 	case OPT_CHECK:
 		options->check = true;
 		return;
+	case OPT_SIMULATE:
+		options->simulate = true;
+		return;
+	case OPT_HISTORY:
+		options->history = optarg;
+		return;
+	case OPT_JSON:
+		options->json = true;
+		return;
 	case OPT_OBSERVE:
 		options->observe = true;
 		return;
@@ -147,6 +166,11 @@ static void parse_options(struct options *options, int argc, char **argv)
 	}
 	if (!options->state_dir && !options->ephemeral)
 		options->state_dir = OBIT_DEFAULT_STATE_DIR;
+	if ((options->history || options->json) && !options->simulate)
+		fail_usage("--simulate is missing beside",
+			   options->history ? "--history" : "--json");
+	if (options->simulate && !options->history && !options->state_dir)
+		fail_usage("expected no --ephemeral beside", "--simulate");
 	options->patterns = argv + optind;
 	options->pattern_count = (size_t)(argc - optind);
 }
@@ -183,5 +207,7 @@ int main(int argc, char **argv)
 	parse_options(&options, argc, argv);
 	if (options.check)
 		return check_configuration(&options);
+	if (options.simulate)
+		return simulate(&options) < 0 ? OBIT_EXIT_FAILED : OBIT_EXIT_OK;
 	return daemon_run(&options);
 }
