@@ -6,6 +6,7 @@
 #include <utlist.h>
 
 #include "base/cleanup.h"
+#include "core/container.h"
 #include "core/glob.h"
 #include "core/match.h"
 
@@ -351,6 +352,21 @@ static bool same_recipe(const struct recipe *a, const struct recipe *b)
 	       a->facts.euid == b->facts.euid && strings_equal(&a->argv, &b->argv);
 }
 
+/* What a container begins with is its runtime, and seldom known by the same path twice; but its cgroup is its own. */
+static bool is_awaited_in(const struct instance *instance, const struct recipe *recipe)
+{
+	enum policy_state state = instance->policy.state;
+	const char *cgroup = recipe->cgroup;
+	struct cgroup_facts facts;
+
+	if ((state != POLICY_ASKING && state != POLICY_EXPECTED && state != POLICY_RESTARTING) ||
+	    !cgroup || !instance->recipe || !instance->recipe->cgroup ||
+	    strcmp(cgroup, instance->recipe->cgroup) != 0)
+		return false;
+	cgroup_facts(cgroup, &facts);
+	return cgroup_in_container(&facts);
+}
+
 struct instance *lineage_vacant(const struct lineage *lineage, size_t watch,
 				const struct recipe *recipe)
 {
@@ -363,7 +379,8 @@ struct instance *lineage_vacant(const struct lineage *lineage, size_t watch,
 		bool vacant = !has_main && !instance->spawning && state != POLICY_STARTING &&
 			      (state != POLICY_STOPPING || owned);
 
-		if (vacant && instance->watch == watch && same_recipe(instance->recipe, recipe))
+		if (vacant && instance->watch == watch &&
+		    (same_recipe(instance->recipe, recipe) || is_awaited_in(instance, recipe)))
 			return instance;
 	}
 	return NULL;

@@ -732,6 +732,42 @@ static void an_instance_without_main_waits_for_its_own_recipe(void **state)
 	family_free(&family);
 }
 
+/* By another executable, in the cgroup that is the container's own; a cgroup of the host may hold anything. */
+static bool is_awaited_in(enum policy_state awaited, const char *old, const char *new)
+{
+	struct recipe *recipe = make_recipe("/usr/sbin/runc", WORDS("runc", "init"));
+	struct family family;
+	struct instance *instance;
+	bool found;
+
+	family_init(&family);
+	instance = begin_daemon(&family, 10);
+	lineage_gone(&family.lineage, instance->main);
+	instance->policy.state = awaited;
+	free(instance->recipe->cgroup);
+	instance->recipe->cgroup = strdup(old);
+	recipe->cgroup = strdup(new);
+	found = lineage_vacant(&family.lineage, 0, recipe) == instance;
+	recipe_free(recipe);
+	family_free(&family);
+	return found;
+}
+
+static void a_container_that_is_awaited_begins_with_its_runtime(void **state)
+{
+	static const char id[] =
+		"/docker/4f1d5c7bb1e0e2cbb5a40ee0f1c1b2a39d7c8e6f5a4b3c2d1e0f9a8b7c6d5e4f";
+
+	(void)state;
+	assert_true(is_awaited_in(POLICY_RESTARTING, id, id));
+	assert_true(is_awaited_in(POLICY_EXPECTED, id, id));
+	assert_true(is_awaited_in(POLICY_ASKING, id, id));
+	assert_false(is_awaited_in(POLICY_ENDED, id, id));
+	assert_false(is_awaited_in(POLICY_RESTARTING, id, "/docker/other"));
+	assert_false(is_awaited_in(POLICY_RESTARTING, "/system.slice/a.service",
+				   "/system.slice/a.service"));
+}
+
 static void who_is_being_started_or_stopped_is_not_vacant(void **state)
 {
 	struct family family;
@@ -1030,6 +1066,7 @@ int main(void)
 		cmocka_unit_test(an_exec_heir_has_the_recipes_own_words),
 		cmocka_unit_test(a_worker_is_no_exec_heir),
 		cmocka_unit_test(an_instance_without_main_waits_for_its_own_recipe),
+		cmocka_unit_test(a_container_that_is_awaited_begins_with_its_runtime),
 		cmocka_unit_test(who_is_being_started_or_stopped_is_not_vacant),
 		cmocka_unit_test(a_zombie_does_not_hold_the_place),
 		cmocka_unit_test(a_stop_means_whom_the_mode_says),
