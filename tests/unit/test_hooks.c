@@ -32,7 +32,8 @@ static struct hooks *hooks;
 static char dir[64];
 
 static struct {
-	char name[32];
+	char name[32], output[HOOK_OUTPUT_SIZE];
+	uint64_t id;
 	enum hook_outcome outcome;
 	int value;
 } told[TOLD_MAX];
@@ -43,6 +44,8 @@ static void on_told(void *arg, const struct hook_result *result)
 	assert_ptr_equal(arg, &told_count);
 	assert_true(told_count < TOLD_MAX);
 	snprintf(told[told_count].name, sizeof(told[0].name), "%s", result->name);
+	snprintf(told[told_count].output, sizeof(told[0].output), "%s", result->output);
+	told[told_count].id = result->id;
 	told[told_count].outcome = result->outcome;
 	told[told_count++].value = result->value;
 }
@@ -409,9 +412,50 @@ static void at_the_end_those_that_run_are_asked_to_end(void **state)
 	assert_int_equal(told_count, 0);
 }
 
+/* Found in its PATH, and not in this program's. */
+static void what_a_command_prints_is_told(void **state)
+{
+	const char *const argv[] = {"sh", "-c", "echo one; echo two >&2; echo three", NULL};
+	const char *const envp[] = {"PATH=relative:/nonexistent:/bin", NULL};
+	struct hook hook = {.name = "asks",
+			    .id = 7,
+			    .argv = argv,
+			    .envp = envp,
+			    .input = "",
+			    .timeout_ns = LONG,
+			    .captures = true};
+
+	(void)state;
+	assert_int_equal(hooks_run(hooks, &hook), 0);
+	finish();
+	assert_int_equal(told_count, 1);
+	assert_int_equal(told[0].outcome, HOOK_ENDED);
+	assert_int_equal(told[0].id, 7);
+	assert_string_equal(told[0].output, "one\nthree\n");
+}
+
+static void a_command_that_is_nowhere_in_its_path_is_not_executed(void **state)
+{
+	const char *const argv[] = {"sh", NULL};
+	const char *const envp[] = {"PATH=/nonexistent", NULL};
+	struct hook hook = {
+		.name = "lost", .argv = argv, .envp = envp, .input = "", .timeout_ns = LONG};
+
+	(void)state;
+	assert_int_equal(hooks_run(hooks, &hook), 0);
+	finish();
+	assert_int_equal(told_count, 1);
+	assert_int_equal(told[0].outcome, HOOK_NOT_EXECUTED);
+	assert_int_equal(told[0].value, ENOENT);
+	assert_string_equal(told[0].output, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(what_a_command_prints_is_told, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_command_that_is_nowhere_in_its_path_is_not_executed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_command_gets_its_environment_and_input, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(nothing_else_is_inherited, set_up, tear_down),
