@@ -230,6 +230,7 @@ victims: $(VICTIM_PROGRAMS)
 
 bench: all $(VICTIM_PROGRAMS) $(BENCH_PROGRAMS) ## measure: latency, hook cost, idle wake-ups, memory
 	$(Q)tests/bench/run $(BUILD)
+	$(Q)tests/bench/run-many $(BUILD)
 
 fuzz: ## run each fuzzer for FUZZ_SECONDS (60) on its corpus
 	$(Q)CLANG='$(CLANG)' tests/fuzz/run $(BUILD)/fuzz $(or $(FUZZ_SECONDS),60)
@@ -246,7 +247,7 @@ tidy: $(BUILD)/obit.skel.h ## clang-tidy over src/
 	$(Q)$(CLANG_TIDY) --quiet $(BASE) $(CORE) $(IO) $(DAEMON) $(CLI) -- \
 		-std=gnu17 -D_GNU_SOURCE -Isrc -I. -I$(BUILD)
 
-SHELL_SCRIPTS := $(wildcard scripts/* .ci/run tests/run tests/bench/run tests/fuzz/run)
+SHELL_SCRIPTS := $(wildcard scripts/* .ci/run tests/run tests/bench/run* tests/fuzz/run)
 lint: ## shellcheck, mandoc, layers and words
 	$(Q)shellcheck $(SHELL_SCRIPTS) $(wildcard tests/system/*.bats tests/system/*.bash)
 	$(Q)for page in doc/*.[158]; do mandoc -T lint -W warning $$page || exit 1; done
