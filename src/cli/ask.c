@@ -104,6 +104,8 @@ static struct json_object *request_json(const struct request *request)
 		json_object_object_add(object, "count", json_object_new_int(request->count));
 	if (request->all)
 		json_object_object_add(object, "all", json_object_new_boolean(true));
+	if (request->secrets)
+		json_object_object_add(object, "secrets", json_object_new_boolean(true));
 	if (request->for_ns)
 		json_object_object_add(object, "for_ns", json_object_new_uint64(request->for_ns));
 	if (request->settings)

@@ -14,6 +14,7 @@ struct request {
 	const char *signal; /* NULL: without */
 	int count;	    /* negative: without */
 	bool all;	    /* of every process, not of those watched alone; or every watch */
+	bool secrets;	    /* unmasked */
 	uint64_t for_ns;    /* 0: without */
 	struct json_object *settings; /* NULL: without; borrowed */
 	enum json_type shape; /* what the data of a good reply is; anything else is a failure */

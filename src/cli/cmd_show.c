@@ -173,8 +173,11 @@ void show_print(FILE *out, const struct term *term, const char *name, struct jso
 int cmd_show(const struct invocation *inv)
 {
 	_cleanup_reply_ struct reply reply = {0};
-	struct request request = {
-		.command = "show", .name = inv->name, .count = -1, .shape = json_type_object};
+	struct request request = {.command = "show",
+				  .name = inv->name,
+				  .count = -1,
+				  .secrets = option_given(inv, OPTION_SECRETS),
+				  .shape = json_type_object};
 	int r = ask(inv, &request, &reply);
 
 	if (r != OBIT_EXIT_OK)

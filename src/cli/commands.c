@@ -48,10 +48,11 @@ const struct command command_table[] = {
 	 "T is how long ago (10min, 2h, 3d), the last time that it was 10:00, today,\n"
 	 "yesterday, 2026-11-21 or 2026-11-21T10:00, as the local clock has it.",
 	 cmd_log},
-	{"show", "NAME", false, false, NULL, OPTION_JSON,
+	{"show", "NAME", false, false, NULL, OPTION_JSON | OPTION_SECRETS,
 	 "show all that is known of a watch, its recipe included",
 	 "The recipe is what a process is started again with. What is missing in it is\n"
-	 "said, with the reason. Values of environment variables are shown to root only.",
+	 "said, with the reason. Values of environment variables are shown to root only,\n"
+	 "and those that look like secrets (passwords, tokens, keys) with --secrets only.",
 	 cmd_show},
 	{"status", "NAME", false, false, NULL, OPTION_JSON,
 	 "tell by the exit status whether it runs",

@@ -42,6 +42,7 @@ const struct option_def option_table[] = {
 	{OPTION_CONFIG, 0, "config", "FILE",
 	 "of simulate: the configuration (" OBIT_DEFAULT_CONFIG ")"},
 	{OPTION_HISTORY, 0, "history", "FILE", "of simulate: that file of a history alone"},
+	{OPTION_SECRETS, 0, "secrets", NULL, "of show: values that look like secrets, too"},
 	{OPTION_WAIT, 0, "wait", "SECONDS", "wait at most so long until it is done (15)"},
 	{OPTION_NO_WAIT, 0, "no-wait", NULL, "do not wait until it is done"},
 	{0},
@@ -158,6 +159,7 @@ static int apply(struct parser *p, const struct option_def *option, const char *
 	case OPTION_VERSION:
 	case OPTION_NO_WAIT:
 	case OPTION_ALL:
+	case OPTION_SECRETS:
 		break;
 	}
 	return 0;

@@ -29,6 +29,7 @@ enum option_bit {
 	OPTION_SIGNAL = 1 << 15,
 	OPTION_CONFIG = 1 << 16,
 	OPTION_HISTORY = 1 << 17,
+	OPTION_SECRETS = 1 << 18,
 };
 
 struct command;

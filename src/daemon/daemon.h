@@ -34,6 +34,7 @@
 #include "core/lineage.h"
 #include "core/match.h"
 #include "core/owner.h"
+#include "core/secret.h"
 #include "io/bpf_source.h"
 #include "io/cgroupfs.h"
 #include "io/control.h"
@@ -536,7 +537,7 @@ struct json_object *render_watch(const struct daemon *daemon, size_t watch);
 struct json_object *render_instance(const struct instance *instance);
 /* `only` may be NULL: all instances. */
 struct json_object *render_show(const struct daemon *daemon, size_t watch,
-				const struct instance *only, bool secrets);
+				const struct instance *only, enum secret_view view);
 struct json_object *render_stats(struct daemon *daemon);
 /* render_config.c */
 struct json_object *render_config(const struct watch_config *config);

@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "core/secret.h"
 #include "daemon/daemon.h"
 #include "daemon/put.h"
 
@@ -176,28 +177,41 @@ struct json_object *render_watch(const struct daemon *daemon, size_t watch)
 
 /* ---- show ---- */
 
-static struct json_object *render_env(const struct strings *env, bool secrets)
+static struct json_object *render_variable(const char *entry, enum secret_view view)
+{
+	char name[256] = "***"; /* without a '=' nobody knows where a secret begins */
+
+	if (!secret_is_hidden(entry, view))
+		return text_to_json(entry, strlen(entry));
+	if (strchr(entry, '='))
+		snprintf(name, sizeof(name), "%.*s=***", (int)strcspn(entry, "="), entry);
+	return text_to_json(name, strlen(name));
+}
+
+static struct json_object *render_env(const struct strings *env, enum secret_view view)
 {
 	struct json_object *array = json_object_new_array();
 	size_t position = 0;
 	const char *entry;
 
-	while ((entry = strings_next(env, &position))) {
-		struct json_object *item = text_to_json(entry, strlen(entry));
-
-		if (!secrets) {
-			char name[256] =
-				"***"; /* without a '=' nobody knows where a secret begins */
-
-			if (strchr(entry, '='))
-				snprintf(name, sizeof(name), "%.*s=***", (int)strcspn(entry, "="),
-					 entry);
-			json_object_put(item);
-			item = text_to_json(name, strlen(name));
-		}
-		json_object_array_add(array, item);
-	}
+	while ((entry = strings_next(env, &position)))
+		json_object_array_add(array, render_variable(entry, view));
 	return array;
+}
+
+/* The configuration of a watch, that may hold secrets in its `env`, too. */
+static struct json_object *render_watch_config(const struct watch_config *config,
+					       enum secret_view view)
+{
+	struct json_object *object = render_config(config), *env = json_object_new_array();
+
+	for (size_t i = 0; i < config->env.count; i++)
+		json_object_array_add(env, render_variable(config->env.items[i], view));
+	if (config->env.count)
+		json_object_object_add(object, "env", env);
+	else
+		json_object_put(env);
+	return object;
 }
 
 static const char *stdio_how(const struct obit_stdio *stdio, const char *path, bool may_log)
@@ -242,7 +256,7 @@ static void put_gaps(struct json_object *object, const struct recipe *recipe,
 }
 
 static struct json_object *render_recipe(const struct recipe *recipe,
-					 const struct watch_config *watch, bool secrets)
+					 const struct watch_config *watch, enum secret_view view)
 {
 	struct json_object *object, *groups = json_object_new_array();
 	char umask_text[8];
@@ -252,7 +266,7 @@ static struct json_object *render_recipe(const struct recipe *recipe,
 	put_string(object, "exe", recipe->exe);
 	put_string(object, "script", recipe->script);
 	json_object_object_add(object, "argv", strings_to_json(&recipe->argv, SIZE_MAX / 2));
-	json_object_object_add(object, "env", render_env(&recipe->env, secrets));
+	json_object_object_add(object, "env", render_env(&recipe->env, view));
 	put_string(object, "cwd", recipe->cwd);
 	put_string(object, "root", recipe->root);
 	put_string(object, "umask", umask_text);
@@ -272,7 +286,7 @@ static struct json_object *render_recipe(const struct recipe *recipe,
 }
 
 struct json_object *render_show(const struct daemon *daemon, size_t watch,
-				const struct instance *only, bool secrets)
+				const struct instance *only, enum secret_view view)
 {
 	const struct watch_config *config = &daemon->config.watches[watch];
 	struct json_object *object = render_watch(daemon, watch);
@@ -285,14 +299,14 @@ struct json_object *render_show(const struct daemon *daemon, size_t watch,
 		   config->line	  ? where
 		   : config->file ? config->file
 				  : "obit watch");
-	json_object_object_add(object, "watch", render_config(config));
+	json_object_object_add(object, "watch", render_watch_config(config, view));
 	DL_FOREACH (daemon->lineage.instances, instance) {
 		if (instance->watch != watch || (only && instance != only))
 			continue;
 		item = render_instance(instance);
 		json_object_object_add(
 			item, "recipe",
-			instance->recipe ? render_recipe(instance->recipe, config, secrets) : NULL);
+			instance->recipe ? render_recipe(instance->recipe, config, view) : NULL);
 		json_object_array_add(instances, item);
 	}
 	json_object_object_add(object, "instances", instances);

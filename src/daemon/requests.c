@@ -25,6 +25,7 @@ struct request {
 	int64_t for_ns;		      /* 0 if none was given */
 	bool all;		      /* not only of watched processes; or all watches */
 	struct json_object *settings; /* an array of strings, or NULL */
+	bool secrets;		      /* unmasked */
 	bool may_act;
 };
 
@@ -303,11 +304,13 @@ static void do_log(const struct request *request)
 
 static void do_show(const struct request *request)
 {
+	enum secret_view root = request->secrets ? SECRET_ALL : SECRET_MASKED;
+	enum secret_view view = request->may_act ? root : SECRET_NAMES;
 	struct target target;
 
 	if (find_target(request, &target))
-		control_reply(request->client, render_show(request->daemon, target.watch,
-							   target.only, request->may_act));
+		control_reply(request->client,
+			      render_show(request->daemon, target.watch, target.only, view));
 }
 
 /* {"name", "state", "pid"} of all or of one. */
@@ -855,6 +858,7 @@ void requests_handle(void *arg, struct control_client *client, const char *comma
 	struct json_object *for_ns = json_object_object_get(json, "for_ns");
 	struct json_object *settings = json_object_object_get(json, "settings");
 	struct json_object *signal = json_object_object_get(json, "signal");
+	struct json_object *secrets = json_object_object_get(json, "secrets");
 	struct request request = {
 		.daemon = arg,
 		.client = client,
@@ -869,6 +873,8 @@ void requests_handle(void *arg, struct control_client *client, const char *comma
 		.for_ns = json_object_is_type(for_ns, json_type_int) ? json_object_get_int64(for_ns)
 								     : 0,
 		.all = json_object_is_type(all, json_type_boolean) && json_object_get_boolean(all),
+		.secrets = json_object_is_type(secrets, json_type_boolean) &&
+			   json_object_get_boolean(secrets),
 		.settings = json_object_is_type(settings, json_type_array) ? settings : NULL,
 		.may_act = may_act,
 	};

@@ -157,6 +157,24 @@ two" UTF=grüße MARK=obit)
 	[ "$(jq -r '.instances[0].recipe.env | index("MARK=obit") != null' "$T/show")" = true ]
 }
 
+@test "obit show masks what looks like a secret, --secrets shows it to root, and others get no value at all" {
+	SERVICE_ENV=(MARK=obit API_TOKEN=hush DB=pg://me:hush@db/x)
+	start_obitd_for_service 'env = { "ADDED_KEY=hush", "PLAIN=1" }'
+	start_watched_service web
+	obit show web --json >"$T/show"
+	refute grep -q hush "$T/show"
+	jq -e '.instances[0].recipe.env | index("MARK=obit") and index("API_TOKEN=***") and index("DB=***")' "$T/show"
+	jq -e '.watch.env == ["ADDED_KEY=***", "PLAIN=1"]' "$T/show"
+	obit show web --json --secrets >"$T/show"
+	jq -e '.instances[0].recipe.env | index("API_TOKEN=hush") and index("DB=pg://me:hush@db/x")' "$T/show"
+	jq -e '.watch.env[0] == "ADDED_KEY=hush"' "$T/show"
+	getent group obit >/dev/null || return 0 # then nobody else may read at all
+	setpriv --reuid 65534 --regid "$(getent group obit | cut -d: -f3)" --clear-groups \
+		timeout 10 "$OBIT" --socket "$SOCKET" show web --json --secrets >"$T/show"
+	jq -e '.instances[0].recipe.env | index("MARK=***")' "$T/show"
+	refute grep -q hush "$T/show"
+}
+
 @test "one hundred deaths in a row: as many lives as deaths, one at a time" {
 	start_obitd_for_service "backoff_initial = 1ms" "backoff_max = 1ms"
 	start_watched_service web --lock "$T/lock"
