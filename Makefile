@@ -73,7 +73,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps help demo check check-unit check-system asan bench bpf-all fuzz install uninstall \
+.PHONY: all deps help demo check check-unit check-system check-kernels asan bench bpf-all fuzz install uninstall \
 	format format-check tidy lint clean victims
 
 all: $(BUILD)/obitd $(BUILD)/obit ## obitd and obit (the default)
@@ -187,6 +187,11 @@ check-unit: all $(UNIT_PROGRAMS) ## the unit tests alone (no root needed)
 check-system: all $(VICTIM_PROGRAMS) ## the system tests alone, on the running kernel
 	$(Q)tests/run $(BUILD) system
 
+check-kernels: ## system tests on Linux 5.10, 6.1, 6.12 and the newest, in virtual machines (KERNELS=6.1: on that one)
+	$(Q)scripts/deps build test vm
+	$(Q)$(MAKE) --no-print-directory all test-programs
+	$(Q)tests/kernels/run $(BUILD) $(KERNELS)
+
 .PHONY: test-programs
 test-programs: $(UNIT_PROGRAMS) $(VICTIM_PROGRAMS)
 
@@ -247,7 +252,8 @@ tidy: $(BUILD)/obit.skel.h ## clang-tidy over src/
 	$(Q)$(CLANG_TIDY) --quiet $(BASE) $(CORE) $(IO) $(DAEMON) $(CLI) -- \
 		-std=gnu17 -D_GNU_SOURCE -Isrc -I. -I$(BUILD)
 
-SHELL_SCRIPTS := $(wildcard scripts/* .ci/run tests/run tests/bench/run* tests/fuzz/run)
+SHELL_SCRIPTS := $(wildcard scripts/* .ci/run tests/run tests/bench/run* tests/fuzz/run \
+	tests/kernels/run tests/kernels/init)
 lint: ## shellcheck, mandoc, layers and words
 	$(Q)shellcheck $(SHELL_SCRIPTS) $(wildcard tests/system/*.bats tests/system/*.bash)
 	$(Q)for page in doc/*.[158]; do mandoc -T lint -W warning $$page || exit 1; done

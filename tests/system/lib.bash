@@ -68,9 +68,10 @@ show_evidence() {
 
 # ---- waiting ----
 
-# retry_until SECONDS COMMAND...: polls every 20 ms; says what it waited for in vain.
+# retry_until SECONDS COMMAND...: polls every 20 ms; says what it waited for in vain. PATIENCE=5 waits five times as
+# long, for machines that are slow.
 retry_until() {
-	local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000))
+	local deadline=$((${EPOCHREALTIME/./} + $1 * ${PATIENCE:-1} * 1000000))
 
 	shift
 	until "$@"; do
