@@ -327,8 +327,9 @@ static bool is_own_cgroup(const struct daemon *daemon, __u32 hierarchy, const ch
 	       own_hierarchy == hierarchy && !strcmp(own, path);
 }
 
-/* Where the child is to be: where it was, but neither in a cgroup of somebody else's, who would end it with that, nor in
- * the daemon's own. */
+/* Where the child is to be: where it was, but not in a unit's or a container's cgroup, which would end it with that (nor
+ * so in the daemon's own unit). The daemon's own cgroup otherwise is as good a place as any: it need not be moved
+ * there, which takes milliseconds in cgroup v1. */
 static struct spawn_place find_place(struct daemon *daemon, const struct recipe *recipe)
 {
 	__u32 hierarchy = recipe->facts.cgroup_hierarchy;
@@ -336,7 +337,7 @@ static struct spawn_place find_place(struct daemon *daemon, const struct recipe 
 	struct spawn_place place = {.fd = -1, .v2 = hierarchy == 0};
 	char owner[OWNER_SIZE];
 
-	if (is_own_cgroup(daemon, hierarchy, path) || cgroup_owner(path, owner))
+	if (cgroup_owner(path, owner))
 		path = "/";
 	if (is_own_cgroup(daemon, hierarchy, path))
 		return place;
