@@ -149,6 +149,38 @@ static void enqueue(struct control_client *client, const char *data, size_t leng
 		drop(client);
 }
 
+/* Whether a client has not yet read all of an answer that is longer than it may leave unread otherwise. */
+static bool is_answering_at_length(const struct control_server *server)
+{
+	for (size_t i = 0; i < CONTROL_MAX_CLIENTS; i++)
+		if (server->clients[i] &&
+		    server->clients[i]->out_end - server->clients[i]->out_start >
+			    CONTROL_MAX_OUTPUT)
+			return true;
+	return false;
+}
+
+/* A long line becomes the output itself (it is taken); 0, or -EBUSY where there is some already. */
+static int enqueue_long(struct control_client *client, char *line, size_t length)
+{
+	size_t sent;
+
+	if (has_output(client) || is_answering_at_length(client->server)) {
+		free(line);
+		return -EBUSY;
+	}
+	sent = client->dead ? 0 : try_send(client, line, length);
+	if (client->dead || sent == length) {
+		free(line);
+		return 0;
+	}
+	free(client->out);
+	client->out = line;
+	client->out_start = sent;
+	client->out_end = client->out_size = length;
+	return 0;
+}
+
 static void append_gap(struct control_client *client)
 {
 	char line[GAP_SIZE], time[CLOCK_RFC3339_SIZE];
@@ -283,12 +315,17 @@ void control_reply(struct control_client *client, struct json_object *data)
 	client->answered = true;
 	if (!line)
 		control_fail(client, OBIT_EXIT_FAILED, "out of memory");
-	else if (length > CONTROL_MAX_OUTPUT)
+	else if (length > CONTROL_MAX_ANSWER)
 		control_fail(client, OBIT_EXIT_FAILED,
 			     "the answer has %zu bytes, %d are the limit: ask for fewer entries",
-			     length, CONTROL_MAX_OUTPUT);
-	else
+			     length, CONTROL_MAX_ANSWER);
+	else if (length <= CONTROL_MAX_OUTPUT)
 		enqueue(client, line, length);
+	else if (enqueue_long(client, TAKE_PTR(line), length) < 0)
+		control_fail(
+			client, OBIT_EXIT_FAILED,
+			"the answer has %zu bytes, and another long one is on its way: try again",
+			length);
 }
 
 /* ---- clients ---- */

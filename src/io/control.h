@@ -19,6 +19,9 @@ struct control_client;
 #define CONTROL_MAX_CLIENTS 64
 #define CONTROL_MAX_READERS 48		  /* of them not root, so that root always finds room */
 #define CONTROL_MAX_OUTPUT  (1024 * 1024) /* bytes that a client may leave unread */
+/* Bytes of an answer. One that is longer than CONTROL_MAX_OUTPUT, as of ten thousand services, is on its way to one
+ * client at a time. */
+#define CONTROL_MAX_ANSWER  (15 * 1024 * 1024)
 #define CONTROL_DEADLINE_NS (5 * NS_PER_SEC)
 
 /* What a stream is about. CONTROL_ALL takes in CONTROL_WATCHED. */

@@ -26,6 +26,8 @@ struct fake_sys fake_sys;
 
 static struct loop *loop;
 static struct control_server *server;
+#define LONG (3 * CONTROL_MAX_OUTPUT) /* of an answer, longer than other output may be */
+
 static char dir[64], path[128];
 
 /* Who the next connections are; by default root. */
@@ -136,7 +138,9 @@ static void handler(void *arg, struct control_client *client, const char *comman
 	else if (strcmp(command, "64k") == 0)
 		control_reply(client, big_string(65536));
 	else if (strcmp(command, "huge") == 0)
-		control_reply(client, big_string(CONTROL_MAX_OUTPUT));
+		control_reply(client, big_string(CONTROL_MAX_ANSWER));
+	else if (strcmp(command, "long") == 0)
+		control_reply(client, big_string(LONG));
 	else if (strncmp(command, "tail", 4) == 0) {
 		control_reply(client, json_object_new_array());
 		control_subscribe(client, command[4] ? CONTROL_ALL : CONTROL_WATCHED);
@@ -637,11 +641,46 @@ static void refuses_an_answer_that_is_too_big(void **state)
 	struct peer peer = connected();
 
 	(void)state;
-	assert_ask(&peer, "{\"command\":\"huge\"}\n",
-		   "{\"ok\":false,\"exit\":1,\"error\":\"the answer has 1048598 bytes, 1048576 are "
-		   "the limit: ask for fewer entries\"}");
+	assert_ask(
+		&peer, "{\"command\":\"huge\"}\n",
+		"{\"ok\":false,\"exit\":1,\"error\":\"the answer has 15728662 bytes, 15728640 are "
+		"the limit: ask for fewer entries\"}");
 	assert_int_equal(counters()->dropped, 0);
 	hang_up(&peer);
+}
+
+static void sends_a_long_answer_whole(void **state)
+{
+	struct peer peer = connected();
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		say(&peer, "{\"command\":\"long\"}\n");
+		assert_int_equal(strlen(hear(&peer)), LONG + strlen("{\"ok\":true,\"data\":\"\"}"));
+	}
+	assert_ask(&peer, "{\"command\":\"echo\",\"n\":\"after\"}\n",
+		   "{\"ok\":true,\"data\":\"after\"}");
+	assert_int_equal(counters()->dropped, 0);
+	hang_up(&peer);
+}
+
+static void sends_one_long_answer_at_a_time(void **state)
+{
+	struct peer slow = connected(), other = connected();
+	const char *line;
+
+	(void)state;
+	say(&slow, "{\"command\":\"long\"}\n");
+	while (take(&slow) < 0)
+		turn();
+	say(&other, "{\"command\":\"long\"}\n");
+	line = hear(&other);
+	assert_non_null(strstr(line, "another long one is on its way: try again"));
+	assert_int_equal(strlen(hear(&slow)), LONG + strlen("{\"ok\":true,\"data\":\"\"}"));
+	say(&other, "{\"command\":\"long\"}\n");
+	assert_int_equal(strlen(hear(&other)), LONG + strlen("{\"ok\":true,\"data\":\"\"}"));
+	hang_up(&slow);
+	hang_up(&other);
 }
 
 /* 60 answers of 64 KiB are more than a client may leave unread: the requests wait instead. */
@@ -1290,6 +1329,8 @@ int main(void)
 		TEST(ends_an_unfinished_request),
 		TEST(ends_who_does_not_read),
 		TEST(refuses_an_answer_that_is_too_big),
+		TEST(sends_a_long_answer_whole),
+		TEST(sends_one_long_answer_at_a_time),
 		TEST(makes_a_hasty_client_wait),
 		TEST(limits_the_clients),
 		TEST(keeps_room_for_root),
