@@ -208,7 +208,21 @@ struct instance *lineage_begin(struct lineage *lineage, size_t watch,
 	}
 	instance->id = ++lineage->next_id;
 	instance->watch = watch;
+	HASH_ADD(hh, lineage->by_id, id, sizeof(instance->id), instance);
+	if (!instance->hh.tbl) { /* no memory for the table */
+		policy_free(&instance->policy);
+		free(instance);
+		return NULL;
+	}
 	DL_APPEND(lineage->instances, instance);
+	return instance;
+}
+
+struct instance *lineage_instance(const struct lineage *lineage, uint64_t id)
+{
+	struct instance *instance;
+
+	HASH_FIND(hh, lineage->by_id, &id, sizeof(id), instance);
 	return instance;
 }
 
@@ -256,6 +270,8 @@ void lineage_end(struct lineage *lineage, struct instance *instance)
 	DL_FOREACH_SAFE (instance->processes, process, next)
 		lineage_gone(lineage, process);
 	DL_DELETE(lineage->instances, instance);
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): whoever is here is in the table */
+	HASH_DELETE(hh, lineage->by_id, instance);
 	policy_free(&instance->policy);
 	recipe_free(instance->recipe);
 	free(instance);

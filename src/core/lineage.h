@@ -72,11 +72,13 @@ struct instance {
 	struct policy policy;
 	void *attachment;	      /* the daemon's: timer, log file, ... */
 	struct instance *prev, *next; /* utlist DL */
+	UT_hash_handle hh;	      /* by id */
 };
 
 struct lineage {
 	struct process *processes; /* by key */
 	struct instance *instances;
+	struct instance *by_id;
 	uint64_t next_id;
 };
 
@@ -112,6 +114,8 @@ struct process *lineage_add(struct lineage *lineage, const struct obit_key *key,
 /* A new, empty instance; its policy is initialised. NULL without memory. */
 struct instance *lineage_begin(struct lineage *lineage, size_t watch,
 			       const struct watch_config *config, uint64_t seed);
+/* The one of that id, or NULL: it may have been forgotten since. */
+struct instance *lineage_instance(const struct lineage *lineage, uint64_t id);
 /* Takes `process` into the instance in that role; a former main becomes a member. */
 void lineage_join(struct instance *instance, struct process *process, enum process_role role);
 /* Forgets an instance; its processes are forgotten with it. */

@@ -97,17 +97,6 @@ static void bury_offspring(struct daemon *daemon, struct process *process,
 	lineage_gone(&daemon->lineage, process);
 }
 
-static struct instance *find_instance(const struct daemon *daemon, uint64_t id)
-{
-	struct instance *instance;
-
-	DL_FOREACH (daemon->lineage.instances, instance)
-		if (instance->id == id)
-			return instance;
-	return NULL;
-}
-
-/* The killer is obitd then; who asked it to is worth a word. */
 static void tell_of_kill(const struct instance *instance, const struct evidence *evidence,
 			 struct policy_output *decision)
 {
@@ -149,7 +138,7 @@ static void bury_member(struct daemon *daemon, struct instance *instance, struct
 	publish_obituary(daemon, &obituary, (ssize_t)instance->watch);
 	hook_events_state(daemon, instance);
 	act_await_gone(daemon, &process->key);
-	instance = find_instance(daemon, id);
+	instance = lineage_instance(&daemon->lineage, id);
 	if (instance && role == ROLE_MAIN)
 		drop_if_job(daemon, instance, letter);
 }

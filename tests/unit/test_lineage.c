@@ -814,6 +814,25 @@ static void a_zombie_does_not_hold_the_place(void **state)
 
 /* ---- services and jobs ---- */
 
+static void instances_are_found_by_their_id_as_long_as_they_are_there(void **state)
+{
+	struct family family;
+	struct instance *one, *other;
+	uint64_t id;
+
+	(void)state;
+	family_init(&family);
+	one = begin_daemon(&family, 10);
+	other = begin_daemon(&family, 11);
+	id = one->id;
+	assert_ptr_equal(lineage_instance(&family.lineage, id), one);
+	assert_ptr_equal(lineage_instance(&family.lineage, other->id), other);
+	lineage_end(&family.lineage, one);
+	assert_null(lineage_instance(&family.lineage, id));
+	assert_ptr_equal(lineage_instance(&family.lineage, other->id), other);
+	family_free(&family);
+}
+
 static void exact_paths_are_services(void **state)
 {
 	char exact[] = "/usr/sbin/d", glob[] = "/usr/sbin/*", script[] = "/opt/run.sh";
@@ -1073,6 +1092,7 @@ int main(void)
 		cmocka_unit_test(a_successor_is_not_apart),
 		cmocka_unit_test(of_what_ran_before_the_stack_tells_who_is_apart),
 		cmocka_unit_test(who_becomes_main_is_not_apart_nor_are_its_children),
+		cmocka_unit_test(instances_are_found_by_their_id_as_long_as_they_are_there),
 		cmocka_unit_test(exact_paths_are_services),
 		cmocka_unit_test(globs_match_services_and_jobs),
 		cmocka_unit_test(random_lives_agree_with_a_naive_model),
