@@ -228,7 +228,7 @@ static int take_path(struct armourd *reader)
 				   "'%c' without a path in front; expected an absolute path",
 				   *reader->at);
 	r = take_text(reader, path_length(reader->at), &path);
-	if (r >= 0)
+	if (path)
 		r = check_path(reader, path);
 	if (r < 0)
 		return r;

@@ -8,7 +8,7 @@
 #include "core/config.h"
 
 #define CONFIG_BUFFER_MAX  ((size_t)1 << 20) /* bytes of one file */
-#define CONFIG_WATCHES_MAX 4096		     /* in all files together */
+#define CONFIG_WATCHES_MAX 10240	     /* in all files together */
 #define CONFIG_PATH_MAX	   4095		     /* bytes of a path, as PATH_MAX with its NUL */
 #define CONFIG_NAME_MAX	   63		     /* bytes of a watch's name */
 #define CONFIG_KEYS_MAX	   64		     /* keys of one section */

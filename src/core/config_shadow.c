@@ -10,7 +10,7 @@
 #include "core/glob.h"
 
 /* Comparisons of two globs in one configuration: what is beyond is not worth the time of the daemon's loop. */
-#define COMPARISONS_MAX (1UL << 24)
+#define COMPARISONS_MAX (1UL << 22)
 
 struct search {
 	const struct config *config;

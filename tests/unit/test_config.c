@@ -448,7 +448,7 @@ static void a_path_of_any_length_is_judged(void **state)
 
 static void watches_have_a_limit(void **state)
 {
-	enum { LIMIT = 4096, ROOM = 40 };
+	enum { LIMIT = 10240, ROOM = 40 };
 	_cleanup_free_ char *text = malloc((LIMIT + 1) * ROOM);
 	struct config_error error = {""};
 	struct config config;
@@ -461,9 +461,9 @@ static void watches_have_a_limit(void **state)
 	assert_int_equal(parse_as(&config, "f", text, &error), 0);
 	assert_int_equal(config.watch_count, LIMIT);
 	assert_int_equal(parse_as(&config, "f", "watch v {path=/x}", &error), -EINVAL);
-	assert_string_equal(error.text, "f:1: too many watches; expected at most 4096");
+	assert_string_equal(error.text, "f:1: too many watches; expected at most 10240");
 	assert_int_equal(config_add_pattern(&config, "/x", &error), -EINVAL);
-	assert_string_equal(error.text, "command line: too many watches; expected at most 4096");
+	assert_string_equal(error.text, "command line: too many watches; expected at most 10240");
 	assert_int_equal(config.watch_count, LIMIT);
 	config_free(&config);
 }
