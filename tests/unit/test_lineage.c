@@ -746,6 +746,7 @@ static bool is_awaited_in(enum policy_state awaited, const char *old, const char
 	instance->policy.state = awaited;
 	free(instance->recipe->cgroup);
 	instance->recipe->cgroup = strdup(old);
+	free(recipe->cgroup);
 	recipe->cgroup = strdup(new);
 	found = lineage_vacant(&family.lineage, 0, recipe) == instance;
 	recipe_free(recipe);
