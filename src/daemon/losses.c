@@ -74,20 +74,16 @@ static void take_letters(struct daemon *daemon)
 	if (end > backlog->count)
 		end = backlog->count;
 	while (backlog->next < end) {
-		const struct kept_key *kept = &backlog->items[backlog->next++];
-		const struct obit_key *key = &kept->key;
-		bool was_dead = kept->order[0];
+		const struct obit_key *key = &backlog->items[backlog->next++].key;
 
-		/* Who has died since it was collected as living comes after its children: the ring tells. */
-		if (bpf_source_letter(daemon->source, key, &letter) == 0 &&
-		    (was_dead || !letter.exit.sequence))
+		if (bpf_source_letter(daemon->source, key, &letter) == 0)
 			events_letter(daemon, key, &letter);
 	}
 	daemon->rescanned_ns = clock_boot_ns();
 	if (end == backlog->count)
 		free_backlog(daemon);
-	loop_timer_set(daemon->backlog_timer,
-		       1); /* for the next ones, or for what is in the ring */
+	else
+		loop_timer_set(daemon->backlog_timer, 1);
 }
 
 static void collect_letters(struct daemon *daemon)
@@ -206,9 +202,6 @@ static void check_losses(struct daemon *daemon)
 
 void losses_read(struct daemon *daemon)
 {
-	/* Before the ring is read on: what died of a family before its parent, and was lost, is in the letters, and
-	 * comes first. */
-	check_losses(daemon);
 	if (daemon->backlog)
 		take_letters(daemon);
 	/* Nobody rings for what is left in the ring of all deaths. */

@@ -81,8 +81,7 @@ struct bpf_source {
 	struct obit_slots *slots;	/* mapped */
 	const struct obit_stats *stats; /* mapped */
 	struct ring_buffer *ring;
-	int budget;	      /* records left in this turn */
-	uint64_t lost_before; /* ring_lost when it began */
+	int budget; /* records left in this turn */
 	bpf_source_record_fn *on_record;
 	void *arg;
 };
@@ -481,8 +480,6 @@ static int on_ring_record(void *arg, void *data, size_t size)
 	struct bpf_source *source = arg;
 
 	source->on_record(source->arg, data, size);
-	if (__atomic_load_n(&source->stats->ring_lost, __ATOMIC_ACQUIRE) != source->lost_before)
-		return DRAINED_ENOUGH;
 	return --source->budget > 0 ? 0 : DRAINED_ENOUGH;
 }
 
@@ -638,7 +635,6 @@ int bpf_source_drain(struct bpf_source *source)
 	int r;
 
 	source->budget = BPF_SOURCE_RECORDS_A_TURN;
-	source->lost_before = __atomic_load_n(&source->stats->ring_lost, __ATOMIC_ACQUIRE);
 	r = ring_buffer__consume(source->ring);
 	return r == DRAINED_ENOUGH ? BPF_SOURCE_RECORDS_A_TURN : r;
 }
