@@ -186,8 +186,30 @@ void lineage_died(struct process *process)
 	}
 }
 
+void lineage_note_gone(struct lineage *lineage, const struct obit_key *key, size_t watch)
+{
+	lineage->gone[lineage->gone_next] = (struct lineage_gone){*key, watch};
+	lineage->gone_next = (lineage->gone_next + 1) % LINEAGE_GONE;
+}
+
+ssize_t lineage_watch_of_gone(const struct lineage *lineage, const struct obit_key *key)
+{
+	for (size_t i = 0; key->tgid && i < LINEAGE_GONE; i++)
+		if (lineage->gone[i].key.tgid == key->tgid &&
+		    lineage->gone[i].key.start_boottime == key->start_boottime)
+			return (ssize_t)lineage->gone[i].watch;
+	return MATCH_NONE;
+}
+
+void lineage_forget_gone(struct lineage *lineage)
+{
+	memset(lineage->gone, 0, sizeof(lineage->gone));
+}
+
 void lineage_gone(struct lineage *lineage, struct process *process)
 {
+	if (process->instance && process->role != ROLE_OFFSPRING)
+		lineage_note_gone(lineage, &process->key, process->instance->watch);
 	unlink_from_instance(process);
 	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): whoever is here is in the table */
 	HASH_DELETE(hh, lineage->processes, process);

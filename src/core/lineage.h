@@ -75,10 +75,20 @@ struct instance {
 	UT_hash_handle hh;	      /* by id */
 };
 
+#define LINEAGE_GONE 1024
+
+/* A main or member that is gone: what was lost of its children may be told later. */
+struct lineage_gone {
+	struct obit_key key;
+	size_t watch;
+};
+
 struct lineage {
 	struct process *processes; /* by key */
 	struct instance *instances;
 	struct instance *by_id;
+	struct lineage_gone gone[LINEAGE_GONE]; /* a ring; a tgid of 0: none */
+	size_t gone_next;
 	uint64_t next_id;
 };
 
@@ -140,6 +150,13 @@ bool lineage_is_over(const struct instance *instance, enum kill_mode mode);
 void lineage_set_apart(struct process *process, const struct recipe *recipe);
 
 /* Among what descends from this main, and not from one before it. */
+/* Notes that such a process is gone; lineage_gone() does so by itself. */
+void lineage_note_gone(struct lineage *lineage, const struct obit_key *key, size_t watch);
+/* The watch of a main or member that went lately, or MATCH_NONE. */
+ssize_t lineage_watch_of_gone(const struct lineage *lineage, const struct obit_key *key);
+/* Forgets them: the watches have other numbers now. */
+void lineage_forget_gone(struct lineage *lineage);
+
 struct heirs {
 	struct process *by_fork; /* runs the main's executable: a session leader, else the eldest */
 	struct process *by_exec; /* exec'd the recipe's own executable and argv */

@@ -214,6 +214,38 @@ static ssize_t watch_of_stranger(const struct daemon *daemon, const struct obit_
 	return watch;
 }
 
+/* Its birth was lost, and its parent was buried first: it belonged where that did, unless it executed something. */
+static ssize_t watch_of_lost_child(const struct daemon *daemon, const struct obit_letter *letter)
+{
+	return letter->exec_sequence ? MATCH_NONE
+				     : lineage_watch_of_gone(&daemon->lineage, &letter->parent);
+}
+
+static void tell_lost_child(struct daemon *daemon, const struct obit_key *key,
+			    const struct obit_letter *letter, size_t watch)
+{
+	struct policy_output nothing = {.verdict = VERDICT_NONE};
+	struct process child = {.key = *key, .parent = letter->parent, .role = ROLE_MEMBER};
+	struct recipe *last_texts = arrivals_death(daemon, key);
+	struct evidence evidence;
+	struct obituary obituary = {
+		.process = &child,
+		.evidence = &evidence,
+		.role = ROLE_MEMBER,
+		.letter = letter,
+		.watch = daemon->config.watches[watch].name,
+		.decision = &nothing,
+	};
+
+	evidence_gather(daemon, key, letter, NULL, last_texts,
+			daemon->config.watches[watch].stop_grace_ns, &evidence);
+	death_log_line(daemon, &obituary);
+	publish_obituary(daemon, &obituary, (ssize_t)watch);
+	evidence_done(&evidence);
+	recipe_free(last_texts);
+	lineage_note_gone(&daemon->lineage, key, watch); /* it may have had children */
+}
+
 static void tell_stranger(struct daemon *daemon, const struct obit_key *key,
 			  const struct obit_letter *letter)
 {
@@ -253,7 +285,14 @@ static void tell_stranger(struct daemon *daemon, const struct obit_key *key,
 void deaths_bury_stranger(struct daemon *daemon, const struct obit_key *key,
 			  const struct obit_letter *letter)
 {
-	if (!publish_has_told(daemon, key))
+	ssize_t watch = watch_of_lost_child(daemon, letter);
+
+	if (publish_has_told(daemon, key)) {
+		/* by the daemon before this one */
+	} else if (watch >= 0) {
+		tell_lost_child(daemon, key, letter, (size_t)watch);
+	} else {
 		tell_stranger(daemon, key, letter);
+	}
 	events_forget(daemon, key);
 }

@@ -485,6 +485,7 @@ int settings_apply(struct daemon *daemon, struct config *fresh, struct json_obje
 		*summary = summarize(&daemon->config, fresh);
 	DL_FOREACH_SAFE (daemon->lineage.instances, instance, next)
 		move_instance(daemon, instance, fresh);
+	lineage_forget_gone(&daemon->lineage);
 	take_restarts(daemon, fresh, states);
 	free_states(daemon->watches, daemon->config.watch_count);
 	config_free(&daemon->config);

@@ -834,6 +834,34 @@ static void instances_are_found_by_their_id_as_long_as_they_are_there(void **sta
 	family_free(&family);
 }
 
+static void who_is_gone_is_known_for_a_while(void **state)
+{
+	struct family family;
+	struct instance *instance;
+	struct process *child;
+	struct obit_key key, offspring = {.tgid = 99, .start_boottime = 7};
+
+	(void)state;
+	family_init(&family);
+	instance = begin_daemon(&family, 10);
+	child = add(&family, 11, NULL);
+	lineage_join(instance, child, ROLE_MEMBER);
+	key = child->key;
+	assert_int_equal(lineage_watch_of_gone(&family.lineage, &key), MATCH_NONE);
+	lineage_gone(&family.lineage, child);
+	assert_int_equal(lineage_watch_of_gone(&family.lineage, &key), 0);
+	assert_int_equal(lineage_watch_of_gone(&family.lineage, &offspring), MATCH_NONE);
+	lineage_note_gone(&family.lineage, &offspring, 3);
+	assert_int_equal(lineage_watch_of_gone(&family.lineage, &offspring), 3);
+	for (unsigned i = 0; i < LINEAGE_GONE - 1; i++)
+		lineage_note_gone(&family.lineage, &(struct obit_key){.tgid = 1000 + i}, 5);
+	assert_int_equal(lineage_watch_of_gone(&family.lineage, &key), MATCH_NONE);
+	assert_int_equal(lineage_watch_of_gone(&family.lineage, &offspring), 3);
+	lineage_forget_gone(&family.lineage);
+	assert_int_equal(lineage_watch_of_gone(&family.lineage, &offspring), MATCH_NONE);
+	family_free(&family);
+}
+
 static void exact_paths_are_services(void **state)
 {
 	char exact[] = "/usr/sbin/d", glob[] = "/usr/sbin/*", script[] = "/opt/run.sh";
@@ -1094,6 +1122,7 @@ int main(void)
 		cmocka_unit_test(of_what_ran_before_the_stack_tells_who_is_apart),
 		cmocka_unit_test(who_becomes_main_is_not_apart_nor_are_its_children),
 		cmocka_unit_test(instances_are_found_by_their_id_as_long_as_they_are_there),
+		cmocka_unit_test(who_is_gone_is_known_for_a_while),
 		cmocka_unit_test(exact_paths_are_services),
 		cmocka_unit_test(globs_match_services_and_jobs),
 		cmocka_unit_test(random_lives_agree_with_a_naive_model),
