@@ -166,8 +166,11 @@ static void spawn_succeeded(struct daemon *daemon, struct instance *instance, pi
 {
 	struct policy_input spawned = {.kind = INPUT_SPAWNED};
 	bool automatic = instance->policy.automatic;
+	bool joined = instance->main && instance->main->key.tgid == (__u32)pid;
 
-	instance->spawning = 0;
+	/* Its birth may be told later, where the ring is long or was full: until then nobody else is taken for it. */
+	instance->spawning = joined ? 0 : (__u32)pid;
+	daemon->unjoined += !joined;
 	instance->spawned = true;
 	((struct attachment *)instance->attachment)->killed = false;
 	instance->daemonized = instance->adopted = false;
@@ -285,6 +288,21 @@ void act_child_execed(struct daemon *daemon, const struct obit_key *key)
 	}
 }
 
+/* One whose report has come to its end before its birth was told. */
+static void join_late_child(struct daemon *daemon, pid_t pid)
+{
+	struct instance *instance;
+
+	DL_FOREACH (daemon->lineage.instances, instance)
+		if (instance->spawning == (__u32)pid)
+			break;
+	if (!instance)
+		return;
+	daemon->unjoined--;
+	join_child(daemon, instance, pid);
+	instance->spawning = 0;
+}
+
 void act_child_born(struct daemon *daemon, const struct obit_key *key,
 		    const struct obit_letter *letter)
 {
@@ -301,6 +319,8 @@ void act_child_born(struct daemon *daemon, const struct obit_key *key,
 			break;
 	if (attachment)
 		join_child(daemon, attachment->instance, (pid_t)key->tgid);
+	else if (daemon->unjoined)
+		join_late_child(daemon, (pid_t)key->tgid);
 }
 
 int act_start_spawner(struct daemon *daemon)

@@ -177,8 +177,9 @@ struct daemon {
 		*queue; /* utlist DL: those that wait for a place, in the order they came */
 	unsigned places_taken;
 	struct obit_key newborn[NEWBORNS]; /* by pid: children whose report may not be read yet */
-	struct heap launches;		   /* of attachments: children that were released */
-	uint64_t spawner_heard_ns;	   /* when one of its children said something last */
+	unsigned unjoined; /* instances whose child has executed, and whose birth is not told yet */
+	struct heap launches;	   /* of attachments: children that were released */
+	uint64_t spawner_heard_ns; /* when one of its children said something last */
 	struct loop_timer *launch_timer;
 
 	struct published published[HISTORY_SIZE]; /* a ring */

@@ -249,16 +249,22 @@ static bool ensure_letter(struct daemon *daemon, const struct obit_key *key,
 static void on_exec(struct daemon *daemon, const struct obit_exec_record *exec)
 {
 	struct recipe *recipe = arrivals_exec(daemon, exec);
+	bool spawned = exec->letter.flags & OBIT_LETTER_SPAWNED;
 
-	if (exec->letter.flags & OBIT_LETTER_SPAWNED)
+	if (spawned)
 		act_child_execed(daemon, &exec->header.key);
 	if (is_stale(daemon, &exec->header.key, exec->letter.exec_time) ||
-	    !ensure_letter(daemon, &exec->header.key, &exec->letter))
+	    !ensure_letter(daemon, &exec->header.key, &exec->letter)) {
 		recipe_free(recipe);
-	else if (recipe)
-		take_exec(daemon, &exec->header.key, &exec->letter, recipe);
-	else
+		return;
+	}
+	if (!recipe) {
 		daemon_out_of_memory(daemon, "reading an exec");
+		return;
+	}
+	if (spawned)
+		take_birth(daemon, &exec->header.key, &exec->letter); /* where that was lost */
+	take_exec(daemon, &exec->header.key, &exec->letter, recipe);
 }
 
 /* A process that is known by its letter alone: the rest is asked of /proc. */
