@@ -77,8 +77,9 @@ int BPF_PROG(obit_exec, struct task_struct *task, pid_t old_pid, struct linux_bi
 	mark_exec(letter, task, bprm, candidate, prefix);
 	/* What may begin an instance is told at once; other execs of members can wait. */
 	send_exec(s, &key, letter, task, bprm, candidate ? BPF_RB_FORCE_WAKEUP : lazy_wakeup());
-	/* The daemon may have deleted the letter meanwhile, for what the process was before this exec. */
-	if (!bpf_map_lookup_elem(&processes, &key)) {
+	/* The daemon may have deleted the letter meanwhile, for what the process was before this exec. One that was made
+	 * above it can have deleted for this exec alone: it is rid of it by right. */
+	if (tracked && !bpf_map_lookup_elem(&processes, &key)) {
 		letter = make_letter(task, &key, &nobody, 0);
 		if (letter)
 			mark_exec(letter, task, bprm, candidate, prefix);
