@@ -21,8 +21,17 @@ static const char *const verdict_names[] = {
 	[VERDICT_HAND_OVER] = "hand-over", [VERDICT_STOP_MEMBERS] = "stop-members",
 	[VERDICT_BURY] = "bury",	   [VERDICT_REPORT] = "report",
 	[VERDICT_ASK_OWNER] = "ask-owner", [VERDICT_RESTART_BY_OWNER] = "restart-by-owner",
+	[VERDICT_STOP] = "stop",
 };
 _Static_assert(ARRAY_SIZE(verdict_names) == _POLICY_VERDICT_MAX, "a word for each verdict");
+
+static const char *const hang_by_names[] = {
+	[HANG_NONE] = "none",
+	[HANG_BY_NOTIFY] = "notify",
+	[HANG_BY_PROGRESS] = "progress",
+	[HANG_BY_PROBE] = "probe",
+};
+_Static_assert(ARRAY_SIZE(hang_by_names) == _HANG_BY_MAX, "a word for each witness");
 
 const char *policy_state_name(enum policy_state state)
 {
@@ -32,6 +41,11 @@ const char *policy_state_name(enum policy_state state)
 const char *policy_verdict_name(enum policy_verdict verdict)
 {
 	return verdict_names[verdict];
+}
+
+const char *hang_by_name(enum hang_by by)
+{
+	return hang_by_names[by];
 }
 
 static int allocate_starts(const struct watch_config *config, uint64_t **ret)
@@ -105,7 +119,14 @@ bool policy_is_success(const struct watch_config *config, uint32_t wait_status)
 	       status_set_has(&config->success_exit_status, wait_status);
 }
 
-/* systemd's table of Restart=, for deaths that are not a watchdog's. */
+/* systemd's table of Restart=, for a watchdog's deaths. */
+static bool restart_wants_hung(enum restart_when when)
+{
+	return when == RESTART_ALWAYS || when == RESTART_ON_FAILURE ||
+	       when == RESTART_ON_ABNORMAL || when == RESTART_ON_WATCHDOG;
+}
+
+/* The same, for all others. */
 static bool restart_wants(enum restart_when when, uint32_t wait_status, bool success)
 {
 	bool by_signal = wait_status_how(wait_status) != DEATH_EXITED;
@@ -128,29 +149,31 @@ static bool restart_wants(enum restart_when when, uint32_t wait_status, bool suc
 	return false;
 }
 
-static bool wants_respawn(const struct watch_config *config, uint32_t wait_status, bool success)
+static bool wants_respawn(const struct watch_config *config, uint32_t wait_status, bool success,
+			  bool hung)
 {
 	if (status_set_has(&config->restart_prevent_exit_status, wait_status))
 		return false;
 	if (status_set_has(&config->restart_force_exit_status, wait_status))
 		return true;
-	return restart_wants(config->restart, wait_status, success);
+	return hung ? restart_wants_hung(config->restart)
+		    : restart_wants(config->restart, wait_status, success);
 }
 
 bool policy_wants_respawn(const struct watch_config *config, uint32_t wait_status)
 {
-	return wants_respawn(config, wait_status, policy_is_success(config, wait_status));
+	return wants_respawn(config, wait_status, policy_is_success(config, wait_status), false);
 }
 
-/* lighttpd exits 1 on SIGTERM: who was asked to stop has ended well. */
+/* lighttpd exits 1 on SIGTERM: who was asked to stop has ended well. Who had to be stopped has not. */
 static bool ended_well(const struct watch_config *config, const struct policy_death *death)
 {
-	return death->asked || policy_is_success(config, death->wait_status);
+	return !death->hung && (death->asked || policy_is_success(config, death->wait_status));
 }
 
 static bool is_wanted_back(const struct watch_config *config, const struct policy_death *death)
 {
-	return wants_respawn(config, death->wait_status, ended_well(config, death));
+	return wants_respawn(config, death->wait_status, ended_well(config, death), death->hung);
 }
 
 /* ---- small helpers of the step ---- */
@@ -276,15 +299,24 @@ static bool is_free(const struct policy *policy)
 
 /* ---- what a state does ---- */
 
+static void begin_stop_by(struct policy *policy, struct policy_output *out, enum policy_after after,
+			  int signal, uint64_t now)
+{
+	enter(policy, POLICY_STOPPING, now);
+	policy->after = after;
+	policy->member_pid = 0;
+	add(out, (struct policy_action){.kind = ACTION_KILL, .signal = signal});
+	arm(policy, out, now + policy->config->kill_timeout_ns);
+}
+
+/* What is being stopped already is left to the signal that it has got. */
 static void begin_stop(struct policy *policy, struct policy_output *out, enum policy_after after,
 		       uint64_t now)
 {
-	policy->after = after;
-	policy->member_pid = 0;
-	enter(policy, POLICY_STOPPING, now);
-	add(out,
-	    (struct policy_action){.kind = ACTION_KILL, .signal = policy->config->kill_signal});
-	arm(policy, out, now + policy->config->kill_timeout_ns);
+	if (policy->state == POLICY_STOPPING)
+		policy->after = after;
+	else
+		begin_stop_by(policy, out, after, policy->config->kill_signal, now);
 }
 
 /* Gives up. What still lives of the instance is stopped first: half a service is none. */
@@ -403,16 +435,26 @@ static void end(struct policy *policy, struct policy_output *out, uint64_t now)
 	policy->attempt = 0;
 }
 
+/* The same of a main whose others are being stopped: when they are gone. */
+static void end_with_others(struct policy *policy, struct policy_output *out,
+			    const struct policy_death *death, uint64_t now)
+{
+	if (policy->state == POLICY_STOPPING && death->members)
+		policy->after = AFTER_END;
+	else
+		end(policy, out, now);
+}
+
 static void end_without_respawn(struct policy *policy, struct policy_output *out,
 				const struct policy_death *death, uint64_t now)
 {
 	const struct watch_config *config = policy->config;
 	char text[POLICY_NOTE_SIZE];
 
-	end(policy, out, now);
+	end_with_others(policy, out, death, now);
 	if (status_set_has(&config->restart_prevent_exit_status, death->wait_status))
 		snprintf(text, sizeof(text), "not respawned: restart_prevent_exit_status has it");
-	else if (config->restart != RESTART_NO && death->asked)
+	else if (config->restart != RESTART_NO && death->asked && !death->hung)
 		snprintf(text, sizeof(text),
 			 "stopped as it was asked to: not respawned (restart = %s)",
 			 restart_when_name(config->restart));
@@ -565,7 +607,7 @@ static void answer_death(struct policy *policy, struct policy_output *out,
 		return;
 	}
 	if (death->refusal) {
-		end(policy, out, now);
+		end_with_others(policy, out, death, now);
 		say(out, "not respawned: %s", death->refusal);
 		say_and_note(policy, out, out->detail);
 		out->verdict = VERDICT_REPORT;
@@ -622,6 +664,7 @@ static void come_up(struct policy *policy, struct policy_output *out, uint64_t n
 {
 	record_start(policy, now);
 	arm(policy, out, 0);
+	policy->hang.by = HANG_NONE;
 	enter(policy, POLICY_UP, now);
 }
 
@@ -638,6 +681,7 @@ static void on_started_by_owner(struct policy *policy, struct policy_output *out
 	}
 	policy->restarts += policy->automatic;
 	arm(policy, out, 0);
+	policy->hang.by = HANG_NONE;
 	enter(policy, POLICY_UP, now);
 }
 
@@ -683,6 +727,8 @@ static const char *const stop_reasons[] = {
 	[AFTER_START] = "stopped by the operator to be restarted",
 	[AFTER_RESPAWN] = "stopped to be respawned",
 	[AFTER_BURY] = "stopped to be buried",
+	[AFTER_HANG] = "stopped since it hung",
+	[AFTER_END] = "stopped since it hung",
 };
 
 /* What main died of may have been somebody else's death. */
@@ -695,6 +741,17 @@ static void say_why_stopped(const struct policy *policy, struct policy_output *o
 		    policy->member_pid, wait_status_words(policy->member_status, words));
 	else
 		say(out, "%s", stop_reasons[policy->after]);
+}
+
+static void answer_hang_death(struct policy *policy, struct policy_output *out,
+			      const struct policy_death *death, uint64_t now)
+{
+	struct policy_death hung = *death;
+
+	hung.hung = true;
+	policy->after = AFTER_END;
+	reset_attempts(policy, now);
+	answer_death(policy, out, &hung, now);
 }
 
 static void on_main_died(struct policy *policy, struct policy_output *out,
@@ -710,7 +767,10 @@ static void on_main_died(struct policy *policy, struct policy_output *out,
 		answer_death(policy, out, death, now);
 		return;
 	case POLICY_STOPPING:
-		say_why_stopped(policy, out);
+		if (policy->after == AFTER_HANG)
+			answer_hang_death(policy, out, death, now);
+		else
+			say_why_stopped(policy, out);
 		return;
 	case POLICY_WAITING:
 	case POLICY_ASKING:
@@ -754,6 +814,53 @@ static void on_member_died(struct policy *policy, struct policy_output *out,
 	policy->member_status = death->wait_status;
 }
 
+/* What cannot be brought back, or is not to be now, is left as it is: half a service may be better than none. */
+static bool must_leave_hung(const struct policy *policy, const char *refusal, const char **ret_why)
+{
+	*ret_why = refusal ? refusal : "it is paused";
+	return refusal || policy->paused;
+}
+
+/* Told again and again while it lasts. */
+static void on_hung(struct policy *policy, struct policy_output *out,
+		    const struct policy_input *input, uint64_t now)
+{
+	bool known = policy->hang.by != HANG_NONE, leave;
+	uint64_t since = policy->hang.since_ns;
+	char text[POLICY_NOTE_SIZE];
+	const char *why;
+
+	if (policy->state != POLICY_UP)
+		return;
+	leave = must_leave_hung(policy, input->death.refusal, &why);
+	if (known && (leave || policy->observing))
+		return;
+	if (!known)
+		since = now;
+	policy->hang = input->hang;
+	policy->hang.since_ns = since;
+	if (leave) {
+		snprintf(text, sizeof(text), "hung: %.*s; not stopped: %.160s", HANG_WORDS_SIZE,
+			 input->hang.words, why);
+		out->verdict = VERDICT_REPORT;
+	} else {
+		snprintf(text, sizeof(text), "hung: %.*s; stopped by SIGABRT", HANG_WORDS_SIZE,
+			 input->hang.words);
+		out->verdict = VERDICT_STOP;
+		begin_stop_by(policy, out, AFTER_HANG, SIGABRT, now);
+	}
+	say_and_note(policy, out, text);
+}
+
+static void on_recovered(struct policy *policy, struct policy_output *out)
+{
+	if (policy->state != POLICY_UP || policy->hang.by == HANG_NONE)
+		return;
+	policy->hang.by = HANG_NONE;
+	policy->note[0] = '\0';
+	say(out, "hangs no longer");
+}
+
 static void on_all_gone(struct policy *policy, struct policy_output *out, uint64_t now)
 {
 	policy->gone = true;
@@ -769,6 +876,8 @@ static void on_all_gone(struct policy *policy, struct policy_output *out, uint64
 		} else if (policy->after == AFTER_BURY) {
 			arm(policy, out, 0);
 			enter(policy, POLICY_BURIED, now);
+		} else if (policy->after == AFTER_HANG || policy->after == AFTER_END) {
+			end(policy, out, now);
 		} else if (policy->after == AFTER_START) {
 			spawn(policy, out, now, false);
 		} else {
@@ -826,6 +935,7 @@ static void on_spawned(struct policy *policy, struct policy_output *out, uint64_
 	policy->gone = false;
 	policy->up_since_ns = now;
 	policy->note[0] = '\0';
+	policy->hang.by = HANG_NONE;
 	if (policy->automatic)
 		policy->restarts++;
 	enter(policy, POLICY_UP, now);
@@ -1102,22 +1212,23 @@ static void on_resume(struct policy *policy, struct policy_output *out, uint64_t
 
 /* ---- observing ---- */
 
-/* Decided and told, but not done: after a main it is over, until somebody else starts it; after a member it runs
- * on. Starts and attempts are counted as they come, so that the next decision is a true one. */
+/* Decided and told, but not done: after a main it is over, until somebody else starts it; after a member, or
+ * while it hangs, it runs on. Starts and attempts are counted as they come, so that the next decision is a true one. */
 static void leave_undone(struct policy *policy, struct policy_output *out,
 			 enum policy_input_kind kind, uint64_t now)
 {
 	static const char remark[] = OBIT_UNDONE_REMARK;
+	bool runs_on = kind == INPUT_MEMBER_DIED || kind == INPUT_HUNG;
 	char text[POLICY_NOTE_SIZE];
 
 	if (out->verdict != VERDICT_RESPAWN && out->verdict != VERDICT_STOP_MEMBERS &&
 	    out->verdict != VERDICT_BURY && out->verdict != VERDICT_ASK_OWNER &&
-	    out->verdict != VERDICT_RESTART_BY_OWNER)
+	    out->verdict != VERDICT_RESTART_BY_OWNER && out->verdict != VERDICT_STOP)
 		return;
 	out->count = 0;
 	out->undone = true;
 	policy->deadline_ns = 0;
-	enter(policy, kind == INPUT_MEMBER_DIED ? POLICY_UP : POLICY_ENDED, now);
+	enter(policy, runs_on ? POLICY_UP : POLICY_ENDED, now);
 	snprintf(text, sizeof(text), "%.*s%s", (int)(sizeof(text) - sizeof(remark)), out->detail,
 		 remark);
 	say_and_note(policy, out, text);
@@ -1158,6 +1269,12 @@ static void take_input(struct policy *policy, const struct policy_input *input, 
 		return;
 	case INPUT_OWNER_FAILED:
 		on_owner_failed(policy, out, input->words, now_ns);
+		return;
+	case INPUT_HUNG:
+		on_hung(policy, out, input, now_ns);
+		return;
+	case INPUT_RECOVERED:
+		on_recovered(policy, out);
 		return;
 	case INPUT_STOP:
 		on_stop(policy, out, now_ns);

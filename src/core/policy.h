@@ -36,6 +36,8 @@
 	X(OWNER_SAID)	/* what ACTION_ASK_OWNER was answered: .answer */                          \
 	X(OWNER_DONE)	/* the command of ACTION_RESTART_BY_OWNER succeeded */                     \
 	X(OWNER_FAILED) /* it did not: .words */                                                   \
+	X(HUNG)		/* it lives, and does not do its work: .hang, .death.refusal */            \
+	X(RECOVERED)	/* it does again */                                                        \
 	X(STOP)		/* the operator's commands */                                              \
 	X(START)                                                                                   \
 	X(RESTART)                                                                                 \
@@ -51,6 +53,27 @@ enum policy_input_kind { POLICY_INPUTS(POLICY_ENUM_INPUT) _POLICY_INPUT_MAX };
 /* The word of design and JSON for a state. */
 const char *policy_state_name(enum policy_state state);
 
+/* By what it was found out that something hangs. */
+enum hang_by {
+	HANG_NONE,
+	HANG_BY_NOTIFY,	  /* it had promised to say that it is well, and did not */
+	HANG_BY_PROGRESS, /* the kernel did not see it get on */
+	HANG_BY_PROBE,	  /* it did not answer */
+	_HANG_BY_MAX
+};
+
+/* "notify": an obituary's "hung.by". */
+const char *hang_by_name(enum hang_by by);
+
+#define HANG_WORDS_SIZE 128
+
+struct policy_hang {
+	enum hang_by by;
+	uint64_t since_ns;	     /* when it was found out first */
+	uint64_t for_ns;	     /* so long before it had given its last sign of life */
+	char words[HANG_WORDS_SIZE]; /* "no WATCHDOG=1 for 30s (hang_timeout)" */
+};
+
 struct policy_death {
 	uint32_t pid;
 	uint32_t wait_status;
@@ -60,6 +83,7 @@ struct policy_death {
 	bool has_exec_heir;   /* one of them exec'd the recipe's own executable and argv */
 	const char *ended_by; /* its owner, or init, which sent the signal to stop; NULL: neither */
 	bool asked; /* somebody outside had asked it to stop: a clean end, whatever the status */
+	bool hung; /* it was stopped since it hung; the policy sets this itself where it had that done */
 	const char
 		*refusal; /* why it must not be respawned whatever the policy says; NULL: it may */
 };
@@ -67,6 +91,7 @@ struct policy_death {
 struct policy_input {
 	enum policy_input_kind kind;
 	struct policy_death death; /* MAIN_DIED, MEMBER_DIED */
+	struct policy_hang hang;   /* HUNG */
 	int error;		   /* SPAWN_FAILED: errno, positive */
 	enum owner_answer answer;  /* OWNER_SAID */
 	const char *
@@ -100,6 +125,7 @@ enum policy_verdict {
 	VERDICT_ASK_OWNER, /* whether it restarts it; what follows depends on the answer */
 	VERDICT_RESTART_BY_OWNER,
 	VERDICT_REPORT, /* it would have been respawned, but something forbids it */
+	VERDICT_STOP,	/* of what hangs: its death is answered when it comes */
 	_POLICY_VERDICT_MAX
 };
 
@@ -124,8 +150,8 @@ struct policy_owner {
 	bool twice;		    /* only its second NO is one */
 };
 
-/* What follows when everything that STOPPING signalled is gone. */
-enum policy_after { AFTER_DOWN, AFTER_START, AFTER_RESPAWN, AFTER_BURY };
+/* What follows when everything that STOPPING signalled is gone; after HANG what main's death was answered by. */
+enum policy_after { AFTER_DOWN, AFTER_START, AFTER_RESPAWN, AFTER_BURY, AFTER_HANG, AFTER_END };
 
 struct policy {
 	const struct watch_config *config; /* not owned */
@@ -133,6 +159,7 @@ struct policy {
 	enum policy_after after;
 	uint32_t member_pid;	   /* STOPPING: of the member whose failure counted; 0: none */
 	uint32_t member_status;	   /* its wait status */
+	struct policy_hang hang;   /* of this life, or of the last one; .by is NONE: none */
 	struct policy_owner owner; /* set by the caller before a death and a command */
 	uint64_t asking_since_ns;
 	unsigned questions;	  /* that its owner was asked since */

@@ -675,6 +675,7 @@ static void log_undone(const struct daemon *daemon, const struct instance *insta
 {
 	const char *what = decision->verdict == VERDICT_RESPAWN	       ? "respawn"
 			   : decision->verdict == VERDICT_STOP_MEMBERS ? "stop and respawn"
+			   : decision->verdict == VERDICT_STOP	       ? "stop"
 			   : decision->verdict == VERDICT_ASK_OWNER    ? "ask its owner"
 			   : decision->verdict == VERDICT_RESTART_BY_OWNER
 				   ? "have its owner restart it"

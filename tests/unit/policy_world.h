@@ -40,7 +40,7 @@ struct world {
 	uint64_t timer;		       /* as the actions set it */
 	uint64_t starts[WORLD_STARTS]; /* since an operator's start or a reload */
 	size_t start_count;
-	uint64_t spawns, buried, handed_over, told; /* to prove that much was seen */
+	uint64_t spawns, buried, handed_over, told, hung; /* to prove that much was seen */
 };
 
 static inline uint8_t world_byte(struct world *world)
@@ -128,6 +128,8 @@ static inline bool world_allows(const struct world *world, enum policy_input_kin
 	case INPUT_STARTED: /* nobody continues an instance that stops or starts */
 		return empty && world->policy.state != POLICY_STOPPING;
 	case INPUT_MAIN_DIED:
+	case INPUT_HUNG:
+	case INPUT_RECOVERED:
 		return running;
 	case INPUT_MEMBER_DIED:
 		return world->members > 0;
@@ -156,12 +158,12 @@ static inline bool world_allows(const struct world *world, enum policy_input_kin
 	return false;
 }
 
-/* What people do: the commands, and a start from outside. */
+/* What people do: the commands, and a start from outside; and what is rare as well. */
 static inline enum policy_input_kind world_draw_deed(struct world *world)
 {
-	static const enum policy_input_kind deeds[] = {INPUT_STARTED, INPUT_STOP,   INPUT_START,
-						       INPUT_RESTART, INPUT_REVIVE, INPUT_PAUSE,
-						       INPUT_RESUME};
+	static const enum policy_input_kind deeds[] = {
+		INPUT_STARTED, INPUT_STOP,   INPUT_START, INPUT_RESTART,  INPUT_REVIVE,
+		INPUT_PAUSE,   INPUT_RESUME, INPUT_HUNG,  INPUT_RECOVERED};
 	enum policy_input_kind kind = deeds[world_draw(world, ARRAY_SIZE(deeds))];
 
 	return world->lawful && !world_allows(world, kind) ? INPUT_STOP : kind;
@@ -285,7 +287,8 @@ static inline void world_before_input(struct world *world, const struct policy_i
 		break;
 	case INPUT_SPAWNED:
 		world->main = MAIN_RUNS;
-		if (world->policy.state == POLICY_STARTING)
+		if (world->policy.state == POLICY_STARTING ||
+		    world->policy.state == POLICY_STOPPING)
 			world->told_gone = world->free = false;
 		break;
 	case INPUT_SPAWN_FAILED:
@@ -303,6 +306,8 @@ static inline void world_before_input(struct world *world, const struct policy_i
 	case INPUT_OWNER_SAID:
 	case INPUT_OWNER_DONE:
 	case INPUT_OWNER_FAILED:
+	case INPUT_HUNG:
+	case INPUT_RECOVERED:
 	case INPUT_START:
 	case INPUT_RESTART:
 	case INPUT_REVIVE:
@@ -358,6 +363,20 @@ static inline void world_on_restart_by_owner(struct world *world)
 	world_check_start_limit(world);
 }
 
+/* The signal of a stop that the input began, or made harder. */
+static inline void world_on_kill(struct world *world, const struct policy_input *input, int signal)
+{
+	int expected = world->config.kill_signal;
+
+	if (input->kind == INPUT_TIMER)
+		expected = SIGKILL;
+	else if (input->kind == INPUT_HUNG)
+		expected = SIGABRT;
+	REQUIRE(world->policy.state == POLICY_STOPPING);
+	REQUIRE(signal == expected);
+	world->hung += input->kind == INPUT_HUNG;
+}
+
 static inline void world_on_heir(struct world *world, const struct policy_input *input,
 				 bool by_exec)
 {
@@ -379,9 +398,7 @@ static inline void world_on_action(struct world *world, const struct policy_inpu
 		world_on_spawn(world);
 		break;
 	case ACTION_KILL:
-		REQUIRE(world->policy.state == POLICY_STOPPING);
-		REQUIRE(action->signal ==
-			(input->kind == INPUT_TIMER ? SIGKILL : world->config.kill_signal));
+		world_on_kill(world, input, action->signal);
 		break;
 	case ACTION_TAKE_HEIR:
 	case ACTION_TAKE_EXEC_HEIR:
@@ -447,6 +464,8 @@ static inline void world_check(const struct world *world, const struct policy_in
 		REQUIRE(!policy->down_since_ns);
 	else
 		REQUIRE(policy->down_since_ns || policy->state == POLICY_DOWN);
+	if (policy->state == POLICY_STOPPING && policy->after >= AFTER_HANG)
+		REQUIRE(policy->hang.by != HANG_NONE);
 	REQUIRE(policy->start_count <= policy->start_capacity);
 	REQUIRE(policy->starts || !policy->start_capacity);
 	world_check_progress(world);
@@ -466,6 +485,13 @@ static inline void world_pass_time(struct world *world)
 static inline uint64_t world_draw_until(struct world *world)
 {
 	return world_draw(world, 3) ? world->now + world_draw(world, 100) * NS_PER_SEC : 0;
+}
+
+static inline void world_draw_hang(struct world *world, struct policy_input *ret)
+{
+	ret->hang.by = HANG_BY_NOTIFY + world_draw(world, _HANG_BY_MAX - HANG_BY_NOTIFY);
+	ret->death.refusal = world_draw(world, 8) ? NULL : "it is refused";
+	strcpy(ret->hang.words, "no sign of life");
 }
 
 /* Mostly when it is due, as a loop gives it; else early, which must change nothing. */
@@ -489,7 +515,9 @@ static inline void world_step(struct world *world)
 		world_draw_death(world, &input.death);
 	if (input.kind == INPUT_MAIN_DIED && world->policy.state == POLICY_UP)
 		world_draw_owner(world);
-	if (input.kind == INPUT_OWNER_SAID)
+	if (input.kind == INPUT_HUNG)
+		world_draw_hang(world, &input);
+	else if (input.kind == INPUT_OWNER_SAID)
 		input.answer = world_draw(world, _OWNER_ANSWER_MAX);
 	else if (input.kind == INPUT_SPAWN_FAILED)
 		input.error = world_draw_error(world);
