@@ -15,9 +15,12 @@
 #define OBIT_PATH_MAX	 4096 /* bytes of a path, as PATH_MAX */
 #define OBIT_SENDER_SIZE 512  /* bytes of the path of who sent a signal, its NUL included */
 #define OBIT_TEXT_CHUNK	 4096 /* bytes of text in one record */
-#define OBIT_TEXT_CHUNKS 64   /* chunks of argv, and of env: 256 KiB each */
-#define OBIT_PREFIX_SIZE 256  /* bytes of a path that the prefix filter sees: the trie's maximum */
-#define OBIT_GROUPS_MAX	 64   /* supplementary groups in a recipe */
+#define OBIT_TEXT_CHUNKS 64   /* chunks of argv or env that are sent at one go */
+#define OBIT_TEXT_GOES	 24
+#define OBIT_RECIPE_MAX                                                                            \
+	(OBIT_TEXT_GOES * OBIT_TEXT_CHUNKS * OBIT_TEXT_CHUNK) /* 6 MiB: no exec has more */
+#define OBIT_PREFIX_SIZE 256 /* bytes of a path that the prefix filter sees: the trie's maximum */
+#define OBIT_GROUPS_MAX	 64  /* supplementary groups in a recipe */
 #define OBIT_RLIMITS	 16
 #define OBIT_CPUS_BYTES	 128 /* affinity mask: 1024 CPUs */
 

@@ -51,28 +51,51 @@ static __always_inline void send_path(__u32 kind, struct path *path)
 	send_walked(SCRATCH_EXEC, kind);
 }
 
-/* argv or env: [from, to) of the new program's memory, which exec has just written and faulted in. */
-VERIFIED_ONCE int send_user_strings(__u32 kind, __u64 from, __u64 to)
+/* As many chunks as one loop may have. Returns the bytes that were sent. */
+VERIFIED_ONCE int send_user_chunks(__u32 offset, __u64 from, __u64 to)
 {
-	__u32 cut = kind == OBIT_TEXT_ARGV ? OBIT_EXEC_ARGS_CUT : OBIT_EXEC_ENV_CUT;
 	struct scratch *s = get_scratch(SCRATCH_EXEC);
+	__u32 sent = 0;
 
 	if (!s)
 		return 0;
-	s->text.kind = kind;
 	for (__u32 i = 0; i < OBIT_TEXT_CHUNKS; i++) {
 		__u64 left = to - from;
 		__u32 length = left > OBIT_TEXT_CHUNK ? OBIT_TEXT_CHUNK : left;
 
 		if (from >= to)
-			return 0;
+			break;
 		if (length > OBIT_TEXT_CHUNK ||
 		    bpf_probe_read_user(s->text.data, length, (void *)from))
 			break;
-		send_text(s, i * OBIT_TEXT_CHUNK, length);
+		send_text(s, offset + sent, length);
 		from += length;
+		sent += length;
 	}
-	if (from < to)
+	return sent;
+}
+
+/* argv or env: [from, to) of the new program's memory, which exec has just written and faulted in. */
+VERIFIED_ONCE int send_user_strings(__u32 kind, __u64 from, __u64 to)
+{
+	__u32 cut = kind == OBIT_TEXT_ARGV ? OBIT_EXEC_ARGS_CUT : OBIT_EXEC_ENV_CUT;
+	struct scratch *s = get_scratch(SCRATCH_EXEC);
+	__u64 most = recipe_max, sent = 0, bytes;
+
+	if (!s || from >= to)
+		return 0;
+	bytes = to - from;
+	if (bytes > most)
+		to = from + most;
+	s->text.kind = kind;
+	for (__u32 i = 0; i < OBIT_TEXT_GOES && from + sent < to; i++) {
+		__u32 now = send_user_chunks(sent, from + sent, to);
+
+		if (!now)
+			break;
+		sent += now;
+	}
+	if (sent < bytes)
 		s->exec.flags |= cut;
 	return 0;
 }

@@ -20,6 +20,7 @@
 #define DEFAULT_PROCESSES  131072
 #define DEFAULT_STARTS	   16
 #define DEFAULT_RING	   (UINT64_C(1) << 20)
+#define DEFAULT_RECIPE	   (UINT64_C(256) << 10)
 #define DEFAULT_HISTORY	   (UINT64_C(16) << 20)
 #define PATTERN_FILE	   "command line"
 #define PATTERN_NAME	   "watch" /* of a pattern without a literal component */
@@ -100,6 +101,7 @@ void watch_config_init(struct watch_config *watch)
 		.settle_ns = 10 * NS_PER_SEC,
 		.start_timeout_ns = 30 * NS_PER_SEC,
 		.stop_grace_ns = 90 * NS_PER_SEC,
+		.recipe_max = DEFAULT_RECIPE,
 		.recover_within_ns = 5 * NS_PER_MIN,
 		.hook_timeout_ns = 30 * NS_PER_SEC,
 	};
@@ -211,6 +213,23 @@ const struct watch_config *config_find_watch(const struct config *config, const 
 		if (strcmp(config->watches[i].name, name) == 0)
 			return &config->watches[i];
 	return NULL;
+}
+
+uint64_t config_recipe_max(const struct config *config)
+{
+	uint64_t most = 0;
+
+	for (size_t i = 0; i < config->watch_count; i++)
+		if (config->watches[i].recipe_max > most)
+			most = config->watches[i].recipe_max;
+	return most;
+}
+
+uint64_t config_ring_bytes(const struct config *config)
+{
+	uint64_t most = config_recipe_max(config), needed = most > DEFAULT_RECIPE ? 4 * most : 0;
+
+	return needed > config->ring_size ? needed : config->ring_size;
 }
 
 static int reserve_watches(struct config *config, size_t more)

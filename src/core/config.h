@@ -102,6 +102,7 @@ struct watch_config {
 	uint64_t settle_ns;
 	uint64_t start_timeout_ns;
 	uint64_t stop_grace_ns;
+	uint64_t recipe_max; /* bytes of argv, and of the environment */
 
 	bool critical;
 	uint64_t recover_within_ns;
@@ -185,6 +186,12 @@ void config_drop_watch(struct config *config, size_t index);
 /* Sets every default of a watch; strings NULL, lists empty. */
 void watch_config_init(struct watch_config *watch);
 void watch_config_free(struct watch_config *watch);
+
+#define CONFIG_RECIPE_MAX (UINT64_C(6) << 20)
+/* The largest recipe_max of all watches. */
+uint64_t config_recipe_max(const struct config *config);
+/* ring_size, or what the largest recipe_max needs where somebody has raised that: one exec must find room. */
+uint64_t config_ring_bytes(const struct config *config);
 
 const char *restart_when_name(enum restart_when when);
 const char *kill_mode_name(enum kill_mode mode);

@@ -10,7 +10,7 @@ static bool text_is_sound(const struct obit_text_record *text, size_t size)
 
 	return size >= head && text->kind >= OBIT_TEXT_EXE && text->kind < OBIT_TEXT_KINDS &&
 	       text->length <= OBIT_TEXT_CHUNK && size >= head + text->length &&
-	       text->offset <= OBIT_TEXT_CHUNKS * OBIT_TEXT_CHUNK - OBIT_TEXT_CHUNK;
+	       text->offset <= OBIT_RECIPE_MAX - OBIT_TEXT_CHUNK;
 }
 
 static bool exec_is_sound(const struct obit_exec_record *exec, size_t size)

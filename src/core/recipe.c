@@ -2,6 +2,7 @@
 #include "core/recipe.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,6 +118,23 @@ int recipe_finish(struct recipe *recipe, const struct obit_exec_record *exec)
 	return 0;
 }
 
+static bool limit(struct strings *strings, uint64_t most)
+{
+	if (strings->size <= most)
+		return false;
+	strings->size = most;
+	strings->bytes[most - 1] = '\0';
+	return true;
+}
+
+void recipe_limit(struct recipe *recipe, uint64_t most)
+{
+	if (limit(&recipe->argv, most))
+		recipe->facts.flags |= OBIT_EXEC_ARGS_CUT;
+	if (limit(&recipe->env, most))
+		recipe->facts.flags |= OBIT_EXEC_ENV_CUT;
+}
+
 /* ---- strings ---- */
 
 const char *strings_next(const struct strings *strings, size_t *position)
@@ -157,12 +175,17 @@ const char *strings_find(const struct strings *env, const char *name)
 
 /* ---- what stands in the way ---- */
 
+#define MISSING_SIZE 80
+
+#define END_OF_ARGV "the end of argv"
+#define END_OF_ENV  "the end of the environment"
+
 static const struct {
 	__u32 flag;
 	const char *phrase;
 } gaps[] = {
-	{OBIT_EXEC_ARGS_CUT, "the end of argv"},
-	{OBIT_EXEC_ENV_CUT, "the end of the environment"},
+	{OBIT_EXEC_ARGS_CUT, END_OF_ARGV},
+	{OBIT_EXEC_ENV_CUT, END_OF_ENV},
 	{OBIT_EXEC_PATH_CUT, "the front of a path"},
 	{OBIT_EXEC_GROUPS_CUT, "some supplementary groups"},
 	{OBIT_EXEC_TEXT_LOST, "some text (the ring was full)"},
@@ -231,11 +254,30 @@ static const char *privilege_refusal(const struct recipe *recipe)
 	return other_namespace(recipe);
 }
 
+/* What is missing first, and why if it was too large. NULL: nothing. */
+static const char *first_missing(const struct recipe *recipe, const struct watch_config *watch,
+				 char buf[static MISSING_SIZE])
+{
+	const char *missing = recipe_missing(recipe, 0);
+	uint64_t bytes = 0;
+
+	if (missing && !strcmp(missing, END_OF_ARGV))
+		bytes = recipe->facts.argv_bytes;
+	else if (missing && !strcmp(missing, END_OF_ENV))
+		bytes = recipe->facts.env_bytes;
+	if (bytes <= watch->recipe_max)
+		return missing;
+	snprintf(buf, MISSING_SIZE, "%s (%" PRIu64 " KiB, above recipe_max)", missing,
+		 (bytes + 1023) / 1024);
+	return buf;
+}
+
 const char *recipe_refusal(const struct recipe *recipe, const struct watch_config *watch,
 			   char buf[static RECIPE_SENTENCE_SIZE])
 {
 	const char *why = privilege_refusal(recipe);
-	const char *missing = recipe_missing(recipe, 0);
+	char missing_buf[MISSING_SIZE];
+	const char *missing = first_missing(recipe, watch, missing_buf);
 	/* A long path must not push the end of the sentence out. */
 	const char *shown = recipe->exe && strlen(recipe->exe) <= 80 ? recipe->exe : "...";
 

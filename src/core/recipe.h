@@ -48,6 +48,9 @@ int recipe_add_text(struct recipe *recipe, const struct obit_text_record *text);
 /* Takes the record that ends an exec, and terminates the texts. 0 or -ENOMEM. */
 int recipe_finish(struct recipe *recipe, const struct obit_exec_record *exec);
 
+/* Cuts argv and environment to so many bytes each, and marks what was cut. */
+void recipe_limit(struct recipe *recipe, uint64_t most);
+
 /* The number of strings, and the first of them that starts at or after *position (0 at first), or NULL. */
 size_t strings_count(const struct strings *strings);
 const char *strings_next(const struct strings *strings, size_t *position);

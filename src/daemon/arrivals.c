@@ -6,11 +6,13 @@
 #include "base/cleanup.h"
 #include "daemon/daemon.h"
 
-#define ARRIVALS_MAX 64
+#define ARRIVALS_MAX	   64
+#define ARRIVALS_BYTES_MAX (8 * (size_t)OBIT_RECIPE_MAX)
 
 static void arrival_free(struct daemon *daemon, struct arrival *arrival)
 {
 	HASH_DEL(daemon->arrivals, arrival);
+	daemon->arrival_bytes -= arrival->bytes;
 	recipe_free(arrival->recipe);
 	free(arrival);
 }
@@ -50,6 +52,12 @@ void arrivals_text(struct daemon *daemon, const struct obit_text_record *text)
 {
 	struct arrival *arrival = arrival_of(daemon, text);
 
+	if (arrival) {
+		arrival->bytes += text->length;
+		daemon->arrival_bytes += text->length;
+	}
+	while (daemon->arrival_bytes > ARRIVALS_BYTES_MAX && daemon->arrivals != arrival)
+		arrival_free(daemon, daemon->arrivals);
 	/* A gap or a lack of memory shows when the lengths are compared at the end. */
 	if (!arrival || recipe_add_text(arrival->recipe, text) == -ENOMEM)
 		daemon_out_of_memory(daemon, "reading an exec");

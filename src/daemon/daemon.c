@@ -157,7 +157,8 @@ static int open_kernel_side(struct daemon *daemon, const struct config *config)
 		.btf = daemon->options->btf,
 		.ephemeral = daemon->options->ephemeral,
 		.max_processes = config->max_processes,
-		.ring_bytes = config->ring_size,
+		.recipe_max = (__u32)config_recipe_max(config),
+		.ring_bytes = config_ring_bytes(config),
 	};
 	char error[BPF_SOURCE_ERROR_SIZE];
 	int r;

@@ -116,6 +116,7 @@ struct arrival {
 	struct obit_key key;
 	uint64_t exec_sequence;
 	struct recipe *recipe;
+	size_t bytes; /* of texts */
 	UT_hash_handle hh;
 };
 
@@ -167,6 +168,7 @@ struct daemon {
 
 	struct lineage lineage;
 	struct arrival *arrivals;
+	size_t arrival_bytes; /* of them all */
 	struct farewell *farewells;
 	struct heap timers; /* of instances */
 	struct loop_timer *timer;

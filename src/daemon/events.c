@@ -188,11 +188,14 @@ static void take_exec(struct daemon *daemon, const struct obit_key *key,
 {
 	struct process *process = lineage_find(&daemon->lineage, key);
 	ssize_t watch = find_watch(daemon, key, letter, recipe);
-	enum exec_meaning meaning = lineage_exec_meaning(process, watch, recipe);
+	enum exec_meaning meaning;
 	uint64_t began = letter->exec_time ? letter->exec_time : key->start_boottime;
 	struct instance *left = process ? process->instance : NULL;
 	struct image *image;
 
+	if (watch >= 0)
+		recipe_limit(recipe, daemon->config.watches[watch].recipe_max);
+	meaning = lineage_exec_meaning(process, watch, recipe);
 	if (meaning == EXEC_FOREIGN && !process) {
 		bpf_source_forget_unchanged(daemon->source, key, letter);
 		recipe_free(recipe);

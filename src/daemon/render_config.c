@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "daemon/daemon.h"
 #include "daemon/put.h"
@@ -63,6 +64,19 @@ static void put_fraction(struct json_object *object, const char *key, double val
 
 	snprintf(text, sizeof(text), "%g", value);
 	json_object_object_add(object, key, json_object_new_double_s(value, text));
+}
+
+/* As the configuration would have it. */
+static void put_size(struct json_object *object, const char *key, uint64_t bytes)
+{
+	static const char *const units[] = {"", "KiB", "MiB"};
+	char text[32];
+	size_t unit = 0;
+
+	for (; unit + 1 < ARRAY_SIZE(units) && bytes % 1024 == 0; unit++)
+		bytes /= 1024;
+	snprintf(text, sizeof(text), "%" PRIu64 "%s", bytes, units[unit]);
+	put_text(object, key, text);
 }
 
 static void put_set(struct json_object *object, const char *key, const struct status_set *set)
@@ -153,6 +167,7 @@ struct json_object *render_config(const struct watch_config *config)
 	put_span(object, "settle", config->settle_ns);
 	put_span(object, "start_timeout", config->start_timeout_ns);
 	put_span(object, "stop_grace", config->stop_grace_ns);
+	put_size(object, "recipe_max", config->recipe_max);
 	json_object_object_add(object, "critical", json_object_new_boolean(config->critical));
 	put_span(object, "recover_within", config->recover_within_ns);
 	put_text(object, "on_exit", config->on_exit);

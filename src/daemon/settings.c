@@ -2,6 +2,7 @@
 /* Configuration files into watches, and watches into what the kernel side looks for. */
 #include <errno.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -307,6 +308,20 @@ static void mark_cgroup(void *arg, const struct obit_cgroup *key, const char *pa
 	}
 }
 
+_Static_assert(CONFIG_RECIPE_MAX == OBIT_RECIPE_MAX, "the kernel side can tell as much");
+
+static void tell_recipe_max(struct daemon *daemon, const struct config *config)
+{
+	uint64_t has = bpf_source_ring_bytes(daemon->source), needs = config_ring_bytes(config);
+
+	bpf_source_set_recipe_max(daemon->source, (__u32)config_recipe_max(config));
+	if (needs > config->ring_size && needs > has)
+		log_warning("recipe_max asks for a ring of %" PRIu64 " KiB, and the one in the pin "
+			    "directory has %" PRIu64 " KiB: arguments may be lost until obitd is "
+			    "started with an empty pin directory",
+			    needs / 1024, has / 1024);
+}
+
 /* Cgroups made from now on are seen by the hook; then those that exist are marked. */
 static int tell_kernel(struct daemon *daemon, const struct config *config)
 {
@@ -314,6 +329,7 @@ static int tell_kernel(struct daemon *daemon, const struct config *config)
 	struct prefix_list paths = {0}, cgroups = {0};
 	int r = 0;
 
+	tell_recipe_max(daemon, config);
 	for (size_t w = 0; r == 0 && w < config->watch_count; w++) {
 		const struct watch_config *watch = &config->watches[w];
 

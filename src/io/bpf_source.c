@@ -73,6 +73,7 @@ struct bpf_source {
 	bool ephemeral;
 	bool took_over;
 	bool sees_signals;
+	__u32 ring_bytes;
 	int maps[_MAP_MAX];
 	int links[MAX_LINKS];
 	size_t link_count;
@@ -461,7 +462,9 @@ static int load(struct bpf_source *source, const struct bpf_source_options *opti
 		return fail(error, r, "%s: cannot prepare the pins: %s", source->pin_dir,
 			    strerror(-r));
 	memcpy(skel->bss->host_namespaces, options->namespaces, sizeof(options->namespaces));
-	skel->rodata->lazy_limit = bpf_map__max_entries(skel->maps.events) / 4;
+	skel->bss->recipe_max = options->recipe_max;
+	source->ring_bytes = bpf_map__max_entries(skel->maps.events);
+	skel->rodata->lazy_limit = source->ring_bytes / 4;
 	r = obit_bpf__load(skel);
 	if (r < 0)
 		return fail(error, r, "the kernel does not take the programs: %s%s", strerror(-r),
@@ -884,6 +887,16 @@ int bpf_source_bear_no_more(struct bpf_source *source, const struct obit_key *ke
 void bpf_source_set_spawner(struct bpf_source *source, __u32 tgid)
 {
 	__atomic_store_n(&source->switches->spawner_tgid, tgid, __ATOMIC_RELEASE);
+}
+
+void bpf_source_set_recipe_max(struct bpf_source *source, __u32 bytes)
+{
+	__atomic_store_n(&source->switches->recipe_max, bytes, __ATOMIC_RELEASE);
+}
+
+__u64 bpf_source_ring_bytes(const struct bpf_source *source)
+{
+	return source->ring_bytes;
 }
 
 void bpf_source_stats(const struct bpf_source *source, struct obit_stats *ret)

@@ -17,6 +17,7 @@ struct bpf_source_options {
 	const char *btf;     /* another BTF file than the running kernel's; NULL: the kernel's */
 	bool ephemeral;	     /* remove the pins on close */
 	__u32 max_processes; /* letters at the same time */
+	__u32 recipe_max;    /* see bpf_source_set_recipe_max() */
 	__u64 ring_bytes; /* of the ring that rings the bell, rounded up to what the kernel takes; pins that
 			     are taken over keep theirs */
 	__u32 namespaces
@@ -66,6 +67,11 @@ int bpf_source_set_paths(struct bpf_source *source, const struct bpf_prefix *pre
 			 size_t count);
 int bpf_source_set_cgroups(struct bpf_source *source, const struct bpf_prefix *prefixes,
 			   size_t count);
+
+/* How many bytes of argv, and of the environment, an exec is told with from now on; the rest is cut. */
+void bpf_source_set_recipe_max(struct bpf_source *source, __u32 bytes);
+/* Of the ring that rings the bell. */
+__u64 bpf_source_ring_bytes(const struct bpf_source *source);
 
 /* Marks a cgroup that exists already as watched. 0 or -errno. */
 int bpf_source_add_cgroup(struct bpf_source *source, const struct obit_cgroup *cgroup);

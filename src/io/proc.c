@@ -24,7 +24,7 @@
  * unreadable where it has more capabilities than the daemon. */
 #define HOST_PIDNS_INODE  0xEFFFFFFCU
 #define HOST_USERNS_INODE 0xEFFFFFFDU
-#define CAPTURE_MAX	  (2U * OBIT_TEXT_CHUNKS * OBIT_TEXT_CHUNK)
+#define CAPTURE_MAX	  (2U * OBIT_RECIPE_MAX)
 #define DELETED		  " (deleted)"
 
 static int open_proc(pid_t pid, const char *name, int flags)

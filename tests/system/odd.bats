@@ -219,6 +219,51 @@ expect_refusal() {
 	expect_refusal "it was socket-activated (LISTEN_FDS)"
 }
 
+# some_arguments N: of 100000 bytes each.
+some_arguments() {
+	local long
+
+	long=$(head -c 100000 /dev/zero | tr '\0' x)
+	MANY=()
+	while [ ${#MANY[@]} -lt "$1" ]; do
+		MANY+=("$long")
+	done
+}
+
+@test "100 KiB of arguments come back, and 1.8 MB with a larger recipe_max" {
+	[ "$(ulimit -s)" = unlimited ] || [ "$(ulimit -s)" -ge 8192 ] || skip "no room for such arguments"
+	start_obitd_for_service "recipe_max = 2MiB"
+	some_arguments 1
+	start_watched_service web "${MANY[@]}"
+	kill -KILL "$(service_pid)"
+	wait_events up 2
+	expect_same_start 1 -1
+	kill "$(service_pid)"
+	wait_state web ended
+	some_arguments 18
+	start_watched_service web "${MANY[@]}"
+	[ "$(obit show web --json | jq -c '.instances[-1].recipe | [.complete, (.argv | length)]')" = '[true,21]' ]
+	kill -KILL "$(service_pid)"
+	wait_events up 4
+	expect_same_start 3 -1
+}
+
+@test "a larger recipe_max holds from a reload on, and is said to need a larger ring" {
+	start_obitd_for_service
+	some_arguments 4
+	start_watched_service web "${MANY[@]}"
+	kill "$(service_pid)"
+	wait_state web ended
+	[ "$(obit show web --json | jq .instances[-1].recipe.complete)" = false ]
+	write_conf "$(watch_text web "$T/service" "recipe_max = 512KiB")"
+	obit reload
+	retry_until 5 log_has "recipe_max asks for a ring of 2048 KiB, and the one in the pin directory has 1024 KiB"
+	start_watched_service web "${MANY[@]}"
+	kill -KILL "$(service_pid)"
+	wait_events up 3
+	expect_same_start 2 -1
+}
+
 @test "refused: more arguments than a recipe holds" {
 	start_obitd_for_service
 	local long
@@ -228,7 +273,7 @@ expect_refusal() {
 	wait_state web up
 	kill -KILL "$(service_pid)"
 	wait_state web ended
-	[[ "$(ls_field web .note)" == *"its recipe lacks the end of argv; command = \"$T/service ...\" in watch web would start it" ]]
+	[[ "$(ls_field web .note)" == *"its recipe lacks the end of argv (294 KiB, above recipe_max); command = \"$T/service ...\" in watch web would start it" ]]
 	[ "$(event_count start)" = 1 ]
 }
 

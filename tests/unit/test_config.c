@@ -493,6 +493,7 @@ static void assert_default_watch(const struct watch_config *watch)
 	assert_int_equal(watch->settle_ns, 10 * NS_PER_SEC);
 	assert_int_equal(watch->start_timeout_ns, 30 * NS_PER_SEC);
 	assert_int_equal(watch->stop_grace_ns, 90 * NS_PER_SEC);
+	assert_int_equal(watch->recipe_max, 256 * 1024);
 	assert_false(watch->critical);
 	assert_int_equal(watch->recover_within_ns, 5 * NS_PER_MIN);
 	assert_null(watch->on_exit);
@@ -577,6 +578,7 @@ static const char full_watch[] = "watch 'full'\n{\n"
 				 "settle = 1.5s\n"
 				 "start_timeout = 200ms\n"
 				 "stop_grace = 2min\n"
+				 "recipe_max = 6MiB\n"
 				 "critical = yes\n"
 				 "recover_within = 2h\n"
 				 "on_exit = '/bin/x \"a b\" c'\n"
@@ -639,6 +641,7 @@ static void assert_full_recipe(const struct watch_config *watch)
 	assert_int_equal(watch->settle_ns, 1500 * NS_PER_MS);
 	assert_int_equal(watch->start_timeout_ns, 200 * NS_PER_MS);
 	assert_int_equal(watch->stop_grace_ns, 120 * NS_PER_SEC);
+	assert_int_equal(watch->recipe_max, 6 << 20);
 	assert_true(watch->critical);
 	assert_int_equal(watch->recover_within_ns, 120 * NS_PER_MIN);
 	assert_string_equal(watch->on_exit, "/bin/x \"a b\" c");

@@ -106,6 +106,25 @@ static void a_gap_marks_the_text_incomplete(void **state)
 	}
 }
 
+static void a_limit_cuts_argv_and_environment_each(void **state)
+{
+	struct recipe *recipe = recipe_of_argv("a\0bcd\0", 6, 6, 6);
+
+	(void)state;
+	set_strings(&recipe->env, WORDS("A=1"));
+	recipe_limit(recipe, 6);
+	assert_int_equal(recipe->argv.size, 6);
+	assert_int_equal(recipe->facts.flags, 0);
+	recipe_limit(recipe, 5);
+	assert_memory_equal(recipe->argv.bytes, "a\0bc", 5);
+	assert_int_equal(recipe->argv.size, 5);
+	assert_int_equal(recipe->facts.flags, OBIT_EXEC_ARGS_CUT);
+	recipe_limit(recipe, 3);
+	assert_string_equal(recipe->env.bytes, "A=");
+	assert_int_equal(recipe->facts.flags, OBIT_EXEC_ARGS_CUT | OBIT_EXEC_ENV_CUT);
+	recipe_free(recipe);
+}
+
 static void a_lost_front_leaves_nothing(void **state)
 {
 	struct recipe *recipe = recipe_new(RECIPE_EXEC);
@@ -401,6 +420,31 @@ static void each_refusal_has_its_sentence(void **state)
 	}
 }
 
+static void what_was_too_large_is_told_with_its_size(void **state)
+{
+	struct recipe *recipe = make_recipe("/x", WORDS("x"));
+	char name[] = "web", buf[RECIPE_SENTENCE_SIZE];
+	struct watch_config watch;
+
+	(void)state;
+	watch_config_init(&watch);
+	watch.name = name;
+	recipe->facts.flags |= OBIT_EXEC_ENV_CUT;
+	recipe->facts.env_bytes = 256 * 1024;
+	assert_string_equal(recipe_refusal(recipe, &watch, buf),
+			    "its recipe lacks the end of the environment; command = \"/x ...\" in "
+			    "watch web would start it");
+	recipe->facts.env_bytes++;
+	assert_string_equal(recipe_refusal(recipe, &watch, buf),
+			    "its recipe lacks the end of the environment (257 KiB, above "
+			    "recipe_max); command = \"/x ...\" in watch web would start it");
+	recipe->facts.flags |= OBIT_EXEC_ARGS_CUT;
+	recipe->facts.argv_bytes = 1 << 20;
+	assert_non_null(strstr(recipe_refusal(recipe, &watch, buf),
+			       "the end of argv (1024 KiB, above recipe_max)"));
+	recipe_free(recipe);
+}
+
 static void a_complete_recipe_is_not_refused(void **state)
 {
 	struct recipe *recipe = make_recipe("/usr/sbin/x", WORDS("x"));
@@ -469,6 +513,7 @@ int main(void)
 		cmocka_unit_test(argv_and_env_do_not_mix),
 		cmocka_unit_test(a_whole_text_is_complete),
 		cmocka_unit_test(a_gap_marks_the_text_incomplete),
+		cmocka_unit_test(a_limit_cuts_argv_and_environment_each),
 		cmocka_unit_test(a_lost_front_leaves_nothing),
 		cmocka_unit_test(a_record_that_comes_twice_counts_once),
 		cmocka_unit_test(what_was_cut_is_terminated),
@@ -482,6 +527,7 @@ int main(void)
 		cmocka_unit_test(what_is_missing_is_named),
 		cmocka_unit_test(all_that_is_missing_is_named_in_order),
 		cmocka_unit_test(each_refusal_has_its_sentence),
+		cmocka_unit_test(what_was_too_large_is_told_with_its_size),
 		cmocka_unit_test(a_complete_recipe_is_not_refused),
 		cmocka_unit_test(every_missing_part_is_refused),
 		cmocka_unit_test(a_long_path_does_not_cost_the_way_out),
