@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/probe_target.h"
 #include "core/wait_status.h"
 
 struct string_list {
@@ -51,6 +52,19 @@ struct account {
 	uint32_t uid, gid;
 	uint32_t groups[ACCOUNT_GROUPS_MAX]; /* supplementary ones */
 	uint32_t group_count;
+};
+
+/* A question to a service from outside: whether it still answers. */
+struct probe_config {
+	enum probe_type type;
+	char *target;		/* an address, a URL, a path or a command, as `type` says */
+	char *expect;		/* http: text that the answer has; NULL: any */
+	char *user;		/* command: who runs it; NULL: root */
+	struct account account; /* who that is, looked up by the caller of config_parse() */
+	uint64_t interval_ns;	/* from one to the next */
+	uint64_t timeout_ns;	/* at most interval_ns */
+	unsigned threshold;	/* so many failures in a row are a hang */
+	uint64_t grace_ns;	/* between the start of an instance and the first */
 };
 
 struct watch_config {
