@@ -7,8 +7,6 @@
 
 #include "base/text.h"
 
-#define SHOWN_TARGET 300
-
 void probe_init(struct probe *probe, const struct probe_config *config)
 {
 	*probe = (struct probe){.config = config, .state = PROBE_RESTING};
@@ -61,7 +59,7 @@ static enum probe_action on_result(struct probe *probe, const struct probe_input
 	}
 	if (probe->failures < UINT_MAX)
 		probe->failures++;
-	return probe_is_hung(probe) && !was_hung ? PROBE_HUNG : PROBE_NOTHING;
+	return probe_is_hung(probe) ? PROBE_HUNG : PROBE_NOTHING;
 }
 
 enum probe_action probe_step(struct probe *probe, const struct probe_input *input, uint64_t now_ns)
@@ -106,16 +104,26 @@ bool probe_config_same(const struct probe_config *a, const struct probe_config *
 	       a->threshold == b->threshold && a->grace_ns == b->grace_ns;
 }
 
-const char *probe_sentence(const struct probe *probe, char buf[static PROBE_SENTENCE_SIZE])
+/* A target that is too long is cut, and not what is told of it. */
+const char *probe_sentence(const struct probe *probe, char *buf, size_t size)
 {
 	const char *target = probe->config->target;
-	char shown[SHOWN_TARGET], times[40] = "";
+	char shown[PROBE_SENTENCE_SIZE], times[40] = "";
+	size_t length, room;
+	int rest;
 
-	text_printable(shown, sizeof(shown), target, strlen(target));
 	if (probe->failures > 1 && !probe->unable)
 		snprintf(times, sizeof(times), " (%u times in a row)", probe->failures);
-	snprintf(buf, PROBE_SENTENCE_SIZE, "%s: %s%s%s", shown,
-		 probe->unable ? "could not be checked: " : "", probe->words, times);
+	length = text_printable(shown, sizeof(shown), target, strlen(target));
+	rest = snprintf(buf, size, ": %s%s%s", probe->unable ? "could not be checked: " : "",
+			probe->words, times);
+	room = (size_t)rest + 1 < size ? size - (size_t)rest - 1 : 0;
+	snprintf(buf, size, "%.*s%s: %s%s%s",
+		 (int)(length <= room ? length
+		       : room < 3     ? 0
+				      : room - 3),
+		 shown, length <= room ? "" : "...", probe->unable ? "could not be checked: " : "",
+		 probe->words, times);
 	return buf;
 }
 

@@ -39,7 +39,7 @@ enum probe_action {
 	PROBE_NOTHING,
 	PROBE_CHECK,   /* make a check; answer PASSED, FAILED or UNABLE */
 	PROBE_CANCEL,  /* forget the one under way */
-	PROBE_HUNG,    /* it has just failed `threshold` times in a row */
+	PROBE_HUNG,    /* it has failed `threshold` times in a row, or more */
 	PROBE_RECOVERS /* it had, and has passed again */
 };
 
@@ -70,8 +70,8 @@ bool probe_config_same(const struct probe_config *a, const struct probe_config *
 
 #define PROBE_SENTENCE_SIZE 512
 /* "http://127.0.0.1:8080/health: no answer within 2s (3 times in a row)": why the last check failed, or could
- * not be made. */
-const char *probe_sentence(const struct probe *probe, char buf[static PROBE_SENTENCE_SIZE]);
+ * not be made. Returns buf. */
+const char *probe_sentence(const struct probe *probe, char *buf, size_t size);
 /* "probe failing 2 of 3", of one that has failed. */
 const char *probe_brief(const struct probe *probe, char buf[static PROBE_SENTENCE_SIZE]);
 

@@ -26,7 +26,9 @@ struct job {
 	size_t length;
 	uint64_t id, timeout_ns;
 	pid_t pid;
-	bool captures;
+	bool captures, captures_errors, has_account;
+	struct account account;
+	int (*call)(const char *const *argv);
 	int report_fd, output_fd;
 	uint64_t deadline_ns; /* of the next signal to it; 0: none */
 	bool timed_out;
@@ -90,6 +92,11 @@ static struct job *job_new(const struct hook *hook)
 	job->report_fd = job->output_fd = -1;
 	job->id = hook->id;
 	job->captures = hook->captures;
+	job->captures_errors = hook->captures_errors;
+	job->has_account = hook->account;
+	if (hook->account)
+		job->account = *hook->account;
+	job->call = hook->call;
 	job->length = hook->length;
 	job->timeout_ns = hook->timeout_ns;
 	job->name = strdup(hook->name);
@@ -121,10 +128,12 @@ static void tell(const struct hooks *hooks, const struct job *job, enum hook_out
 
 /* ---- in the child ---- */
 
-static void set_up_stdio(int input, int output, int report)
+static void set_up_stdio(const struct job *job, int input, int output, int report)
 {
 	dup2(input, STDIN_FILENO);
 	dup2(output < 0 ? STDERR_FILENO : output, STDOUT_FILENO);
+	if (job->captures_errors)
+		dup2(STDOUT_FILENO, STDERR_FILENO);
 	if (report != REPORT_FD)
 		dup2(report, REPORT_FD);
 	fcntl(REPORT_FD, F_SETFD, FD_CLOEXEC);
@@ -176,6 +185,24 @@ static const char *find_program(const struct job *job, char buf[static PATH_MAX]
 	return name;
 }
 
+static int take_account(const struct job *job)
+{
+	const struct account *account = &job->account;
+
+	if (!job->has_account)
+		return 0;
+	if (setgroups(account->group_count, account->groups) < 0 || setgid(account->gid) < 0 ||
+	    setuid(account->uid) < 0)
+		return -errno;
+	return 0;
+}
+
+/* What others can change does no harm with the rights of others. */
+static int check_program(const struct hooks_options *options, const char *program)
+{
+	return options->may_run && !geteuid() ? options->may_run(program) : 0;
+}
+
 _Noreturn static void become(const struct hooks_options *options, const struct job *job, int input,
 			     int output, int report)
 {
@@ -184,13 +211,18 @@ _Noreturn static void become(const struct hooks_options *options, const struct j
 	int r;
 
 	setsid();
-	set_up_stdio(input, output, report);
+	set_up_stdio(job, input, output, report);
 	reset_signals();
 	umask(022);
 	if (options->files.rlim_max)
 		setrlimit(RLIMIT_NOFILE, &options->files);
+	r = chdir("/") < 0 ? -errno : take_account(job);
+	if (r < 0)
+		fail(false, -r);
+	if (job->call)
+		_exit(job->call((const char *const *)job->argv));
 	program = find_program(job, buf);
-	r = chdir("/") < 0 ? -errno : options->may_run ? options->may_run(program) : 0;
+	r = check_program(options, program);
 	if (r < 0)
 		fail(r == -EPERM, -r);
 	execve(program, job->argv, job->envp);
@@ -368,6 +400,42 @@ bool hooks_reap(struct hooks *hooks, pid_t pid)
 	job_free(job);
 	run_waiting(hooks);
 	return true;
+}
+
+/* ---- one of them ---- */
+
+static struct job *find(struct job *jobs, uint64_t id)
+{
+	struct job *job;
+
+	DL_FOREACH (jobs, job)
+		if (job->id == id)
+			return job;
+	return NULL;
+}
+
+bool hooks_has(const struct hooks *hooks, uint64_t id)
+{
+	return find(hooks->running, id) || find(hooks->waiting, id);
+}
+
+void hooks_cancel(struct hooks *hooks, uint64_t id)
+{
+	struct job *job = find(hooks->waiting, id);
+
+	if (job) {
+		DL_DELETE(hooks->waiting, job);
+		hooks->state.waiting--;
+		job_free(job);
+		return;
+	}
+	job = find(hooks->running, id);
+	if (!job || job->timed_out)
+		return;
+	job->timed_out = true;
+	job->deadline_ns = clock_boot_ns() + hooks->options.grace_ns;
+	signal_group(job, SIGTERM);
+	rearm(hooks);
 }
 
 /* ---- all of them ---- */

@@ -10,6 +10,8 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include "core/config.h"
+
 struct loop;
 struct hooks;
 
@@ -35,8 +37,8 @@ struct hooks_options {
 	unsigned running_max, waiting_max;
 	uint64_t grace_ns;   /* between SIGTERM and SIGKILL */
 	struct rlimit files; /* RLIMIT_NOFILE of a command; a maximum of 0: as it is */
-	/* Called in the child right before exec, where it may block: 0, -EPERM for what must not be run, or the -errno
-	 * that exec would have. NULL: all may run. */
+	/* Called in the child right before exec, where it may block, of what runs as root: 0, -EPERM for what must not
+	 * be run, or the -errno that exec would have. NULL: all may run. */
 	int (*may_run)(const char *path);
 	hooks_fn *told;
 	void *arg;
@@ -56,6 +58,10 @@ struct hook {
 	size_t length;
 	uint64_t timeout_ns;
 	bool captures; /* its stdout is for the result: the first HOOK_OUTPUT_SIZE - 1 bytes */
+	bool captures_errors;	       /* its stderr as well */
+	const struct account *account; /* who it runs as; NULL: as this process */
+	/* Called in the child with argv in place of the command, and may block there: its result is the exit status. */
+	int (*call)(const char *const *argv);
 };
 
 #define HOOK_OUTPUT_SIZE 4096
@@ -68,6 +74,12 @@ int hooks_run(struct hooks *hooks, const struct hook *hook);
 /* To be called for each child that has ended, before it is reaped. False if it is none of these. Else it kills
  * what the command has left in its process group, reaps the child, tells, and starts what waits. */
 bool hooks_reap(struct hooks *hooks, pid_t pid);
+
+/* Whether something with that id waits, or runs: also when it was told that it had timed out. */
+bool hooks_has(const struct hooks *hooks, uint64_t id);
+
+/* Nothing is told any more of what has that id: it is forgotten where it waits, and ended where it runs. */
+void hooks_cancel(struct hooks *hooks, uint64_t id);
 
 struct hooks_state {
 	unsigned running, waiting;

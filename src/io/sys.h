@@ -110,6 +110,16 @@ static inline int sys_timerfd_settime(int fd, int flags, const struct itimerspec
 	return timerfd_settime(fd, flags, value, NULL);
 }
 
+static inline int sys_socket(int family, int type, int protocol)
+{
+	return socket(family, type, protocol);
+}
+
+static inline int sys_connect(int fd, const struct sockaddr *address, socklen_t length)
+{
+	return connect(fd, address, length);
+}
+
 static inline int sys_accept(int fd, int flags)
 {
 	return accept4(fd, NULL, NULL, flags);

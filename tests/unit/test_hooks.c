@@ -412,6 +412,146 @@ static void at_the_end_those_that_run_are_asked_to_end(void **state)
 	assert_int_equal(told_count, 0);
 }
 
+/* ---- a function in place of a command, another user, an end before its time ---- */
+
+static int call_it(const char *const *argv)
+{
+	return strcmp(argv[0], "good") == 0 ? 0 : 42;
+}
+
+static int call_for_ever(const char *const *argv)
+{
+	(void)argv;
+	while (pause() < 0)
+		;
+	return 0;
+}
+
+static int run_hook(struct hook *hook, const char *word)
+{
+	const char *const argv[] = {word, NULL};
+	const char *const envp[] = {"PATH=/usr/bin:/bin", NULL};
+
+	hook->name = word;
+	hook->argv = argv;
+	hook->envp = envp;
+	hook->input = "";
+	if (!hook->timeout_ns)
+		hook->timeout_ns = LONG;
+	return hooks_run(hooks, hook);
+}
+
+static void a_function_is_called_in_a_child(void **state)
+{
+	struct hook hook = {.call = call_it},
+		    slow = {.call = call_for_ever, .timeout_ns = 50 * NS_PER_MS};
+
+	(void)state;
+	assert_int_equal(run_hook(&hook, "good"), 0);
+	finish();
+	assert_int_equal(run_hook(&hook, "bad"), 0);
+	finish();
+	assert_int_equal(run_hook(&slow, "slow"), 0);
+	finish();
+	assert_int_equal(told_count, 3);
+	expect_told(0, "good", HOOK_ENDED, 0);
+	expect_told(1, "bad", HOOK_ENDED, 42 << 8);
+	expect_told(2, "slow", HOOK_TIMED_OUT, 0);
+}
+
+/* What may not be run as root may be run as somebody else. */
+static void an_account_is_who_runs_it(void **state)
+{
+	const char *const argv[] = {"/bin/sh", "-c", "id -u; id -g; id -G", NULL};
+	const char *const envp[] = {"PATH=/usr/bin:/bin", NULL};
+	struct account account = {
+		.uid = 12345, .gid = 23456, .groups = {23456, 34567}, .group_count = 2};
+	struct hook hook = {.name = "id",
+			    .argv = argv,
+			    .envp = envp,
+			    .input = "",
+			    .timeout_ns = LONG,
+			    .account = &account,
+			    .captures = true};
+	struct hook refused = {.account = &account};
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(hooks_run(hooks, &hook), 0);
+	finish();
+	expect_told(0, "id", HOOK_ENDED, 0);
+	assert_string_equal(told[0].output, "12345\n23456\n23456 34567\n");
+	assert_int_equal(run_hook(&refused, "/bin/false"), 0);
+	finish();
+	expect_told(1, "/bin/false", HOOK_ENDED, 1 << 8);
+}
+
+static void its_errors_may_be_told_as_well(void **state)
+{
+	const char *const argv[] = {"/bin/sh", "-c", "echo one; echo two >&2", NULL};
+	const char *const envp[] = {NULL};
+	struct hook hook = {.name = "sh",
+			    .argv = argv,
+			    .envp = envp,
+			    .input = "",
+			    .timeout_ns = LONG,
+			    .captures = true,
+			    .captures_errors = true};
+
+	(void)state;
+	assert_int_equal(hooks_run(hooks, &hook), 0);
+	finish();
+	assert_string_equal(told[0].output, "one\ntwo\n");
+}
+
+static void what_is_cancelled_is_ended_and_not_told(void **state)
+{
+	struct hook hook = {.call = call_for_ever};
+
+	(void)state;
+	for (hook.id = 1; hook.id <= RUNNING + 2; hook.id++)
+		assert_int_equal(run_hook(&hook, "x"), 0);
+	assert_true(hooks_has(hooks, 1));
+	assert_true(hooks_has(hooks, RUNNING + 1));
+	assert_false(hooks_has(hooks, RUNNING + 3));
+	hooks_cancel(hooks, RUNNING + 1); /* it waits */
+	assert_false(hooks_has(hooks, RUNNING + 1));
+	for (uint64_t id = 1; id <= RUNNING + 2; id++)
+		hooks_cancel(hooks, id);
+	assert_true(hooks_has(hooks, 1)); /* until it is reaped */
+	hooks_cancel(hooks, 1);
+	hooks_cancel(hooks, 99);
+	finish();
+	assert_false(hooks_has(hooks, 1));
+	assert_int_equal(told_count, 0);
+}
+
+/* Dead to SIGTERM, and told as timed out: it is there until it is gone. */
+static void what_has_timed_out_is_there_until_it_is_reaped(void **state)
+{
+	const char *const argv[] = {"/bin/sh", "-c", "trap '' TERM; while :; do sleep 300; done",
+				    NULL};
+	const char *const envp[] = {"PATH=/usr/bin:/bin", NULL};
+	struct hook hook = {.name = "sh",
+			    .id = 7,
+			    .argv = argv,
+			    .envp = envp,
+			    .input = "",
+			    .timeout_ns = 100 * NS_PER_MS};
+	uint64_t deadline = clock_boot_ns() + 20 * NS_PER_SEC;
+
+	(void)state;
+	assert_int_equal(hooks_run(hooks, &hook), 0);
+	while (!told_count && clock_boot_ns() < deadline)
+		turn();
+	expect_told(0, "sh", HOOK_TIMED_OUT, 0);
+	assert_true(hooks_has(hooks, 7));
+	finish();
+	assert_false(hooks_has(hooks, 7));
+	assert_int_equal(told_count, 1);
+}
+
 /* Found in its PATH, and not in this program's. */
 static void what_a_command_prints_is_told(void **state)
 {
@@ -450,33 +590,32 @@ static void a_command_that_is_nowhere_in_its_path_is_not_executed(void **state)
 	assert_string_equal(told[0].output, "");
 }
 
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(what_a_command_prints_is_told, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-			a_command_that_is_nowhere_in_its_path_is_not_executed, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_command_gets_its_environment_and_input, set_up,
-						tear_down),
-		cmocka_unit_test_setup_teardown(nothing_else_is_inherited, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(input_that_nobody_reads_blocks_nobody, set_up,
-						tear_down),
-		cmocka_unit_test_setup_teardown(the_input_cannot_be_changed, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(the_end_of_each_is_told, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(what_cannot_be_executed_is_told, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(without_a_child_it_is_told_and_over, set_up,
-						tear_down),
-		cmocka_unit_test_setup_teardown(what_it_leaves_in_its_group_is_killed, set_up,
-						tear_down),
-		cmocka_unit_test_setup_teardown(a_stranger_is_not_reaped, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(some_run_some_wait_and_the_rest_is_dropped, set_up,
-						tear_down),
-		cmocka_unit_test_setup_teardown(after_its_time_the_group_is_asked_to_end, set_up,
-						tear_down),
-		cmocka_unit_test_setup_teardown(who_does_not_end_then_is_killed, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(each_has_a_time_of_its_own, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(at_the_end_those_that_run_are_asked_to_end, set_up,
-						tear_down),
+		TEST(what_a_command_prints_is_told),
+		TEST(a_command_that_is_nowhere_in_its_path_is_not_executed),
+		TEST(a_command_gets_its_environment_and_input),
+		TEST(nothing_else_is_inherited),
+		TEST(input_that_nobody_reads_blocks_nobody),
+		TEST(the_input_cannot_be_changed),
+		TEST(the_end_of_each_is_told),
+		TEST(what_cannot_be_executed_is_told),
+		TEST(without_a_child_it_is_told_and_over),
+		TEST(what_it_leaves_in_its_group_is_killed),
+		TEST(a_stranger_is_not_reaped),
+		TEST(some_run_some_wait_and_the_rest_is_dropped),
+		TEST(after_its_time_the_group_is_asked_to_end),
+		TEST(who_does_not_end_then_is_killed),
+		TEST(each_has_a_time_of_its_own),
+		TEST(at_the_end_those_that_run_are_asked_to_end),
+		TEST(a_function_is_called_in_a_child),
+		TEST(an_account_is_who_runs_it),
+		TEST(its_errors_may_be_told_as_well),
+		TEST(what_is_cancelled_is_ended_and_not_told),
+		TEST(what_has_timed_out_is_there_until_it_is_reaped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

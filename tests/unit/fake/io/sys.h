@@ -22,6 +22,8 @@
 #define sys_epoll_wait	    real_sys_epoll_wait
 #define sys_timerfd_create  real_sys_timerfd_create
 #define sys_timerfd_settime real_sys_timerfd_settime
+#define sys_socket	    real_sys_socket
+#define sys_connect	    real_sys_connect
 #define sys_accept	    real_sys_accept
 #define sys_getsockopt	    real_sys_getsockopt
 #define sys_sendto	    real_sys_sendto
@@ -46,6 +48,8 @@
 #undef sys_epoll_wait
 #undef sys_timerfd_create
 #undef sys_timerfd_settime
+#undef sys_socket
+#undef sys_connect
 #undef sys_accept
 #undef sys_getsockopt
 #undef sys_sendto
@@ -71,6 +75,8 @@ struct fake_sys {
 	int (*epoll_wait)(int epoll_fd, struct epoll_event *ready, int max, int timeout_ms);
 	int (*timerfd_create)(clockid_t clock, int flags);
 	int (*timerfd_settime)(int fd, int flags, const struct itimerspec *value);
+	int (*socket)(int family, int type, int protocol);
+	int (*connect)(int fd, const struct sockaddr *address, socklen_t length);
 	int (*accept)(int fd, int flags);
 	int (*getsockopt)(int fd, int level, int name, void *value, socklen_t *length);
 	ssize_t (*sendto)(int fd, const void *data, size_t size, int flags,
@@ -108,6 +114,9 @@ FAKE(int, epoll_wait, (int epoll_fd, struct epoll_event *ready, int max, int tim
      (epoll_fd, ready, max, timeout_ms))
 FAKE(int, timerfd_create, (clockid_t clock, int flags), (clock, flags))
 FAKE(int, timerfd_settime, (int fd, int flags, const struct itimerspec *value), (fd, flags, value))
+FAKE(int, socket, (int family, int type, int protocol), (family, type, protocol))
+FAKE(int, connect, (int fd, const struct sockaddr *address, socklen_t length),
+     (fd, address, length))
 FAKE(int, accept, (int fd, int flags), (fd, flags))
 FAKE(int, getsockopt, (int fd, int level, int name, void *value, socklen_t *length),
      (fd, level, name, value, length))
