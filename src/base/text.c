@@ -2,6 +2,7 @@
 #include "base/text.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #define LONGEST_WORD  63
@@ -99,21 +100,46 @@ size_t text_printable(char *dst, size_t size, const char *src, size_t len)
 	return out;
 }
 
-size_t text_utf8(char *dst, const char *src, size_t len)
+/* One character of the `left` bytes at s into dst, as it is or as U+FFFD. Returns what it took and what it wrote. */
+static size_t put_utf8(char *dst, const unsigned char *s, size_t left, size_t *ret_written)
 {
 	static const char replacement[] = "\xef\xbf\xbd";
+	uint32_t code_point;
+	size_t bytes = decode(s, left, &code_point);
+
+	*ret_written = bytes ? bytes : sizeof(replacement) - 1;
+	memcpy(dst, bytes ? (const char *)s : replacement, *ret_written);
+	return bytes ? bytes : 1;
+}
+
+size_t text_utf8(char *dst, const char *src, size_t len)
+{
 	const unsigned char *s = (const unsigned char *)src;
-	size_t out = 0;
+	size_t out = 0, written;
 
-	for (size_t i = 0, bytes; i < len; i += bytes ? bytes : 1) {
-		uint32_t code_point;
+	for (size_t i = 0; i < len; out += written)
+		i += put_utf8(dst + out, s + i, len - i, &written);
+	dst[out] = '\0';
+	return out;
+}
 
-		bytes = decode(s + i, len - i, &code_point);
-		if (bytes)
-			memcpy(dst + out, s + i, bytes);
-		else
-			memcpy(dst + out, replacement, sizeof(replacement) - 1);
-		out += bytes ? bytes : sizeof(replacement) - 1;
+size_t text_json(char *dst, const char *src, size_t len)
+{
+	const unsigned char *s = (const unsigned char *)src;
+	size_t out = 0, written;
+
+	for (size_t i = 0; i < len; out += written) {
+		if (s[i] < ' ') {
+			written = (size_t)sprintf(dst + out, "\\u%04x", s[i++]);
+			continue;
+		}
+		written = s[i] == '"' || s[i] == '\\';
+		if (written) {
+			dst[out++] = '\\';
+			dst[out] = (char)s[i++];
+		} else {
+			i += put_utf8(dst + out, s + i, len - i, &written);
+		}
 	}
 	dst[out] = '\0';
 	return out;

@@ -16,6 +16,11 @@ size_t text_printable(char *dst, size_t size, const char *src, size_t len);
 #define TEXT_UTF8_SIZE(len) (3 * (len) + 1)
 size_t text_utf8(char *dst, const char *src, size_t len);
 
+/* Copies `len` bytes to dst, of TEXT_JSON_SIZE(len) bytes, as what stands between the quotes of a JSON string,
+ * terminated: valid UTF-8 as above, and escaped where JSON wants it. Returns the bytes written without the terminator. */
+#define TEXT_JSON_SIZE(len) (6 * (len) + 1)
+size_t text_json(char *dst, const char *src, size_t len);
+
 /* Number of single-character edits between two words (Levenshtein), for "did you mean". */
 size_t text_distance(const char *a, const char *b);
 

@@ -41,16 +41,11 @@ void audience_close(struct daemon *daemon)
 
 void audience_tell(struct daemon *daemon, const struct obit_key *key, const struct obit_exit *exit)
 {
-	struct json_object *json;
+	char line[UNWATCHED_LINE_SIZE];
 
-	if (!control_has_subscribers(daemon->control, CONTROL_ALL))
-		return;
-	json = render_unwatched(key, exit);
-	if (json)
-		control_publish(daemon->control, CONTROL_ALL, json);
-	else
-		control_publish_loss(daemon->control, CONTROL_ALL, 1);
-	json_object_put(json);
+	if (control_has_subscribers(daemon->control, CONTROL_ALL))
+		control_publish_line(daemon->control, CONTROL_ALL, line,
+				     render_unwatched(key, exit, line));
 }
 
 void audience_tell_loss(struct daemon *daemon, uint64_t count)

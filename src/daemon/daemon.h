@@ -534,8 +534,6 @@ void audience_tell_loss(struct daemon *daemon, uint64_t count);
 /* "pid:start", as an obituary's "process_key". */
 void render_process_key(const struct obit_key *key, char buf[static PROCESS_KEY_SIZE]);
 struct json_object *render_obituary(const struct obituary *obituary);
-/* Of a process that no watch has to do with. */
-struct json_object *render_unwatched(const struct obit_key *key, const struct obit_exit *exit);
 struct json_object *render_watch(const struct daemon *daemon, size_t watch);
 struct json_object *render_instance(const struct instance *instance);
 /* `only` may be NULL: all instances. */
@@ -556,6 +554,14 @@ void render_death_sentence(const struct obituary *obituary, char buf[static DEAT
 
 /* The state of a watch: that of its instances, the worst first; "absent" if it has none. */
 const char *render_watch_state(const struct daemon *daemon, size_t watch);
+
+/* ---- render_unwatched.c ---- */
+
+#define UNWATCHED_LINE_SIZE 2048 /* more than its longest */
+/* The obituary of a process that no watch has to do with, with all the names of an obituary, as a line of JSON without
+ * its newline: what the kernel side tells of everybody. Returns its length. */
+size_t render_unwatched(const struct obit_key *key, const struct obit_exit *exit,
+			char line[static UNWATCHED_LINE_SIZE]);
 
 /* ---- journal_fields.c ---- */
 

@@ -223,32 +223,6 @@ struct json_object *render_obituary(const struct obituary *obituary)
 	return object;
 }
 
-/* Only what the kernel side tells of everybody; the names are those of every obituary. */
-struct json_object *render_unwatched(const struct obit_key *key, const struct obit_exit *exit)
-{
-	struct json_object *object = new_obituary(exit);
-	struct evidence evidence = {.cause = wait_status_how(exit->wait_status) == DEATH_EXITED
-						     ? CAUSE_EXIT
-					     : exit->flags & OBIT_EXIT_OOM ? CAUSE_OOM
-									   : CAUSE_UNKNOWN};
-
-	if (!object)
-		return NULL;
-	put_string(object, "watch", NULL);
-	put_string(object, "role", "unwatched");
-	put_ids(object, key, exit);
-	put_string(object, "path", NULL);
-	json_object_object_add(object, "argv", json_object_new_array());
-	put_cgroup(object, NULL);
-	put_ending(object, exit);
-	put_cause(object, &evidence, exit);
-	put_number(object, "lived_ns", exit->time - key->start_boottime);
-	put_usage(object, exit);
-	put_string(object, "action", policy_verdict_name(VERDICT_NONE));
-	put_string(object, "action_detail", NULL);
-	return object;
-}
-
 int render_death_level(const struct obituary *obituary)
 {
 	bool matters = obituary->role == ROLE_MAIN &&

@@ -788,6 +788,12 @@ void control_publish(struct control_server *server, enum control_topic topic,
 	stream(server, topic, text, length, 1);
 }
 
+void control_publish_line(struct control_server *server, enum control_topic topic, const char *text,
+			  size_t length)
+{
+	stream(server, topic, text, length, 1);
+}
+
 void control_publish_loss(struct control_server *server, enum control_topic topic, uint64_t count)
 {
 	if (count && control_has_subscribers(server, topic))

@@ -82,6 +82,10 @@ bool control_has_subscribers(const struct control_server *server, enum control_t
 void control_publish(struct control_server *server, enum control_topic topic,
 		     struct json_object *object);
 
+/* The same for a line that is text already, of printable ASCII and UTF-8 without a newline. */
+void control_publish_line(struct control_server *server, enum control_topic topic, const char *text,
+			  size_t length);
+
 /* Tells the subscribers of a topic of `count` lines that were lost before they came here. */
 void control_publish_loss(struct control_server *server, enum control_topic topic, uint64_t count);
 

@@ -242,9 +242,34 @@ static void what_is_no_utf8_is_replaced(void **state)
 	}
 }
 
+static void json_strings_are_escaped(void **state)
+{
+	static const struct {
+		const char *in, *out;
+	} json_cases[] = {
+		{"", ""},
+		{"a/b", "a/b"},
+		{"\"\\", "\\\"\\\\"},
+		{"\n\x01\x1f\x7f", "\\u000a\\u0001\\u001f\x7f"},
+		{"\xc3\xa9\xff\"", "\xc3\xa9\xef\xbf\xbd\\\""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(json_cases); i++) {
+		size_t length = strlen(json_cases[i].in);
+		_cleanup_free_ char *out = malloc(TEXT_JSON_SIZE(length));
+
+		assert_non_null(out);
+		assert_int_equal(text_json(out, json_cases[i].in, length),
+				 strlen(json_cases[i].out));
+		assert_string_equal(out, json_cases[i].out);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(json_strings_are_escaped),
 		cmocka_unit_test(foreign_text_becomes_printable),
 		cmocka_unit_test(a_nul_is_a_control_character),
 		cmocka_unit_test(every_byte_alone_is_ascii_or_escaped),
