@@ -145,6 +145,29 @@ size_t text_json(char *dst, const char *src, size_t len)
 	return out;
 }
 
+/* Of eight bytes at once: has one its upper bit set, or would get it by what it lacks to ' ' or is over '~'? */
+static bool eight_are_plain(const char *text)
+{
+	const uint64_t ones = 0x0101010101010101, upper = 0x80 * ones;
+	uint64_t eight;
+
+	memcpy(&eight, text, sizeof(eight));
+	return !((eight | (eight - ' ' * ones) | (eight + ones)) & upper);
+}
+
+bool text_is_plain(const char *text, size_t len)
+{
+	size_t i = 0;
+
+	for (; i + sizeof(uint64_t) <= len; i += sizeof(uint64_t))
+		if (!eight_are_plain(text + i))
+			return false;
+	for (; i < len; i++)
+		if (text[i] < ' ' || text[i] > '~')
+			return false;
+	return true;
+}
+
 static size_t min3(size_t a, size_t b, size_t c)
 {
 	size_t m = a < b ? a : b;

@@ -21,6 +21,9 @@ size_t text_utf8(char *dst, const char *src, size_t len);
 #define TEXT_JSON_SIZE(len) (6 * (len) + 1)
 size_t text_json(char *dst, const char *src, size_t len);
 
+/* Whether all of it is printable ASCII. */
+bool text_is_plain(const char *text, size_t len);
+
 /* Number of single-character edits between two words (Levenshtein), for "did you mean". */
 size_t text_distance(const char *a, const char *b);
 

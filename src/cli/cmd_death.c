@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/protocol.h"
+#include "base/text.h"
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/death.h"
@@ -80,11 +81,10 @@ static int tell_refusal(struct json_object *object)
 /* What json_print() would write as it is: then a storm of deaths need not be read to be passed on. */
 static bool is_printable_obituary(const char *line)
 {
-	const char *end = line;
+	size_t length = strlen(line);
 
-	while (*end >= ' ' && *end <= '~')
-		end++;
-	return !*end && strncmp(line, "{\"time\":", 8) == 0 && end[-1] == '}';
+	return strncmp(line, "{\"time\":", 8) == 0 && line[length - 1] == '}' &&
+	       text_is_plain(line, length);
 }
 
 static int stream_line(const struct invocation *inv, size_t *watch_width, const char *line)

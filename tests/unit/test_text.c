@@ -242,6 +242,24 @@ static void what_is_no_utf8_is_replaced(void **state)
 	}
 }
 
+static void only_printable_ascii_is_plain(void **state)
+{
+	char text[] = "abcdefghijklmnopqrstu";
+
+	(void)state;
+	assert_true(text_is_plain("", 0));
+	for (size_t i = 0; i < sizeof(text) - 1; i++) {
+		char was = text[i];
+
+		for (unsigned c = 0; c < 256; c++) {
+			text[i] = (char)c;
+			assert_int_equal(text_is_plain(text, sizeof(text) - 1),
+					 c >= ' ' && c <= '~');
+		}
+		text[i] = was;
+	}
+}
+
 static void json_strings_are_escaped(void **state)
 {
 	static const struct {
@@ -270,6 +288,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(json_strings_are_escaped),
+		cmocka_unit_test(only_printable_ascii_is_plain),
 		cmocka_unit_test(foreign_text_becomes_printable),
 		cmocka_unit_test(a_nul_is_a_control_character),
 		cmocka_unit_test(every_byte_alone_is_ascii_or_escaped),
