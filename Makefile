@@ -249,8 +249,8 @@ format-check: ## fail on a C source that clang-format would change
 	$(Q)$(CLANG_FORMAT) --dry-run -Werror $(C_SOURCES) $(C_HEADERS) $(wildcard bpf/*.c examples/*.c)
 
 tidy: $(BUILD)/obit.skel.h ## clang-tidy over src/
-	$(Q)$(CLANG_TIDY) --quiet $(BASE) $(CORE) $(IO) $(DAEMON) $(CLI) -- \
-		-std=gnu17 -D_GNU_SOURCE -Isrc -I. -I$(BUILD)
+	$(Q)printf '%s\n' $(BASE) $(CORE) $(IO) $(DAEMON) $(CLI) | xargs -P "$$(nproc)" -I {} \
+		$(CLANG_TIDY) --quiet {} -- -std=gnu17 -D_GNU_SOURCE -Isrc -I. -I$(BUILD)
 
 SHELL_SCRIPTS := $(wildcard scripts/* .ci/run tests/run tests/bench/run* tests/fuzz/run \
 	tests/kernels/run tests/kernels/init)
