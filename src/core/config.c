@@ -136,8 +136,7 @@ void watch_config_free(struct watch_config *watch)
 	*watch = (struct watch_config){0};
 }
 
-/* Replaces a pointer to what another structure owns by one to a copy; NULL where there is no memory. */
-static int own_string(char **string)
+int config_own_string(char **string)
 {
 	if (!*string)
 		return 0;
@@ -145,7 +144,7 @@ static int own_string(char **string)
 	return *string ? 0 : -ENOMEM;
 }
 
-static int own_list(struct string_list *list)
+int config_own_list(struct string_list *list)
 {
 	struct string_list theirs = *list;
 	int r = 0;
@@ -177,9 +176,9 @@ static int copy_watch(const struct watch_config *watch, struct watch_config *cop
 	*copy = *watch;
 	r = own_uids(&copy->uid);
 	for (size_t i = 0; i < ARRAY_SIZE(owned_strings); i++)
-		r = own_string(string_at(copy, owned_strings[i])) < 0 ? -ENOMEM : r;
+		r = config_own_string(string_at(copy, owned_strings[i])) < 0 ? -ENOMEM : r;
 	for (size_t i = 0; i < ARRAY_SIZE(owned_lists); i++)
-		r = own_list(list_at(copy, owned_lists[i])) < 0 ? -ENOMEM : r;
+		r = config_own_list(list_at(copy, owned_lists[i])) < 0 ? -ENOMEM : r;
 	return r;
 }
 
@@ -200,6 +199,9 @@ void config_free(struct config *config)
 	for (size_t i = 0; i < config->watch_count; i++)
 		watch_config_free(&config->watches[i]);
 	free(config->watches);
+	for (size_t i = 0; i < config->owner_count; i++)
+		owner_config_free(&config->owners[i]);
+	free(config->owners);
 	free(config->watchdog.device);
 	config_list_free(&config->include);
 	config_list_free(&config->include_armourd);
@@ -250,9 +252,24 @@ static struct config inherit(const struct config *config)
 
 	next.watches = NULL;
 	next.watch_count = 0;
+	next.owners = NULL;
+	next.owner_count = 0;
 	next.watchdog.device = NULL;
 	next.include = next.include_armourd = next.warnings = (struct string_list){0};
 	return next;
+}
+
+static int copy_owners(const struct config *config, struct config *copy)
+{
+	if (config_reserve_owners(copy, config->owner_count) < 0)
+		return -ENOMEM;
+	while (copy->owner_count < config->owner_count) {
+		size_t i = copy->owner_count++;
+
+		if (owner_config_copy(&config->owners[i], &copy->owners[i]) < 0)
+			return -ENOMEM;
+	}
+	return 0;
 }
 
 int config_copy(const struct config *config, struct config *ret)
@@ -260,7 +277,7 @@ int config_copy(const struct config *config, struct config *ret)
 	_cleanup_(config_free) struct config copy = inherit(config);
 
 	copy.watchdog.device = config->watchdog.device;
-	if (own_string(&copy.watchdog.device) < 0 ||
+	if (config_own_string(&copy.watchdog.device) < 0 || copy_owners(config, &copy) < 0 ||
 	    reserve_watches(&copy, config->watch_count) < 0)
 		return -ENOMEM;
 	while (copy.watch_count < config->watch_count) {
@@ -336,7 +353,8 @@ static int merge(struct config *config, struct config *next)
 {
 	if (next->watch_count && reserve_watches(config, next->watch_count) < 0)
 		return -ENOMEM;
-	if (reserve_items(&config->include, &next->include) < 0 ||
+	if (config_reserve_owners(config, next->owner_count) < 0 ||
+	    reserve_items(&config->include, &next->include) < 0 ||
 	    reserve_items(&config->include_armourd, &next->include_armourd) < 0)
 		return -ENOMEM;
 	move_items(&config->include, &next->include);
@@ -346,6 +364,11 @@ static int merge(struct config *config, struct config *next)
 		       next->watch_count * sizeof(*next->watches));
 	config->watch_count += next->watch_count;
 	next->watch_count = 0;
+	if (next->owner_count)
+		memcpy(config->owners + config->owner_count, next->owners,
+		       next->owner_count * sizeof(*next->owners));
+	config->owner_count += next->owner_count;
+	next->owner_count = 0;
 	config->log_level = next->log_level;
 	config->max_processes = next->max_processes;
 	config->max_parallel_starts = next->max_parallel_starts;
@@ -410,7 +433,8 @@ void config_name_of_pattern(const char *pattern, char name[static CONFIG_NAME_MA
 		memcpy(name, PATTERN_NAME, sizeof(PATTERN_NAME));
 }
 
-int config_check_name(struct config_report *report, unsigned line, const char *name)
+int config_check_name(struct config_report *report, unsigned line, const char *what,
+		      const char *name)
 {
 	size_t length = strlen(name), i = 0;
 	char shown[CONFIG_SHOWN_SIZE];
@@ -420,9 +444,8 @@ int config_check_name(struct config_report *report, unsigned line, const char *n
 	if (length && i == length && length <= CONFIG_NAME_MAX)
 		return 0;
 	return config_fail(report, line,
-			   "'%s' is no name for a watch; expected 1 to %d of A-Z a-z 0-9 "
-			   "'_' '.' '-'",
-			   config_shown(name, shown), CONFIG_NAME_MAX);
+			   "'%s' is no name for %s; expected 1 to %d of A-Z a-z 0-9 '_' '.' '-'",
+			   config_shown(name, shown), what, CONFIG_NAME_MAX);
 }
 
 /* The N of "NAME-N", 1 of the name itself, 0 of another one. */

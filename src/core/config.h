@@ -125,6 +125,40 @@ struct watch_config {
 	uint64_t hook_timeout_ns;
 };
 
+/* What an owner's answer is written in; owner.c reads each. */
+enum owner_format {
+	OWNER_FORMAT_UNSET,
+	OWNER_FORMAT_WORD, /* one of ours, as a script would print it */
+	OWNER_FORMAT_SYSTEMCTL,
+	OWNER_FORMAT_DOCKER,
+	OWNER_FORMAT_PODMAN,
+	OWNER_FORMAT_SV,
+	OWNER_FORMAT_S6,
+	OWNER_FORMAT_SVSTAT,
+	OWNER_FORMAT_SUPERVISORCTL,
+	_OWNER_FORMAT_MAX
+};
+
+/* Who else brings processes back: how it is recognised, asked and told. The commands are command lines with
+ * placeholders, see core/owner.h; NULL: it cannot be asked, or told that. */
+struct owner_config {
+	char *name;
+	char *file;    /* NULL: built in */
+	unsigned line; /* 0: in no file */
+
+	/* Any that fits makes the owner; empty or NULL: none does. */
+	struct string_list cgroup; /* globs of the cgroup or one above it */
+	char *runtime;		   /* a container's, as core/container names it */
+	struct string_list parent; /* an ancestor's name, or a glob on its executable's path */
+	char *unit;		   /* a glob on the name of a systemd service */
+
+	char *ask;
+	enum owner_format answer;
+	char *restart, *start, *stop;
+	struct string_list stopped_by; /* names of the programs that signal on its behalf */
+	char *reason;		       /* why it is neither asked nor told; NULL: it is */
+};
+
 enum journal_mode {
 	JOURNAL_AUTO, /* deaths go to the system's log where there is one */
 	JOURNAL_NO,
@@ -140,6 +174,8 @@ struct watchdog_config {
 struct config {
 	struct watch_config *watches; /* owned, in the order of the files */
 	size_t watch_count;
+	struct owner_config *owners; /* owned; the first that fits counts */
+	size_t owner_count;
 	struct watchdog_config watchdog;
 	int log_level; /* LOG_ERR ... LOG_DEBUG */
 	uint32_t max_processes;
@@ -179,6 +215,16 @@ bool config_is_armourd(const char *text, size_t length);
  * paths are to be resolved already. 0 or -ENOMEM. */
 int config_warn_shadowed(struct config *config);
 
+/* Gives the owners of the files what they leave open of the built-in one of their name, and adds the other built-in
+ * ones behind them. To be called once, after the last file. Errors as config_parse(). */
+int config_complete_owners(struct config *config, struct config_error *ret_error);
+
+/* The owner of that name, or NULL. */
+struct owner_config *config_find_owner(const struct config *config, const char *name);
+
+/* The text of the built-in owners, in the syntax of a file. */
+extern const char config_builtin_owners[];
+
 /* Adds a watch with all defaults on one path or glob, named after its last literal component (the command
  * line's PATTERN); "-2", "-3" make the name unique. Errors as config_parse(). */
 int config_add_pattern(struct config *config, const char *pattern, struct config_error *ret_error);
@@ -206,6 +252,10 @@ void watch_config_free(struct watch_config *watch);
 uint64_t config_recipe_max(const struct config *config);
 /* ring_size, or what the largest recipe_max needs where somebody has raised that: one exec must find room. */
 uint64_t config_ring_bytes(const struct config *config);
+
+void owner_config_free(struct owner_config *owner);
+/* On failure `copy` can be freed all the same. 0 or -ENOMEM. */
+int owner_config_copy(const struct owner_config *owner, struct owner_config *copy);
 
 const char *restart_when_name(enum restart_when when);
 const char *kill_mode_name(enum kill_mode mode);

@@ -9,8 +9,9 @@
 
 #define CONFIG_BUFFER_MAX  ((size_t)1 << 20) /* bytes of one file */
 #define CONFIG_WATCHES_MAX 10240	     /* in all files together */
+#define CONFIG_OWNERS_MAX  256		     /* the same */
 #define CONFIG_PATH_MAX	   4095		     /* bytes of a path, as PATH_MAX with its NUL */
-#define CONFIG_NAME_MAX	   63		     /* bytes of a watch's name */
+#define CONFIG_NAME_MAX	   63		     /* bytes of the name of a watch or an owner */
 #define CONFIG_KEYS_MAX	   64		     /* keys of one section */
 #define CONFIG_SHOWN_SIZE  96
 
@@ -35,10 +36,16 @@ int config_warn(struct config *config, const char *file, unsigned line, const ch
 /* A foreign word for a message: printable, and cut where it is long. Returns buf. */
 const char *config_shown(const char *text, char buf[static CONFIG_SHOWN_SIZE]);
 
+/* Where a section begins: the word in front of its brace. */
+struct config_opening {
+	const struct config_section *section; /* NULL: there is none of that name */
+	unsigned line;
+};
+
 /* What the scan leaves behind. */
 struct config_scanned {
-	char *text;		 /* the file with its comments blanked out; owned */
-	unsigned *section_lines; /* where the word in front of each section's brace stands; owned */
+	char *text;			 /* the file with its comments blanked out; owned */
+	struct config_opening *openings; /* of each section; owned */
 	size_t section_count;
 };
 
@@ -71,6 +78,7 @@ struct config_limits {
 	const char *expected;	  /* these limits in words */
 	const char *const *words; /* NULL-terminated */
 	bool or_none;		  /* of a size: 0 is fine, too */
+	bool or_path;		  /* of a program: an absolute path or glob is fine, too */
 };
 
 /* Checks the value and stores it in `field`, of which the type is the setter's own: 0, -EINVAL with
@@ -92,6 +100,10 @@ config_setter config_set_args;	    /* char *, a glob, may be empty */
 config_setter config_set_path;	    /* char *, absolute and tidy, no glob */
 config_setter config_set_directory; /* char *, absolute */
 config_setter config_set_hook;	    /* char *, a command line that begins with an absolute path */
+config_setter config_set_order;	 /* char *, an owner's: also with a name, and with placeholders */
+config_setter config_set_choice; /* char *, one of `words` */
+config_setter
+	config_add_program; /* struct string_list of names of processes, or with `or_path` paths */
 config_setter config_add_path;	    /* struct string_list of absolute paths and globs */
 config_setter config_add_env;	    /* struct string_list of NAME=VALUE */
 config_setter config_add_uid;	    /* struct uid_rule */
@@ -114,10 +126,11 @@ struct config_section {
 	const char *where; /* in messages */
 };
 
-#define CONFIG_SECTIONS 3
+#define CONFIG_SECTIONS 4
 extern const struct config_section config_file_section;	    /* fields of struct config */
 extern const struct config_section config_watch_section;    /* of struct watch_config */
 extern const struct config_section config_watchdog_section; /* of struct watchdog_config */
+extern const struct config_section config_owner_section;    /* of struct owner_config */
 
 const struct config_section *config_find_section(const char *name); /* NULL: none */
 const struct config_key *config_find_key(const struct config_section *section, const char *name);
@@ -141,8 +154,9 @@ void config_list_free(struct string_list *list);
 int config_read(struct config_report *report, const struct config *base, struct config *next,
 		const struct config_scanned *scanned);
 
-/* 0, or -EINVAL where a watch cannot be called that. */
-int config_check_name(struct config_report *report, unsigned line, const char *name);
+/* 0, or -EINVAL where `what` ("a watch") cannot be called that. */
+int config_check_name(struct config_report *report, unsigned line, const char *what,
+		      const char *name);
 /* The last component without a special character, with '_' for what a name may not hold. `pattern` begins with '/'. */
 void config_name_of_pattern(const char *pattern, char name[static CONFIG_NAME_MAX + 1]);
 /* Puts "-2", "-3" behind a name of config_name_of_pattern() that is taken. */
@@ -155,6 +169,15 @@ const struct watch_config *config_find_watch(const struct config *config, const 
 int config_append(struct config *config, struct watch_config *watch);
 /* Appends an initialised watch of that name, which was written in `file` at `line`. 0 or -ENOMEM. */
 int config_add_watch(struct config *config, const char *name, const char *file, unsigned line);
+
+/* Makes room. 0 or -ENOMEM. */
+int config_reserve_owners(struct config *config, size_t more);
+/* Appends an empty owner of that name, which was written in `file` at `line`. 0 or -ENOMEM. */
+int config_add_owner(struct config *config, const char *name, const char *file, unsigned line);
+
+/* Replaces a pointer to what another structure owns by one to a copy, or by NULL. 0 or -ENOMEM. */
+int config_own_string(char **string);
+int config_own_list(struct string_list *list);
 
 /* Appends a watch with all defaults on the path or glob that `value` is, named after it and written where it
  * says. 0, -EINVAL with the report filled, or -ENOMEM. */

@@ -19,8 +19,9 @@ struct reader {
 	struct config *next;
 	const struct config_scanned *scanned;
 	size_t section;	   /* index of the section that is read, or comes next */
-	const cfg_t *open; /* the watch section that `watch` belongs to */
+	const cfg_t *open; /* the section that `watch` or `owner` belongs to */
 	struct watch_config *watch;
+	struct owner_config *owner;
 	unsigned watchdog_line;			 /* of the section in this file; 0: none yet */
 	unsigned file_lines[CONFIG_KEYS_MAX];	 /* where each key was set; 0: not yet */
 	unsigned section_lines[CONFIG_KEYS_MAX]; /* the same for the section that is read */
@@ -31,25 +32,46 @@ struct reader {
  * config_read() at a time, and this is its reader while it lasts. */
 static struct reader *current;
 
-/* The line of the word `watch` or `watchdog` that opens the section being read. */
+/* The line of the word that opens the section being read. */
 static unsigned section_line(const struct reader *reader)
 {
-	return reader->scanned->section_lines[reader->section];
+	return reader->scanned->openings[reader->section].line;
 }
 
 /* ---- messages ---- */
 
+static void fail_duplicate(struct reader *reader, const char *what, const char *name,
+			   const char *file, unsigned line)
+{
+	char shown[CONFIG_SHOWN_SIZE], where[CONFIG_SHOWN_SIZE];
+
+	config_shown(file, where);
+	config_fail(reader->report, section_line(reader),
+		    "%s '%s' is there already, from %s:%u; expected another name", what,
+		    config_shown(name, shown), where, line);
+}
+
 static void fail_duplicate_watch(struct reader *reader, const char *name)
 {
 	const struct watch_config *first = config_find_watch(reader->next, name);
-	char shown[CONFIG_SHOWN_SIZE], where[CONFIG_SHOWN_SIZE];
 
 	if (!first)
 		first = config_find_watch(reader->base, name);
-	config_shown(first->file, where);
-	config_fail(reader->report, section_line(reader),
-		    "watch '%s' is there already, from %s:%u; expected another name",
-		    config_shown(name, shown), where, first->line);
+	fail_duplicate(reader, "watch", name, first->file, first->line);
+}
+
+static void fail_duplicate_owner(struct reader *reader, const char *name)
+{
+	const struct owner_config *first = config_find_owner(reader->next, name);
+
+	if (!first)
+		first = config_find_owner(reader->base, name);
+	fail_duplicate(reader, "owner", name, first->file, first->line);
+}
+
+static bool in_owner(const struct reader *reader)
+{
+	return reader->scanned->openings[reader->section].section == &config_owner_section;
 }
 
 static void fail_token(struct reader *reader, const cfg_t *cfg, const char *token)
@@ -68,8 +90,9 @@ static const struct {
 } messages[] = {
 	{"attempt to append", "takes a single value; expected '=' in place of '+='"},
 	{"missing equal sign", "has no value; expected '= VALUE' after it"},
-	{"missing opening brace", "has no '{'; expected 'watch NAME {' or 'watchdog {'"},
-	{"missing title", "has no name; expected 'watch NAME {'"},
+	{"missing opening brace",
+	 "has no '{'; expected 'watch NAME {', 'owner NAME {' or 'watchdog {'"},
+	{"missing title", "has no name; expected 'watch NAME {' or 'owner NAME {'"},
 };
 
 static bool starts_with(const char *text, const char *start)
@@ -119,7 +142,7 @@ __attribute__((format(printf, 2, 0))) static void on_error(cfg_t *cfg, const cha
 		config_fail_unknown(current->report, (unsigned)cfg->line,
 				    config_find_section(cfg->name), word);
 	else if (starts_with(message, "found duplicate title"))
-		fail_duplicate_watch(current, word);
+		(in_owner(current) ? fail_duplicate_owner : fail_duplicate_watch)(current, word);
 	else if (starts_with(message, "unexpected token"))
 		fail_token(current, cfg, word);
 	else
@@ -136,7 +159,7 @@ static int enter_watch(struct reader *reader, const cfg_t *cfg)
 
 	if (reader->open == cfg)
 		return 0;
-	r = config_check_name(reader->report, line, cfg->title);
+	r = config_check_name(reader->report, line, "a watch", cfg->title);
 	if (r < 0)
 		return r;
 	if (config_find_watch(reader->base, cfg->title)) {
@@ -151,6 +174,31 @@ static int enter_watch(struct reader *reader, const cfg_t *cfg)
 		return r;
 	reader->open = cfg;
 	reader->watch = &reader->next->watches[reader->next->watch_count - 1];
+	return 0;
+}
+
+static int enter_owner(struct reader *reader, const cfg_t *cfg)
+{
+	unsigned line = section_line(reader);
+	int r;
+
+	if (reader->open == cfg)
+		return 0;
+	r = config_check_name(reader->report, line, "an owner", cfg->title);
+	if (r < 0)
+		return r;
+	if (config_find_owner(reader->base, cfg->title)) {
+		fail_duplicate_owner(reader, cfg->title);
+		return -EINVAL;
+	}
+	if (reader->base->owner_count + reader->next->owner_count >= CONFIG_OWNERS_MAX)
+		return config_fail(reader->report, line, "too many owners; expected at most %d",
+				   CONFIG_OWNERS_MAX);
+	r = config_add_owner(reader->next, cfg->title, reader->report->file, line);
+	if (r < 0)
+		return r;
+	reader->open = cfg;
+	reader->owner = &reader->next->owners[reader->next->owner_count - 1];
 	return 0;
 }
 
@@ -176,6 +224,20 @@ static int on_watch_end(cfg_t *cfg, cfg_opt_t *opt)
 			    reader->watch->name);
 		return -1;
 	}
+	leave_section(reader);
+	return 0;
+}
+
+static int on_owner_end(cfg_t *cfg, cfg_opt_t *opt)
+{
+	struct reader *reader = current;
+	int r = enter_owner(reader, cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1));
+
+	(void)cfg;
+	if (r == -ENOMEM)
+		reader->error = r;
+	if (r < 0)
+		return -1;
 	leave_section(reader);
 	return 0;
 }
@@ -224,6 +286,9 @@ static int take_value(struct reader *reader, const cfg_t *cfg, const struct conf
 	if (section == &config_watch_section) {
 		r = enter_watch(reader, cfg);
 		target = (char *)reader->watch;
+	} else if (section == &config_owner_section) {
+		r = enter_owner(reader, cfg);
+		target = (char *)reader->owner;
 	} else if (section == &config_watchdog_section) {
 		target = (char *)&reader->next->watchdog;
 	} else {
@@ -266,20 +331,24 @@ static void fill_options(cfg_opt_t *options, const struct config_section *sectio
 
 static cfg_t *new_parser(void)
 {
+	const cfg_flag_t titled = CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES;
 	cfg_opt_t watch[CONFIG_KEYS_MAX + 1], watchdog[CONFIG_KEYS_MAX + 1];
+	cfg_opt_t owner[CONFIG_KEYS_MAX + 1];
 	cfg_opt_t file[CONFIG_KEYS_MAX + CONFIG_SECTIONS];
 	size_t count = config_file_section.count;
 	cfg_t *cfg;
 
 	fill_options(watch, &config_watch_section);
 	fill_options(watchdog, &config_watchdog_section);
+	fill_options(owner, &config_owner_section);
 	fill_options(file, &config_file_section);
-	file[count] = (cfg_opt_t)CFG_SEC("watch", watch,
-					 CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
+	file[count] = (cfg_opt_t)CFG_SEC("watch", watch, titled);
 	file[count].validcb = on_watch_end;
 	file[count + 1] = (cfg_opt_t)CFG_SEC("watchdog", watchdog, CFGF_NODEFAULT);
 	file[count + 1].validcb = on_watchdog_end;
-	file[count + 2] = (cfg_opt_t)CFG_END();
+	file[count + 2] = (cfg_opt_t)CFG_SEC("owner", owner, titled);
+	file[count + 2].validcb = on_owner_end;
+	file[count + 3] = (cfg_opt_t)CFG_END();
 	cfg = cfg_init(file, CFGF_NONE);
 	if (cfg)
 		cfg_set_error_function(cfg, on_error);

@@ -38,7 +38,7 @@ struct scan {
 void config_scanned_free(struct config_scanned *scanned)
 {
 	free(scanned->text);
-	free(scanned->section_lines);
+	free(scanned->openings);
 	*scanned = (struct config_scanned){0};
 }
 
@@ -222,13 +222,14 @@ static int take_string(struct scan *scan)
 
 static int open_section(struct scan *scan)
 {
-	unsigned *lines = reallocarray(scan->out.section_lines, scan->out.section_count + 1,
-				       sizeof(*lines));
+	struct config_opening *openings = reallocarray(
+		scan->out.openings, scan->out.section_count + 1, sizeof(*openings));
 
-	if (!lines)
+	if (!openings)
 		return -ENOMEM;
-	scan->out.section_lines = lines;
-	lines[scan->out.section_count++] = scan->key_line;
+	scan->out.openings = openings;
+	openings[scan->out.section_count++] = (struct config_opening){
+		.section = config_find_section(scan->key), .line = scan->key_line};
 	scan->state = AT_KEY;
 	return 0;
 }

@@ -39,6 +39,18 @@ static const char *const owner_words[] = {
 	[OWNER_IGNORE] = "ignore", [_OWNER_MODE_MAX] = NULL,
 };
 
+static const char *const answer_words[] = {
+	[OWNER_FORMAT_WORD - 1] = "word",     [OWNER_FORMAT_SYSTEMCTL - 1] = "systemctl",
+	[OWNER_FORMAT_DOCKER - 1] = "docker", [OWNER_FORMAT_PODMAN - 1] = "podman",
+	[OWNER_FORMAT_SV - 1] = "sv",	      [OWNER_FORMAT_S6 - 1] = "s6-svstat",
+	[OWNER_FORMAT_SVSTAT - 1] = "svstat", [OWNER_FORMAT_SUPERVISORCTL - 1] = "supervisorctl",
+	[_OWNER_FORMAT_MAX - 1] = NULL,
+};
+
+static const char *const runtime_words[] = {
+	"docker", "podman", "containerd", "cri-o", "kubernetes", "lxc", "nspawn", "ecs", NULL,
+};
+
 static const char *const journal_words[] = {
 	[JOURNAL_AUTO] = "auto",
 	[JOURNAL_NO] = "no",
@@ -136,6 +148,26 @@ static const struct config_key watchdog_keys[] = {
 };
 #undef D
 
+#define O(field) offsetof(struct owner_config, field)
+static const struct config_key owner_keys[] = {
+	{"cgroup", config_add_path, O(cgroup), true, {0}},
+	{"runtime", config_set_choice, O(runtime), false, {.words = runtime_words}},
+	{"parent", config_add_program, O(parent), true, {.or_path = true}},
+	{"unit", config_set_args, O(unit), false, {0}},
+	{"ask", config_set_order, O(ask), false, {0}},
+	{"answer",
+	 config_set_word,
+	 O(answer),
+	 false,
+	 {.min = OWNER_FORMAT_WORD, .words = answer_words}},
+	{"restart", config_set_order, O(restart), false, {0}},
+	{"start", config_set_order, O(start), false, {0}},
+	{"stop", config_set_order, O(stop), false, {0}},
+	{"stopped_by", config_add_program, O(stopped_by), true, {0}},
+	{"reason", config_set_string, O(reason), false, {0}},
+};
+#undef O
+
 #define C(field) offsetof(struct config, field)
 static const struct config_key file_keys[] = {
 	{"log_level", config_set_word, C(log_level), false, {.min = LOG_ERR, .words = log_words}},
@@ -175,8 +207,14 @@ const struct config_section config_watch_section = {"watch", watch_keys, ARRAY_S
 						    "inside watch NAME { }"};
 const struct config_section config_watchdog_section = {
 	"watchdog", watchdog_keys, ARRAY_SIZE(watchdog_keys), "inside watchdog { }"};
+const struct config_section config_owner_section = {"owner", owner_keys, ARRAY_SIZE(owner_keys),
+						    "inside owner NAME { }"};
 static const struct config_section *const sections[CONFIG_SECTIONS] = {
-	&config_file_section, &config_watch_section, &config_watchdog_section};
+	&config_file_section,
+	&config_watch_section,
+	&config_watchdog_section,
+	&config_owner_section,
+};
 
 _Static_assert(ARRAY_SIZE(watch_keys) <= CONFIG_KEYS_MAX, "room for the largest section");
 
@@ -218,10 +256,8 @@ const char *config_nearest_key(const struct config_section *section, const char 
 
 	for (; count < section->count; count++)
 		words[count] = section->keys[count].name;
-	if (section == &config_file_section) {
-		words[count++] = config_watch_section.name;
-		words[count++] = config_watchdog_section.name;
-	}
+	for (size_t i = 1; section == &config_file_section && i < CONFIG_SECTIONS; i++)
+		words[count++] = sections[i]->name;
 	return text_nearest(name, words);
 }
 

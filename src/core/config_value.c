@@ -11,6 +11,7 @@
 #include "base/units.h"
 #include "core/command.h"
 #include "core/glob.h"
+#include "core/owner.h"
 
 #define FACTOR_MAX 1000
 #define PID_LIMIT  (1U << 22)
@@ -272,10 +273,49 @@ int config_set_hook(const struct config_value *value, const struct config_limits
 	return store_string(value->text, field);
 }
 
+/* By its path, or by a name in PATH. */
+static bool can_be_found(const char *program)
+{
+	return *program && strlen(program) <= CONFIG_PATH_MAX &&
+	       (*program == '/' || !strchr(program, '/'));
+}
+
+int config_set_order(const struct config_value *value, const struct config_limits *limits,
+		     void *field)
+{
+	_cleanup_free_ const char **argv = NULL;
+	_cleanup_free_ char *words = NULL;
+	int r = command_split(value->text, &words, &argv);
+
+	(void)limits;
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0 || !can_be_found(argv[0]))
+		return fail(value, "a command that begins with an absolute path or a name");
+	for (size_t i = 0; argv[i]; i++) {
+		if (owner_has_unknown(argv[i]))
+			return fail(value, "no placeholders but " OWNER_PLACEHOLDERS);
+		/* A shell would run what the placeholder stands for. */
+		if (owner_has_placeholder(argv[i]) && strpbrk(argv[i], " \t\n;&|$`"))
+			return fail(value, "placeholders in words of their own, such as sh -c "
+					   "'... \"$1\"' sh {id}");
+	}
+	return store_string(value->text, field);
+}
+
+int config_set_choice(const struct config_value *value, const struct config_limits *limits,
+		      void *field)
+{
+	unsigned place = 0;
+	int r = find_word(value, limits->words, &place);
+
+	return r < 0 ? r : store_string(value->text, field);
+}
+
 int config_set_name(const struct config_value *value, const struct config_limits *limits,
 		    void *field)
 {
-	int r = config_check_name(value->report, value->line, value->text);
+	int r = config_check_name(value->report, value->line, "a watch", value->text);
 
 	(void)limits;
 	return r < 0 ? r : store_string(value->text, field);
@@ -327,6 +367,18 @@ int config_add_path(const struct config_value *value, const struct config_limits
 	if (r >= 0)
 		r = check_glob(value);
 	return r < 0 ? r : config_list_add(field, value->text);
+}
+
+int config_add_program(const struct config_value *value, const struct config_limits *limits,
+		       void *field)
+{
+	if (limits->or_path && *value->text == '/')
+		return config_add_path(value, limits, field);
+	if (!*value->text || strchr(value->text, '/'))
+		return fail(value, limits->or_path
+					   ? "the name of a process, or an absolute path or glob"
+					   : "the name of a process");
+	return config_list_add(field, value->text);
 }
 
 int config_add_env(const struct config_value *value, const struct config_limits *limits,

@@ -11,8 +11,10 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "core/command.h"
+#include "core/glob.h"
 
 #define INIT_PID 1
+#define PID_SIZE 12
 
 /* ---- systemd ---- */
 
@@ -72,7 +74,7 @@ static enum owner_answer read_systemd(const char *text, const struct owner_death
 	return OWNER_SAYS_NOTHING;
 }
 
-/* ---- container engines: "STATUS PID RESTARTS MAXIMUM POLICY" ---- */
+/* ---- container engines: "STATUS PID", podman's "STATUS PID RESTARTS MAXIMUM POLICY" ---- */
 
 struct container_state {
 	char status[32], policy[32];
@@ -80,11 +82,12 @@ struct container_state {
 	unsigned restarts, most;
 };
 
-static bool scan_container(const char *text, struct container_state *ret)
+/* Returns how many of the values are there. */
+static int scan_container(const char *text, struct container_state *ret)
 {
 	*ret = (struct container_state){0};
 	return sscanf(text, "%31s %" SCNu32 " %u %u %31s", ret->status, &ret->pid, &ret->restarts,
-		      &ret->most, ret->policy) >= 4;
+		      &ret->most, ret->policy);
 }
 
 static enum owner_answer read_running_container(const struct container_state *state,
@@ -100,7 +103,7 @@ static enum owner_answer read_docker(const char *text, const struct owner_death 
 {
 	struct container_state state;
 
-	if (!scan_container(text, &state))
+	if (scan_container(text, &state) < 2)
 		return OWNER_SAYS_NOTHING;
 	if (!strcmp(state.status, "running"))
 		return read_running_container(&state, death);
@@ -119,7 +122,7 @@ static enum owner_answer read_podman(const char *text, const struct owner_death 
 	struct container_state state;
 	bool never;
 
-	if (!scan_container(text, &state))
+	if (scan_container(text, &state) < 4)
 		return OWNER_SAYS_NOTHING;
 	never = !*state.policy || !strcmp(state.policy, "no") ||
 		(!strcmp(state.policy, "on-failure") && state.most && state.restarts >= state.most);
@@ -231,80 +234,51 @@ static enum owner_answer read_supervisord(const char *text, const struct owner_d
 	return read_other_process(hours * UINT64_C(3600) + minutes * UINT64_C(60) + seconds, death);
 }
 
-/* ---- the table ---- */
+/* ---- a script: one word, whatever comes behind it ---- */
 
-#define INSPECT(engine)                                                                            \
-	engine " inspect --type container --format '{{.State.Status}} {{.State.Pid}} "             \
-	       "{{.RestartCount}} {{.HostConfig.RestartPolicy.MaximumRetryCount}} "                \
-	       "{{.HostConfig.RestartPolicy.Name}}' {id}"
-
-static const char *const docker_hands[] = {"runc", "crun", "containerd-shim", "dockerd", NULL};
-static const char *const podman_hands[] = {"runc", "crun", "conmon", "podman", NULL};
-
-static const struct owner_rule rules[] = {
-	{.name = "systemd",
-	 .unit = true,
-	 .ask = "systemctl show {unit} -p LoadState -p ActiveState -p SubState -p Job -p MainPID "
-		"-p ExecMainStartTimestampMonotonic",
-	 .restart = "systemctl restart {unit}",
-	 .read = read_systemd},
-	{.name = "docker",
-	 .runtime = "docker",
-	 .ask = INSPECT("docker"),
-	 .restart = "docker restart {id}",
-	 .read = read_docker,
-	 .hands = docker_hands},
-	{.name = "podman",
-	 .runtime = "podman",
-	 .ask = INSPECT("podman"),
-	 .restart = "podman restart {id}",
-	 .read = read_podman,
-	 .hands = podman_hands},
-	{.name = "kubernetes", .runtime = "kubernetes", .why_not = "the kubelet decides on it"},
-	{.name = "containerd",
-	 .runtime = "containerd",
-	 .why_not = "who had containerd start it decides on it"},
-	{.name = "cri-o", .runtime = "cri-o", .why_not = "the kubelet decides on it"},
-	{.name = "ecs", .runtime = "ecs", .why_not = "its agent decides on it"},
-	{.name = "lxc", .runtime = "lxc", .why_not = "obit has no question for LXC"},
-	{.name = "nspawn",
-	 .runtime = "nspawn",
-	 .why_not = "obit has no question for systemd-nspawn"},
-	{.name = "runit",
-	 .parent = "runsv",
-	 .ask = "sv status {directory}",
-	 .restart = "sv up {directory}",
-	 .read = read_sv},
-	{.name = "s6",
-	 .parent = "s6-supervise",
-	 .ask = "s6-svstat -o up,wantedup,normallyup,pid,updownfor {directory}",
-	 .restart = "s6-svc -u {directory}",
-	 .read = read_s6},
-	{.name = "daemontools",
-	 .parent = "supervise",
-	 .ask = "svstat {directory}",
-	 .restart = "svc -u {directory}",
-	 .read = read_svstat},
-	{.name = "supervisord",
-	 .parent = "supervisord",
-	 .ask = "supervisorctl -c {config} status {name}",
-	 .restart = "supervisorctl -c {config} restart {name}",
-	 .read = read_supervisord,
-	 .twice = true},
-};
-
-/* A container of which only the id is known. */
-static const struct owner_rule some_container = {
-	.name = "its container engine",
-	.why_not = "its cgroup does not tell whose container it is",
-};
-
-const struct owner_rule *owner_rule_named(const char *name)
+static enum owner_answer read_word(const char *text, const struct owner_death *death)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
-		if (!strcmp(rules[i].name, name))
-			return &rules[i];
-	return NULL;
+	static const char *const words[_OWNER_ANSWER_MAX] = {
+		[OWNER_SAYS_WAIT] = "wait",	  [OWNER_SAYS_RESTARTS] = "restarts",
+		[OWNER_SAYS_STOPPING] = "stops",  [OWNER_SAYS_NO] = "no",
+		[OWNER_SAYS_RUNS_ON] = "runs-on",
+	};
+	char word[16];
+
+	(void)death;
+	if (sscanf(text, "%15s", word) != 1)
+		return OWNER_SAYS_NOTHING;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (words[i] && !strcmp(word, words[i]))
+			return (enum owner_answer)i;
+	return OWNER_SAYS_NOTHING;
+}
+
+/* ---- the formats ---- */
+
+static const struct {
+	enum owner_answer (*read)(const char *text, const struct owner_death *death);
+	bool twice;
+} formats[_OWNER_FORMAT_MAX] = {
+	[OWNER_FORMAT_WORD] = {read_word, false},
+	[OWNER_FORMAT_SYSTEMCTL] = {read_systemd, false},
+	[OWNER_FORMAT_DOCKER] = {read_docker, false},
+	[OWNER_FORMAT_PODMAN] = {read_podman, false},
+	[OWNER_FORMAT_SV] = {read_sv, false},
+	[OWNER_FORMAT_S6] = {read_s6, false},
+	[OWNER_FORMAT_SVSTAT] = {read_svstat, false},
+	[OWNER_FORMAT_SUPERVISORCTL] = {read_supervisord, true},
+};
+
+enum owner_answer owner_read(enum owner_format format, const char *text,
+			     const struct owner_death *death)
+{
+	return formats[format].read ? formats[format].read(text, death) : OWNER_SAYS_NOTHING;
+}
+
+bool owner_says_no_twice(enum owner_format format)
+{
+	return formats[format].twice;
 }
 
 /* ---- who it is ---- */
@@ -332,27 +306,84 @@ static bool is_systems_own(const char *cgroup, const char *unit)
 	return false;
 }
 
-static void take_container(const struct cgroup_facts *facts, const struct owner_suspect *suspect,
-			   struct owner *ret)
+/* A container of which only the id is known. */
+static char some_name[] = "its container engine";
+static char some_reason[] = "its cgroup does not tell whose container it is";
+static const struct owner_config some_container = {.name = some_name, .reason = some_reason};
+
+/* The cgroup or one above it, as of a watch. */
+static bool is_below(const char *cgroup, const struct string_list *globs)
 {
-	ret->rule = &some_container;
-	for (size_t i = 0; facts->runtime && i < ARRAY_SIZE(rules); i++)
-		if (rules[i].runtime && !strcmp(rules[i].runtime, facts->runtime))
-			ret->rule = &rules[i];
-	snprintf(ret->id, sizeof(ret->id), "%s", facts->container);
-	cgroup_owner(suspect->cgroup, ret->words);
-	ret->why_not = ret->rule->why_not;
+	_cleanup_free_ char *path = globs->count ? strdup(cgroup) : NULL;
+
+	while (path && *path) {
+		char *slash = strrchr(path, '/');
+
+		for (size_t i = 0; i < globs->count; i++)
+			if (glob_match(globs->items[i], path))
+				return true;
+		if (!slash)
+			break;
+		*slash = '\0';
+	}
+	return false;
 }
 
-static bool take_ancestor(const struct owner_suspect *suspect, struct owner *ret)
+static void describe_cgroup(const struct owner_suspect *suspect, const struct cgroup_facts *facts,
+			    struct owner *ret)
+{
+	const char *base = strrchr(suspect->cgroup, '/');
+
+	snprintf(ret->id, sizeof(ret->id), "%s",
+		 *facts->container ? facts->container
+		 : base		   ? base + 1
+				   : "");
+	if (!cgroup_owner(suspect->cgroup, ret->words))
+		snprintf(ret->words, sizeof(ret->words), "%s (cgroup %.180s)", ret->rule->name,
+			 suspect->cgroup);
+}
+
+static bool take_cgroup(const struct config *config, const struct owner_suspect *suspect,
+			const struct cgroup_facts *facts, struct owner *ret)
+{
+	ret->rule = cgroup_in_container(facts) ? &some_container : NULL;
+	for (size_t i = 0; suspect->cgroup && i < config->owner_count; i++) {
+		const struct owner_config *rule = &config->owners[i];
+
+		if ((!rule->runtime || !facts->runtime || strcmp(rule->runtime, facts->runtime)) &&
+		    !is_below(suspect->cgroup, &rule->cgroup))
+			continue;
+		ret->rule = rule;
+		break;
+	}
+	if (ret->rule)
+		describe_cgroup(suspect, facts, ret);
+	return ret->rule;
+}
+
+static bool is_parent(const struct owner_config *rule, const struct owner_ancestor *ancestor)
+{
+	for (size_t i = 0; i < rule->parent.count; i++) {
+		const char *item = rule->parent.items[i];
+
+		if (*item == '/' ? glob_match(item, ancestor->exe)
+				 : !strncmp(item, ancestor->comm, OWNER_COMM_SIZE - 1))
+			return true;
+	}
+	return false;
+}
+
+static bool take_ancestor(const struct config *config, const struct owner_suspect *suspect,
+			  struct owner *ret)
 {
 	for (size_t i = 0; i < suspect->ancestor_count; i++) {
 		const struct owner_ancestor *ancestor = &suspect->ancestors[i];
 
-		for (size_t r = 0; r < ARRAY_SIZE(rules); r++) {
-			if (!rules[r].parent || strcmp(rules[r].parent, ancestor->comm) != 0)
+		for (size_t r = 0; r < config->owner_count; r++) {
+			if (!is_parent(&config->owners[r], ancestor))
 				continue;
-			ret->rule = &rules[r];
+			ret->rule = &config->owners[r];
+			ret->is_ancestor = true;
 			ret->pid = ancestor->pid;
 			snprintf(ret->words, sizeof(ret->words), "%s (pid %u)", ancestor->comm,
 				 ancestor->pid);
@@ -364,28 +395,46 @@ static bool take_ancestor(const struct owner_suspect *suspect, struct owner *ret
 	return false;
 }
 
-static void take_unit(const struct cgroup_facts *facts, const struct owner_suspect *suspect,
-		      struct owner *ret)
+static void take_unit(const struct config *config, const struct owner_suspect *suspect,
+		      const struct cgroup_facts *facts, struct owner *ret)
 {
 	if (!suspect->cgroup || !cgroup_owner(suspect->cgroup, ret->words))
 		return;
-	ret->rule = owner_rule_named("systemd");
+	for (size_t i = 0; !ret->rule && i < config->owner_count; i++)
+		if (config->owners[i].unit && glob_match(config->owners[i].unit, facts->unit))
+			ret->rule = &config->owners[i];
 	ret->pid = INIT_PID;
-	snprintf(ret->unit, sizeof(ret->unit), "%s", facts->unit);
 	if (!is_systems_own(suspect->cgroup, facts->unit))
 		ret->why_not = "it is not a unit of the system's manager";
 }
 
-void owner_find(const struct owner_suspect *suspect, struct owner *ret)
+void owner_find(const struct config *config, const struct owner_suspect *suspect, struct owner *ret)
 {
 	struct cgroup_facts facts;
 
 	*ret = (struct owner){0};
 	cgroup_facts(suspect->cgroup ? suspect->cgroup : "", &facts);
-	if (cgroup_in_container(&facts))
-		take_container(&facts, suspect, ret);
-	else if (suspect->in_namespace || !take_ancestor(suspect, ret))
-		take_unit(&facts, suspect, ret);
+	if (!take_cgroup(config, suspect, &facts, ret) &&
+	    (suspect->in_namespace || !take_ancestor(config, suspect, ret)))
+		take_unit(config, suspect, &facts, ret);
+	if (!ret->rule)
+		return;
+	snprintf(ret->unit, sizeof(ret->unit), "%s", facts.unit);
+	if (suspect->cgroup && strlen(suspect->cgroup) < sizeof(ret->cgroup))
+		strcpy(ret->cgroup, suspect->cgroup);
+	if (ret->rule->reason)
+		ret->why_not = ret->rule->reason;
+	else if (!ret->rule->ask && !ret->rule->restart && !ret->rule->start)
+		ret->why_not = "it has no command to be asked or told with";
+}
+
+bool owner_wants_paths(const struct config *config)
+{
+	for (size_t i = 0; i < config->owner_count; i++)
+		for (size_t k = 0; k < config->owners[i].parent.count; k++)
+			if (*config->owners[i].parent.items[k] == '/')
+				return true;
+	return false;
 }
 
 bool owner_sent(const struct owner *owner, uint32_t pid, const char *comm)
@@ -394,41 +443,82 @@ bool owner_sent(const struct owner *owner, uint32_t pid, const char *comm)
 		return false;
 	if (owner->pid && owner->pid == pid)
 		return true;
-	for (size_t i = 0; owner->rule->hands && owner->rule->hands[i]; i++)
-		if (!strncmp(owner->rule->hands[i], comm, OWNER_COMM_SIZE - 1))
+	for (size_t i = 0; i < owner->rule->stopped_by.count; i++)
+		if (!strncmp(owner->rule->stopped_by.items[i], comm, OWNER_COMM_SIZE - 1))
 			return true;
 	return false;
 }
 
 /* ---- its commands ---- */
 
-/* The value of the placeholder that the text begins with, or NULL; *ret_length is the placeholder's. "{{" of an
- * engine's own template is none. */
-static const char *placeholder(const struct owner *owner, const char *text, size_t *ret_length)
+/* What a placeholder's text begins with in `word` at `at`, or 0: "{{" of an engine's own template and "${" of a shell
+ * begin none. */
+static size_t name_length(const char *word, const char *at)
 {
-	const struct {
-		const char *word, *value;
-	} all[] = {
-		{"{unit}", owner->unit},	   {"{id}", owner->id},
-		{"{directory}", owner->directory}, {"{name}", owner->name},
-		{"{config}", owner->config},
-	};
+	size_t length = *at == '{' ? strspn(at + 1, "abcdefghijklmnopqrstuvwxyz_") : 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
-		*ret_length = strlen(all[i].word);
-		if (!strncmp(text, all[i].word, *ret_length))
-			return all[i].value;
+	if (!length || at[1 + length] != '}' || (at > word && (at[-1] == '{' || at[-1] == '$')))
+		return 0;
+	return length + 2;
+}
+
+static const char *const placeholders[] = {
+	"{unit}", "{id}", "{cgroup}", "{pid}", "{directory}", "{name}", "{config}",
+};
+
+static ssize_t find_placeholder(const char *at, size_t length)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(placeholders); i++)
+		if (strlen(placeholders[i]) == length && !memcmp(placeholders[i], at, length))
+			return (ssize_t)i;
+	return -1;
+}
+
+bool owner_has_placeholder(const char *word)
+{
+	for (const char *at = word; *at; at++)
+		if (name_length(word, at))
+			return true;
+	return false;
+}
+
+bool owner_has_unknown(const char *word)
+{
+	for (const char *at = word; *at; at++) {
+		size_t length = name_length(word, at);
+
+		if (length && find_placeholder(at, length) < 0)
+			return true;
 	}
-	return NULL;
+	return false;
+}
+
+/* The value of the placeholder at `at`, or NULL; *ret_length is the placeholder's. */
+static const char *placeholder(const struct owner *owner, const char *word, const char *at,
+			       char pid[static PID_SIZE], size_t *ret_length)
+{
+	const char *values[ARRAY_SIZE(placeholders)] = {
+		owner->unit,	  owner->id,   owner->cgroup, pid,
+		owner->directory, owner->name, owner->config,
+	};
+	ssize_t which;
+
+	*ret_length = name_length(word, at);
+	which = find_placeholder(at, *ret_length);
+	pid[0] = '\0';
+	if (owner->child)
+		snprintf(pid, PID_SIZE, "%u", owner->child);
+	return which < 0 ? NULL : values[which];
 }
 
 /* Appends what a word stands for, or measures it where `to` is NULL. Returns its length without the NUL, or -ENODATA. */
 static ssize_t expand_word(const struct owner *owner, const char *word, char *to)
 {
 	size_t length = 0, taken;
+	char pid[PID_SIZE];
 
 	for (const char *at = word; *at; at += taken) {
-		const char *value = placeholder(owner, at, &taken);
+		const char *value = placeholder(owner, word, at, pid, &taken);
 		size_t n = value ? strlen(value) : 1;
 
 		if (value && (!n || (at == word && *value == '-')))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Who else brings a process back: how that is seen, how it is asked whether it will, how what it answers is read,
- * and how it is told to. Pure.
+/* Who else brings a process back: how that is seen, and how what it answers is read when it is asked whether it will.
+ * Whom there is to know, and with what commands each is asked and told, says the configuration (config_owner.c has
+ * what is built in). Pure.
  *
  * An owner is only taken for one where a lesser user cannot pose as it: a unit below slices alone, a container's
  * cgroup, or an ancestor that runs as root. */
@@ -11,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/config.h"
 #include "core/container.h"
 
 #define OWNER_ANCESTORS_MAX                                                                        \
@@ -37,26 +39,17 @@ struct owner_death {
 	uint64_t ago_ns;
 };
 
-typedef enum owner_answer owner_reader(const char *text, const struct owner_death *death);
+/* What an answer in that format says. */
+enum owner_answer owner_read(enum owner_format format, const char *text,
+			     const struct owner_death *death);
 
-struct owner_rule {
-	const char *name;
-	/* One of them, whichever is not NULL, makes the owner. */
-	const char *runtime; /* a container's, as core/container names it */
-	const char *parent;  /* the name of an ancestor */
-	bool unit;	     /* a systemd service */
-	/* Command lines with {unit} {id} {directory} {name} {config} in them; NULL: it cannot be asked, or told. */
-	const char *ask, *restart;
-	const char *why_not; /* in place of them */
-	owner_reader *read;
-	bool twice; /* only a second NO is one: before it decides, it looks as if it had */
-	/* Names of the programs that signal on its behalf, NULL-terminated, or NULL: its own process does. */
-	const char *const *hands;
-};
+/* True where a NO in that format is one only when it is said twice: before it decides, it looks as if it had. */
+bool owner_says_no_twice(enum owner_format format);
 
 struct owner_ancestor {
 	uint32_t pid, uid;
 	char comm[OWNER_COMM_SIZE];
+	char exe[OWNER_PATH_SIZE]; /* "" where unknown, or owner_wants_paths() does not */
 };
 
 /* A process, as it is or was. */
@@ -69,19 +62,30 @@ struct owner_suspect {
 
 /* The innermost owner. What is not known is empty. */
 struct owner {
-	const struct owner_rule *rule; /* NULL: nobody */
-	uint32_t pid;		       /* of its process; 0 where that is not known */
-	char unit[UNIT_NAME_SIZE], id[CONTAINER_NAME_SIZE];
+	const struct owner_config *rule; /* of the configuration; NULL: nobody */
+	bool is_ancestor;		 /* and not known by the cgroup */
+	uint32_t pid;			 /* of its process; 0 where that is not known */
+	uint32_t child;			 /* the process that it owns; 0 where that is not known */
+	char unit[UNIT_NAME_SIZE], id[CONTAINER_NAME_SIZE], cgroup[OWNER_PATH_SIZE];
 	char directory[OWNER_PATH_SIZE], name[OWNER_PATH_SIZE], config[OWNER_PATH_SIZE];
 	char words
 		[OWNER_SIZE]; /* "systemd unit nginx.service", "container 3f2a...", "runsv (pid 12)" */
 	const char *why_not; /* it is neither asked nor told; NULL: it may be */
 };
 
-/* *ret->rule is NULL where there is none. Directory, name and config are the caller's to fill. */
-void owner_find(const struct owner_suspect *suspect, struct owner *ret);
+/* *ret->rule is NULL where there is none. Child, directory, name and config are the caller's to fill. */
+void owner_find(const struct config *config, const struct owner_suspect *suspect,
+		struct owner *ret);
 
-/* Puts the owner's words into a command line of its rule: the words into *ret_words (owned), which the array
+/* True if some owner is recognised by the path of an ancestor. */
+bool owner_wants_paths(const struct config *config);
+
+/* What a command line may have in it, each for what is known of the owner. "{{" and "${" begin none. */
+#define OWNER_PLACEHOLDERS "{unit} {id} {cgroup} {pid} {directory} {name} {config}"
+bool owner_has_placeholder(const char *word);
+bool owner_has_unknown(const char *word); /* what looks like a placeholder and is none */
+
+/* Puts the owner's words into a command line of its: the words into *ret_words (owned), which the array
  * *ret_argv (owned, NULL-terminated) points into. 0, -ENOMEM, or -ENODATA where one is not known or would be taken for
  * an option. */
 int owner_command(const struct owner *owner, const char *command, char **ret_words,
@@ -89,7 +93,5 @@ int owner_command(const struct owner *owner, const char *command, char **ret_wor
 
 /* True if a signal of this sender is the owner's own. */
 bool owner_sent(const struct owner *owner, uint32_t pid, const char *comm);
-
-const struct owner_rule *owner_rule_named(const char *name);
 
 #endif

@@ -493,6 +493,14 @@ static void restart_by_owner(struct policy *policy, struct policy_output *out, u
 {
 	char plan[POLICY_NOTE_SIZE];
 
+	if (policy->owner.untold) {
+		say(out,
+		    "not respawned: its owner %s does not restart it, and has no command to be "
+		    "told with",
+		    policy->owner.name);
+		report(policy, out, now);
+		return;
+	}
 	if (policy->too_young) {
 		bury(policy, out, now, false, "lived less than min_uptime");
 		return;

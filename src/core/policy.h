@@ -147,6 +147,7 @@ struct policy_output {
 struct policy_owner {
 	char name[OWNER_NAME_SIZE]; /* "systemd"; "": nobody, and obit respawns it */
 	bool unasked;		    /* its command is run without a question (owner = ask) */
+	bool untold;		    /* it has no command */
 	bool twice;		    /* only its second NO is one */
 };
 

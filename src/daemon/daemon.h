@@ -434,6 +434,8 @@ void owners_meet_at_death(struct daemon *daemon, struct instance *instance,
 			  const struct obit_key *key, const struct obit_letter *letter,
 			  const char *cgroup);
 void owners_forget(struct attachment *attachment);
+/* The configuration is another one now than `before`, which is about to be freed. */
+void owners_follow_reload(struct daemon *daemon, const struct config *before);
 
 /* Who of them has ended it, in words; NULL: nobody of them. */
 const char *owners_ended_it(const struct instance *instance, const struct evidence *evidence,

@@ -64,9 +64,18 @@ static bool is_own_cgroup(const struct daemon *daemon, const char *cgroup)
 	       !strcmp(own, cgroup);
 }
 
+static void look_up_ancestors(const struct daemon *daemon, pid_t parent, struct owner_suspect *ret)
+{
+	bool paths = owner_wants_paths(&daemon->config);
+
+	ret->ancestor_count = proc_ancestors(parent, ret->ancestors, OWNER_ANCESTORS_MAX);
+	for (size_t i = 0; paths && i < ret->ancestor_count; i++)
+		proc_executable((pid_t)ret->ancestors[i].pid, ret->ancestors[i].exe);
+}
+
 /* `parent` is 0 where it is not known. */
-static void meet(struct daemon *daemon, struct instance *instance, pid_t parent, const char *cgroup,
-		 bool in_namespace)
+static void meet(struct daemon *daemon, struct instance *instance, uint32_t child, pid_t parent,
+		 const char *cgroup, bool in_namespace)
 {
 	struct attachment *attachment = instance->attachment;
 	const struct watch_config *watch = watch_of(daemon, instance);
@@ -80,11 +89,12 @@ static void meet(struct daemon *daemon, struct instance *instance, pid_t parent,
 		return;
 	if (cgroup && is_own_cgroup(daemon, cgroup))
 		suspect.cgroup = NULL;
-	suspect.ancestor_count = proc_ancestors(parent, suspect.ancestors, OWNER_ANCESTORS_MAX);
-	owner_find(&suspect, &owner);
+	look_up_ancestors(daemon, parent, &suspect);
+	owner_find(&daemon->config, &suspect, &owner);
 	if (!owner.rule)
 		return;
-	if (owner.rule->parent) {
+	owner.child = child;
+	if (owner.is_ancestor) {
 		proc_directory((pid_t)owner.pid, owner.directory);
 		take_config(&owner);
 		if (instance->recipe)
@@ -99,8 +109,9 @@ static void meet(struct daemon *daemon, struct instance *instance, pid_t parent,
 	if (owner.why_not || watch->owner == OWNER_RESPECT)
 		return;
 	snprintf(told->name, sizeof(told->name), "%s", owner.rule->name);
-	told->unasked = watch->owner == OWNER_ASK;
-	told->twice = owner.rule->twice;
+	told->unasked = watch->owner == OWNER_ASK || !owner.rule->ask;
+	told->untold = !owner.rule->restart && !owner.rule->start;
+	told->twice = owner_says_no_twice(owner.rule->answer);
 }
 
 static pid_t parent_of(pid_t pid)
@@ -113,9 +124,9 @@ static pid_t parent_of(pid_t pid)
 void owners_meet(struct daemon *daemon, struct instance *instance)
 {
 	const struct recipe *recipe = instance->recipe;
+	uint32_t pid = instance->main ? instance->main->key.tgid : 0;
 
-	meet(daemon, instance, instance->main ? parent_of((pid_t)instance->main->key.tgid) : 0,
-	     recipe ? recipe->cgroup : NULL,
+	meet(daemon, instance, pid, pid ? parent_of((pid_t)pid) : 0, recipe ? recipe->cgroup : NULL,
 	     recipe && !(recipe->facts.flags & OBIT_EXEC_HOST_PIDNS));
 }
 
@@ -131,7 +142,38 @@ void owners_meet_at_death(struct daemon *daemon, struct instance *instance,
 	attachment->question = 0;
 	if (!cgroup && instance->recipe)
 		cgroup = instance->recipe->cgroup;
-	meet(daemon, instance, (pid_t)letter->exit.ppid, cgroup, letter->exit.ns_pid != 0);
+	meet(daemon, instance, key->tgid, (pid_t)letter->exit.ppid, cgroup,
+	     letter->exit.ns_pid != 0);
+}
+
+/* One that is not in the configuration any more is asked nothing, and owns nothing. */
+static void follow(const struct config *before, const struct config *now, struct instance *instance)
+{
+	struct attachment *attachment = instance->attachment;
+	struct owner *owner = attachment->owner;
+	bool was_there = false;
+
+	for (size_t i = 0; owner && i < before->owner_count; i++)
+		was_there = was_there || owner->rule == &before->owners[i];
+	if (!was_there)
+		return;
+	owner->rule = config_find_owner(now, owner->rule->name);
+	if (owner->rule)
+		return;
+	owners_forget(attachment);
+	if (!attachment->question)
+		instance->policy.owner = (struct policy_owner){0};
+}
+
+void owners_follow_reload(struct daemon *daemon, const struct config *before)
+{
+	struct instance *instance;
+
+	DL_FOREACH (daemon->lineage.instances, instance) {
+		follow(before, &daemon->config, instance);
+		if (instance->main && !instance->main->dying)
+			owners_meet(daemon, instance);
+	}
 }
 
 void owners_forget(struct attachment *attachment)
@@ -260,7 +302,7 @@ static void read_answer(struct daemon *daemon, struct instance *instance,
 	death.died_us = ((uint64_t)now.tv_sec * NS_PER_SEC + (uint64_t)now.tv_nsec - ago) /
 			NS_PER_US;
 	if (result->outcome == HOOK_ENDED)
-		answer = attachment->owner->rule->read(result->output, &death);
+		answer = owner_read(attachment->owner->rule->answer, result->output, &death);
 	describe(result, words);
 	take_answer(daemon, instance, answer, words);
 }
@@ -301,6 +343,9 @@ static void on_result(void *arg, const struct hook_result *result)
 	attachment->question = 0;
 	if (instance->policy.state == POLICY_ASKING && attachment->owner)
 		read_answer(daemon, instance, result);
+	else if (instance->policy.state == POLICY_ASKING)
+		take_answer(daemon, instance, OWNER_SAYS_NOTHING,
+			    "the configuration has it no longer");
 	else if (instance->policy.state == POLICY_RESTARTING)
 		end_restart(daemon, instance, result);
 }
@@ -396,7 +441,10 @@ void owners_ask(struct daemon *daemon, struct instance *instance)
 void owners_restart(struct daemon *daemon, struct instance *instance)
 {
 	const struct owner *owner = ((struct attachment *)instance->attachment)->owner;
-	int r = run(daemon, instance, owner ? owner->rule->restart : NULL, RESTART_TIMEOUT);
+	const char *command = !owner		   ? NULL
+			      : owner->rule->start ? owner->rule->start
+						   : owner->rule->restart;
+	int r = run(daemon, instance, command, RESTART_TIMEOUT);
 
 	if (r < 0)
 		restart_failed(daemon, instance, why_not_run(r));

@@ -204,6 +204,41 @@ int settings_check_watch(struct watch_config *watch, struct config_error *error)
 	return r < 0 ? r : check_hook(watch, "on_give_up", watch->on_give_up, error);
 }
 
+/* Who is not installed here is not met here. */
+static int check_order(const struct owner_config *owner, const char *key, const char *command,
+		       struct config_error *error)
+{
+	_cleanup_free_ const char **argv = NULL;
+	_cleanup_free_ char *words = NULL;
+	char sentence[RECIPE_SENTENCE_SIZE];
+
+	if (!command)
+		return 0;
+	if (command_split(command, &words, &argv) < 0) {
+		snprintf(error->text, sizeof(error->text), "out of memory");
+		return -ENOMEM;
+	}
+	if (argv[0][0] != '/' || hook_events_check(argv[0], sentence) != -EPERM)
+		return 0;
+	snprintf(error->text, sizeof(error->text), "%.120s:%u: owner %s: %s: %.250s", owner->file,
+		 owner->line, owner->name, key, sentence);
+	return -EINVAL;
+}
+
+static int check_owner(const struct owner_config *owner, struct config_error *error)
+{
+	int r = 0;
+
+	if (!owner->file)
+		return 0;
+	r = check_order(owner, "ask", owner->ask, error);
+	if (r == 0)
+		r = check_order(owner, "restart", owner->restart, error);
+	if (r == 0)
+		r = check_order(owner, "start", owner->start, error);
+	return r < 0 ? r : check_order(owner, "stop", owner->stop, error);
+}
+
 static int load_sources(const struct options *options, struct config *config,
 			struct config_error *error)
 {
@@ -216,6 +251,10 @@ static int load_sources(const struct options *options, struct config *config,
 		r = config_add_pattern(config, options->patterns[i], error);
 	for (size_t i = 0; r == 0 && i < config->watch_count; i++)
 		r = settings_check_watch(&config->watches[i], error);
+	if (r == 0)
+		r = config_complete_owners(config, error);
+	for (size_t i = 0; r == 0 && i < config->owner_count; i++)
+		r = check_owner(&config->owners[i], error);
 	if (r == 0 && config_warn_shadowed(config) < 0) {
 		snprintf(error->text, sizeof(error->text), "out of memory");
 		r = -ENOMEM;
@@ -485,6 +524,7 @@ static void move_instance(struct daemon *daemon, struct instance *instance,
 
 int settings_apply(struct daemon *daemon, struct config *fresh, struct json_object **summary)
 {
+	struct config before = daemon->config;
 	struct watch_state *states;
 	struct instance *instance, *next;
 	int r = make_states(daemon, fresh, &states);
@@ -504,9 +544,10 @@ int settings_apply(struct daemon *daemon, struct config *fresh, struct json_obje
 	lineage_forget_gone(&daemon->lineage);
 	take_restarts(daemon, fresh, states);
 	free_states(daemon->watches, daemon->config.watch_count);
-	config_free(&daemon->config);
 	daemon->config = *fresh;
 	daemon->watches = states;
+	owners_follow_reload(daemon, &before);
+	config_free(&before);
 	config_init(fresh);
 	log_set_level(daemon->config.log_level);
 	publish_configure(daemon);

@@ -529,6 +529,17 @@ void proc_directory(pid_t pid, char buf[static OWNER_PATH_SIZE])
 		strcpy(buf, cwd);
 }
 
+void proc_executable(pid_t pid, char buf[static OWNER_PATH_SIZE])
+{
+	_cleanup_free_ char *exe = read_link(pid, "exe");
+
+	buf[0] = '\0';
+	if (exe && *exe == '/') {
+		cut_deleted(exe);
+		snprintf(buf, OWNER_PATH_SIZE, "%s", strlen(exe) < OWNER_PATH_SIZE ? exe : "");
+	}
+}
+
 void proc_config_option(pid_t pid, char buf[static OWNER_PATH_SIZE])
 {
 	struct strings argv = {0};

@@ -41,6 +41,8 @@ size_t proc_ancestors(pid_t pid, struct owner_ancestor *ret, size_t most);
  * there is none that is. */
 void proc_directory(pid_t pid, char buf[static OWNER_PATH_SIZE]);
 void proc_config_option(pid_t pid, char buf[static OWNER_PATH_SIZE]);
+/* The path of its executable, "" where that is not known. */
+void proc_executable(pid_t pid, char buf[static OWNER_PATH_SIZE]);
 
 /* The session id, or -errno. */
 pid_t proc_session(const struct obit_key *key);

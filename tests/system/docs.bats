@@ -20,7 +20,7 @@ expect_same_words() {
 
 # ---- obit.conf(5) ----
 
-# "root KEY", "watch KEY", "watchdog KEY": the tables of what obitd accepts.
+# "root KEY", "watch KEY", "watchdog KEY", "owner KEY": the tables of what obitd accepts.
 keys_of_source() {
 	awk '/config_key [a-z]+_keys\[\]/ { section = $0
 			sub(/.*config_key /, "", section); sub(/_keys.*/, "", section)
@@ -33,7 +33,7 @@ keys_of_source() {
 
 # "SECTION KEY DEFAULT", with "-" for no default.
 keys_of_page() {
-	awk '/^\.Sh / { section = /SETTINGS/ ? "root" : /WATCHES:/ ? "watch" : /WATCHDOG/ ? "watchdog" : "" }
+	awk '/^\.Sh / { section = /SETTINGS/ ? "root" : /WATCHES:/ ? "watch" : /WATCHDOG/ ? "watchdog" : /OWNERS/ ? "owner" : "" }
 		section && /^\.It Ic [a-z0-9_]+ No = / {
 			value = "-"
 			if (match($0, / Pq Cm .*/)) value = substr($0, RSTART + 7)
@@ -50,6 +50,7 @@ in_section() {
 	root) printf '%s\n' "$2" ;;
 	watch) printf 'watch w {\n%s\n}\n' "$2" ;;
 	watchdog) printf 'watchdog {\n%s\n}\n' "$2" ;;
+	owner) printf 'owner o {\n%s\n}\n' "$2" ;;
 	esac
 }
 
@@ -77,6 +78,18 @@ in_section() {
 		echo "$section $key = $value: $output"
 		[ "$status" -eq 0 ]
 	done < <(keys_of_page | grep -v -- ' -$')
+}
+
+# The lines of C that make the text, and those of the page between .Sh OWNERS and the end of its first block.
+@test "the built-in owners of obit.conf(5) are those of obitd" {
+	sed -n '/^const char config_builtin_owners/,/;$/s/^\t"\(.*\)\\n".*$/\1/p' "$ROOT/src/core/config_owner.c" |
+		sed -e 's/\\t/\t/g' -e 's/\\"/"/g' -e 's/\\\\/\\/g' >"$BATS_TEST_TMPDIR/built-in"
+	sed -n '/^\.Sh OWNERS/,/^\.Ed/p' "$CONF_PAGE" | sed -e '1,/^\.Bd/d' -e '/^\.Ed/d' -e 's/\\e/\\/g' \
+		>"$BATS_TEST_TMPDIR/shown"
+	[ "$(grep -c '^owner' "$BATS_TEST_TMPDIR/built-in")" -gt 10 ]
+	diff -u "$BATS_TEST_TMPDIR/built-in" "$BATS_TEST_TMPDIR/shown"
+	echo 'watch w { path = "/x" }' >>"$BATS_TEST_TMPDIR/shown"
+	check_text "$BATS_TEST_TMPDIR/shown"
 }
 
 # The word of the page as obit show would say it.
@@ -196,7 +209,7 @@ check_text() {
 @test "the examples of obit.conf(5) are good" {
 	awk -v out="$BATS_TEST_TMPDIR/page" '/^\.Bd -literal/ { n++; inside = 1; next }
 		/^\.Ed/ { inside = 0 }
-		inside { print >(out "." n) }' "$CONF_PAGE"
+		inside { gsub(/\\e/, "\\"); print >(out "." n) }' "$CONF_PAGE"
 	[ -e "$BATS_TEST_TMPDIR/page.1" ]
 	local file
 	for file in "$BATS_TEST_TMPDIR"/page.*; do

@@ -266,3 +266,119 @@ asked() {
 	wait_state web up
 	refute grep -q "$UNIT" "/proc/$(service_pid)/cgroup"
 }
+
+# A supervisor that obit has never heard of: it starts the victim, and again whenever $T/again is there.
+play_minder() {
+	cat >"$T/bin/minder" <<-END
+		#!/bin/bash
+		touch $T/again
+		while sleep 0.05; do
+			[ -e $T/again ] || continue
+			rm $T/again
+			$T/service --state $T/service.state </dev/null >>$T/service.out 2>&1
+		done
+	END
+	cat >"$T/bin/ask" <<-END
+		#!/bin/sh
+		echo "\$*" >>$T/asked
+		cat $T/answer
+	END
+	cat >"$T/bin/tell" <<-END
+		#!/bin/sh
+		echo "\$*" >>$T/told
+		touch $T/again
+	END
+	chmod 0755 "$T/bin/minder" "$T/bin/ask" "$T/bin/tell"
+}
+
+# owner_text NAME [LINE...]
+owner_text() {
+	printf 'owner %s {\n' "$1"
+	shift
+	printf '\t%s\n' "$@"
+	printf '}\n'
+}
+
+minder_text() {
+	owner_text minder 'parent = minder' "ask = \"$T/bin/ask {pid} {directory}\"" \
+		"restart = \"$T/bin/tell {pid}\""
+}
+
+@test "an owner of the configuration: known by an ancestor, asked and told by its commands" {
+	local pid
+	play_minder
+	echo no >"$T/answer"
+	start_obitd "$(watch_text web "$T/service")
+$(minder_text)"
+	cd "$T"
+	start_supervisor "$T/bin/minder"
+	wait_events up 1
+	wait_state web up
+	pid=$(service_pid)
+	kill_service
+	runs_once_more 2
+	log_has 'web: by its owner minder: restarted at once'
+	[ "$(ls_field web .restarts)" = 1 ]
+	[ "$(cat "$T/asked")" = "$pid $T" ]
+	[ "$(cat "$T/told")" = "$pid" ]
+	echo stops >"$T/answer"
+	kill_service
+	retry_until 10 log_has 'web: its owner minder stops it: not respawned'
+}
+
+@test "a reload takes an owner away: what it has started is respawned from then on" {
+	play_minder
+	echo wait >"$T/answer"
+	start_obitd "$(watch_text web "$T/service")
+$(minder_text)"
+	start_supervisor "$T/bin/minder"
+	wait_events up 1
+	wait_state web up
+	write_conf "$(watch_text web "$T/service")"
+	obit reload
+	kill_service
+	runs_once_more 2
+	refute test -e "$T/asked"
+	log_has 'web: respawned as pid'
+}
+
+@test "an owner that is asked when a reload takes it away: reported" {
+	play_minder
+	printf '#!/bin/sh\necho x >>%s/asked\nwhile [ ! -e %s/go ]; do sleep 0.02; done\necho no\n' \
+		"$T" "$T" >"$T/bin/ask"
+	start_obitd "$(watch_text web "$T/service")
+$(minder_text)"
+	start_supervisor "$T/bin/minder"
+	wait_events up 1
+	wait_state web up
+	kill_service
+	retry_until 10 test -e "$T/asked"
+	write_conf "$(watch_text web "$T/service")"
+	obit reload
+	touch "$T/go"
+	retry_until 10 log_has 'web: not respawned: whether its owner minder restarts it cannot be told: the configuration has it no longer'
+	wait_state web ended
+}
+
+@test "a section of a built-in owner's name changes what it sets, and nothing else" {
+	play_systemd
+	play_minder
+	answer failed failed
+	PATH=$T/bin:$PATH start_obitd "$(watch_text web "$T/service")
+$(owner_text systemd "restart = \"$T/bin/tell {unit}\"")"
+	start_watched_service web
+	kill_service
+	retry_until 10 test -e "$T/told"
+	[ "$(cat "$T/told")" = "$UNIT" ]
+	asked "show $UNIT -p LoadState"
+	refute asked restart
+}
+
+@test "a command of an owner that others than root can change is refused" {
+	play_minder
+	chmod 0777 "$T/bin/tell"
+	write_conf "$(minder_text)"
+	run "$OBITD" --check -c "$CONF"
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"obit.conf:1: owner minder: restart: "*"others than root can change $T/bin/tell"* ]]
+}

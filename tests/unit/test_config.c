@@ -269,6 +269,103 @@ static void check_refusal(const char *text, const char *expected, const char *wi
 	config_free(&config);
 }
 
+/* The same inside an owner. */
+static const struct refusal bad_owners[] = {
+	{"pareent = x", "unknown key 'pareent'; expected 'parent'?", NULL},
+	{"path = \"/x\"", "'path' does not belong here; expected it inside watch", NULL},
+	{"runtime = dokcer", "runtime: 'dokcer' is wrong; expected docker, podman",
+	 "did you mean 'docker'?"},
+	{"unit = '['", "unit: '[' is wrong; expected a glob", NULL},
+	{"cgroup = a", "cgroup: 'a' is wrong; expected an absolute path", NULL},
+	{"parent = /opt/x", "'parent' is set already, at line 2", NULL},
+	{"parent += opt/x", "parent: 'opt/x' is wrong; expected the name of a process, or", NULL},
+	{"parent += ''", "parent: '' is wrong", NULL},
+	{"parent += '/opt/['", "parent: '/opt/[' is wrong; expected a glob", NULL},
+	{"stopped_by = /bin/x", "stopped_by: '/bin/x' is wrong; expected the name of a process",
+	 NULL},
+	{"answer = yes", "answer: 'yes' is wrong; expected word, systemctl", NULL},
+	{"ask = ''", "ask: '' is wrong; expected a command that begins with an absolute", NULL},
+	{"ask = bin/x", "ask: 'bin/x' is wrong; expected a command", "or a name"},
+	{"ask = 'x {uint}'", "ask: 'x {uint}' is wrong; expected no placeholders but {unit}", NULL},
+	{"stop = 'x a{b_c}d'", "stop: 'x a{b_c}d' is wrong; expected no placeholders", NULL},
+	{"start = \"sh -c 'kill {pid}'\"", "start: 'sh -c 'kill {pid}'' is wrong; expected place",
+	 "words of their own"},
+	{"restart = \"sh -c 'x$(a{name})'\"", "restart: ", "words of their own"},
+	{"reason = ''", "reason: '' is wrong", NULL},
+};
+
+static void bad_owners_are_refused_at_their_line(void **state)
+{
+	char text[512], expected[256];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad_owners); i++) {
+		const struct refusal *bad = &bad_owners[i];
+
+		snprintf(text, sizeof(text), "owner o {\n\tparent = x\n\t%s\n}\n", bad->text);
+		snprintf(expected, sizeof(expected), "f:3: %s", bad->start);
+		check_refusal(text, expected, bad->within);
+	}
+}
+
+/* What is found out only when the built-in ones are there. */
+static void owners_that_make_no_sense_are_refused(void **state)
+{
+	static const struct refusal bad[] = {
+		{"\nowner o {\n}", "f:2: owner 'o' has neither cgroup, runtime, parent nor unit",
+		 NULL},
+		{"owner o { ask = x }", "f:1: owner 'o' has neither", "name of a built-in owner"},
+		{"owner o { parent = x answer = word }", "f:1: owner 'o' has an answer but no ask",
+		 NULL},
+	};
+	struct config_error error;
+	struct config config;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		config_init(&config);
+		assert_int_equal(parse_as(&config, "f", bad[i].text, &error), 0);
+		assert_int_equal(config_complete_owners(&config, &error), -EINVAL);
+		if (strncmp(error.text, bad[i].start, strlen(bad[i].start)) != 0)
+			fail_msg("%s", error.text);
+		if (bad[i].within && !strstr(error.text, bad[i].within))
+			fail_msg("%s", error.text);
+		config_free(&config);
+	}
+}
+
+static void every_key_of_an_owner_is_taken(void **state)
+{
+	const struct owner_config *owner;
+	struct config config, copy;
+	struct config_error error;
+
+	(void)state;
+	start(&config, "owner full { cgroup = { '/a/*', '/b' } runtime = cri-o\n"
+		       "parent = { mind, '/opt/**/minder' } unit = 'a*.service'\n"
+		       "ask = 'x {unit} {id} {cgroup} {pid} {directory} {name} {config}'\n"
+		       "answer = s6-svstat restart = /bin/r start = s stop = \"sh -c 'a b' {id}\"\n"
+		       "stopped_by = { a, b } reason = 'because of it' }");
+	assert_int_equal(config_complete_owners(&config, &error), 0);
+	assert_int_equal(config_copy(&config, &copy), 0);
+	config_free(&config);
+	assert_true(copy.owner_count > 10);
+	owner = &copy.owners[0];
+	assert_string_equal(owner->name, "full");
+	assert_int_equal(owner->cgroup.count, 2);
+	assert_string_equal(owner->runtime, "cri-o");
+	assert_string_equal(owner->parent.items[1], "/opt/**/minder");
+	assert_string_equal(owner->unit, "a*.service");
+	assert_int_equal(owner->answer, OWNER_FORMAT_S6);
+	assert_string_equal(owner->restart, "/bin/r");
+	assert_string_equal(owner->start, "s");
+	assert_string_equal(owner->stop, "sh -c 'a b' {id}");
+	assert_string_equal(owner->stopped_by.items[1], "b");
+	assert_string_equal(owner->reason, "because of it");
+	assert_null(copy.owners[1].file);
+	config_free(&copy);
+}
+
 static void bad_assignments_are_refused_at_their_line(void **state)
 {
 	char text[512], expected[256];
@@ -289,6 +386,11 @@ static const struct refusal bad_files[] = {
 	{"\n\nserver { port = 80 }", "f:3: unknown key 'server'", "outside of every section"},
 	{"critical = true", "f:1: 'critical' does not belong here", "inside watch NAME"},
 	{"watch {\n}", "f:1: 'watch' has no name; expected 'watch NAME {'", NULL},
+	{"owner {\n}", "f:1: 'owner' has no name; expected 'watch NAME {' or 'owner NAME {'", NULL},
+	{"owner = x", "f:1: 'owner' has no name; expected 'watch NAME {' or 'owner NAME {'", NULL},
+	{"owner 'a b' { }", "f:1: 'a b' is no name for an owner; expected", NULL},
+	{"watch a { path = \"/x\" }\nowner a { unit = x }\n\nowner a { unit = y }",
+	 "f:4: owner 'a' is there already, from f:2; expected another name", NULL},
 	{"watch w\n", "f:1: 'watch' has no value", "'{' for a section"},
 	{"watch w v { }", "f:1: 'watch' has no value", NULL},
 	{"watchdog w { }", "f:1: 'watchdog' has no '{'; expected", "watchdog {"},
@@ -1107,6 +1209,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bad_assignments_are_refused_at_their_line),
+		cmocka_unit_test(bad_owners_are_refused_at_their_line),
+		cmocka_unit_test(owners_that_make_no_sense_are_refused),
+		cmocka_unit_test(every_key_of_an_owner_is_taken),
 		cmocka_unit_test(bad_files_are_refused_at_their_line),
 		cmocka_unit_test(a_nul_byte_is_refused),
 		cmocka_unit_test(a_huge_file_is_refused),

@@ -21,6 +21,29 @@
 #define DIED  2180000000U /* us */
 #define AGO_S 3
 
+static struct config table; /* the built-in owners */
+
+static int set_up(void **state)
+{
+	struct config_error error;
+
+	(void)state;
+	config_init(&table);
+	return config_complete_owners(&table, &error);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	config_free(&table);
+	return 0;
+}
+
+static const struct owner_config *rule_named(const char *name)
+{
+	return config_find_owner(&table, name);
+}
+
 static const struct owner_death the_death = {
 	.pid = DEAD, .container_init = true, .died_us = DIED, .ago_ns = AGO_S * NS_PER_SEC};
 
@@ -54,12 +77,13 @@ static const struct {
 	{"podman", "exited 0 2 2 on-failure\n", OWNER_SAYS_NO},
 	{"podman", "exited 0 0 0 always\n", OWNER_SAYS_WAIT},
 	{"podman", "", OWNER_SAYS_NOTHING},
-	{"docker", "running 28168 0 0 no\n", OWNER_SAYS_WAIT},
-	{"docker", "restarting 0 1 0 always\n", OWNER_SAYS_RESTARTS},
-	{"docker", "exited 0 0 0 no\n", OWNER_SAYS_NO},
-	{"docker", "removing 0 0 0 no\n", OWNER_SAYS_STOPPING},
-	{"docker", "running 25134 1 0 always\n", OWNER_SAYS_RESTARTS},
-	{"docker", "paused 25134 1 0 always\n", OWNER_SAYS_NOTHING},
+	{"docker", "running 28168\n", OWNER_SAYS_WAIT},
+	{"docker", "restarting 0\n", OWNER_SAYS_RESTARTS},
+	{"docker", "exited 0\n", OWNER_SAYS_NO},
+	{"docker", "removing 0\n", OWNER_SAYS_STOPPING},
+	{"docker", "running 25134\n", OWNER_SAYS_RESTARTS},
+	{"docker", "paused 25134\n", OWNER_SAYS_NOTHING},
+	{"docker", "exited\n", OWNER_SAYS_NOTHING},
 	{"runit", "run: /etc/service/web: (pid 28168) 1s\n", OWNER_SAYS_WAIT},
 	{"runit", "run: /etc/service/web: (pid 23384) 0s\n", OWNER_SAYS_RESTARTS},
 	{"runit", "run: /etc/service/web: (pid 23384) 4s\n", OWNER_SAYS_RUNS_ON},
@@ -115,10 +139,10 @@ static void each_answer_is_read_for_what_it_says(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
-		const struct owner_rule *rule = owner_rule_named(answers[i].owner);
+		const struct owner_config *rule = rule_named(answers[i].owner);
 
 		assert_non_null(rule);
-		if (rule->read(answers[i].text, &the_death) != answers[i].answer)
+		if (owner_read(rule->answer, answers[i].text, &the_death) != answers[i].answer)
 			fail_msg("%s: %s", answers[i].owner, answers[i].text);
 	}
 }
@@ -130,8 +154,28 @@ static void a_container_runs_on_without_a_process_that_is_not_its_first(void **s
 
 	(void)state;
 	death.container_init = false;
-	assert_int_equal(owner_rule_named("docker")->read("running 7 0 0 no\n", &death),
+	assert_int_equal(owner_read(OWNER_FORMAT_DOCKER, "running 7\n", &death),
 			 OWNER_SAYS_RUNS_ON);
+}
+
+static void a_script_says_it_in_one_word(void **state)
+{
+	static const struct {
+		const char *text;
+		enum owner_answer answer;
+	} words[] = {
+		{"restarts", OWNER_SAYS_RESTARTS}, {"restarts\n", OWNER_SAYS_RESTARTS},
+		{"no\nmore\n", OWNER_SAYS_NO},	   {"  stops soon\n", OWNER_SAYS_STOPPING},
+		{"wait", OWNER_SAYS_WAIT},	   {"runs-on", OWNER_SAYS_RUNS_ON},
+		{"not", OWNER_SAYS_NOTHING},	   {"", OWNER_SAYS_NOTHING},
+		{"NO", OWNER_SAYS_NOTHING},	   {"restarts-it", OWNER_SAYS_NOTHING},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (owner_read(OWNER_FORMAT_WORD, words[i].text, &the_death) != words[i].answer)
+			fail_msg("%s", words[i].text);
+	assert_int_equal(owner_read(OWNER_FORMAT_UNSET, "no", &the_death), OWNER_SAYS_NOTHING);
 }
 
 static const struct {
@@ -177,13 +221,110 @@ static void the_innermost_owner_is_found(void **state)
 			 found[i].parent ? found[i].parent : "init");
 		suspect.ancestors[1].pid = 12;
 		suspect.ancestors[1].uid = found[i].uid;
-		owner_find(&suspect, &owner);
+		owner_find(&table, &suspect, &owner);
 		if (!found[i].owner != !owner.rule ||
 		    (owner.rule && strcmp(owner.rule->name, found[i].owner) != 0))
 			fail_msg("%zu: %s", i, owner.rule ? owner.rule->name : "nobody");
 		assert_string_equal(owner.words, found[i].words);
 		assert_int_equal(owner.rule && !owner.why_not, found[i].may);
 	}
+}
+
+/* Two sections of a file, in front of the built-in ones. */
+static void load(struct config *config, const char *text)
+{
+	struct config_error error;
+
+	config_init(config);
+	if (config_parse(config, "f", text, strlen(text), &error) < 0 ||
+	    config_complete_owners(config, &error) < 0)
+		fail_msg("%s", error.text);
+}
+
+static const char *owner_of(const struct config *config, const char *cgroup, const char *parent,
+			    const char *exe, struct owner *ret)
+{
+	struct owner_suspect suspect = {.cgroup = cgroup, .ancestor_count = 1};
+
+	snprintf(suspect.ancestors[0].comm, OWNER_COMM_SIZE, "%s", parent);
+	snprintf(suspect.ancestors[0].exe, OWNER_PATH_SIZE, "%s", exe);
+	suspect.ancestors[0].pid = 12;
+	owner_find(config, &suspect, ret);
+	return ret->rule ? ret->rule->name : "";
+}
+
+static void owners_of_a_file_come_first(void **state)
+{
+	struct config config;
+	struct owner owner;
+
+	(void)state;
+	load(&config, "owner apps { unit = 'app@*.service' ask = 'x {unit}' }\n"
+		      "owner pens { cgroup = '/pens/*' ask = x }\n"
+		      "owner minder { parent = { mind, '/opt/*/minder' } ask = x }\n"
+		      "owner long { parent = a-rather-long-name ask = x }\n");
+	assert_string_equal(owner_of(&config, "/system.slice/app@1.service", "sh", "", &owner),
+			    "apps");
+	assert_int_equal(owner.pid, 1);
+	assert_string_equal(owner_of(&config, "/system.slice/web.service", "sh", "", &owner),
+			    "systemd");
+	assert_string_equal(owner_of(&config, "/pens/a/b", "runsv", "", &owner), "pens");
+	assert_string_equal(owner.words, "pens (cgroup /pens/a/b)");
+	assert_string_equal(owner.id, "b");
+	assert_string_equal(owner.cgroup, "/pens/a/b");
+	assert_string_equal(owner_of(&config, "/pens", "sh", "", &owner), "");
+	assert_string_equal(owner_of(&config, "/", "mind", "", &owner), "minder");
+	assert_true(owner.is_ancestor);
+	assert_string_equal(owner_of(&config, "/", "sh", "/opt/x/minder", &owner), "minder");
+	assert_string_equal(owner_of(&config, "/", "a-rather-long-n", "", &owner), "long");
+	assert_true(owner_wants_paths(&config));
+	assert_false(owner_wants_paths(&table));
+	config_free(&config);
+}
+
+static void what_a_file_leaves_open_is_as_built_in(void **state)
+{
+	const struct owner_config *rule;
+	struct config config;
+	struct owner owner;
+
+	(void)state;
+	load(&config, "owner docker { ask = 'nerdctl inspect {id}' stopped_by = nerdctl }\n"
+		      "owner containerd { ask = 'ctr {id}' restart = 'x {id}' }\n"
+		      "owner runit { parent = my-runsv }\n"
+		      "owner lxc { stop = x }\n");
+	assert_int_equal(config.owner_count, table.owner_count);
+	rule = config_find_owner(&config, "docker");
+	assert_string_equal(rule->runtime, "docker");
+	assert_string_equal(rule->ask, "nerdctl inspect {id}");
+	assert_int_equal(rule->answer, OWNER_FORMAT_DOCKER);
+	assert_string_equal(rule->restart, "docker restart {id}");
+	assert_int_equal(rule->stopped_by.count, 1);
+	rule = config_find_owner(&config, "containerd");
+	assert_null(rule->reason);
+	assert_int_equal(rule->answer, OWNER_FORMAT_WORD);
+	assert_non_null(config_find_owner(&config, "lxc")->reason);
+	assert_string_equal(owner_of(&config, "/", "runsv", "", &owner), "");
+	assert_string_equal(owner_of(&config, "/", "my-runsv", "", &owner), "runit");
+	config_free(&config);
+}
+
+static void who_has_no_command_is_reported(void **state)
+{
+	struct config config;
+	struct owner owner;
+
+	(void)state;
+	load(&config, "owner a { cgroup = '/a' stop = x }\n"
+		      "owner b { cgroup = '/b' restart = x }\n"
+		      "owner c { cgroup = '/c' restart = x reason = 'it says so' }\n");
+	owner_of(&config, "/a", "sh", "", &owner);
+	assert_string_equal(owner.why_not, "it has no command to be asked or told with");
+	owner_of(&config, "/b", "sh", "", &owner);
+	assert_null(owner.why_not);
+	owner_of(&config, "/c", "sh", "", &owner);
+	assert_string_equal(owner.why_not, "it says so");
+	config_free(&config);
 }
 
 /* The words of the command, joined by '|', or the error. */
@@ -205,7 +346,7 @@ static void expect_command(const struct owner *owner, const char *command, int e
 
 static void its_command_gets_the_names_of_things(void **state)
 {
-	struct owner owner = {.rule = owner_rule_named("systemd")};
+	struct owner owner = {.rule = rule_named("systemd")};
 
 	(void)state;
 	strcpy(owner.unit, "web.service");
@@ -215,7 +356,12 @@ static void its_command_gets_the_names_of_things(void **state)
 	expect_command(&owner, "sv up {directory}", 0, "sv|up|/etc/a b/web");
 	expect_command(&owner, "x --format '{{.State}} {unit}' y", 0,
 		       "x|--format|{{.State}} web.service|y");
+	expect_command(&owner, "sh -c 'echo ${unit} {{unit}}' sh a{unit}", 0,
+		       "sh|-c|echo ${unit} {{unit}}|sh|aweb.service");
+	owner.child = 4711;
+	expect_command(&owner, "x {pid}", 0, "x|4711");
 	/* not known; and what would be an option */
+	expect_command(&owner, "x {cgroup}", -ENODATA, NULL);
 	expect_command(&owner, "supervisorctl status {name}", -ENODATA, NULL);
 	expect_command(&owner, "docker restart {id}", -ENODATA, NULL);
 	expect_command(&owner, "docker restart id={id}", 0, "docker|restart|id=-rf");
@@ -223,8 +369,8 @@ static void its_command_gets_the_names_of_things(void **state)
 
 static void who_signals_for_it_is_known(void **state)
 {
-	struct owner systemd = {.rule = owner_rule_named("systemd"), .pid = 1};
-	struct owner docker = {.rule = owner_rule_named("docker")};
+	struct owner systemd = {.rule = rule_named("systemd"), .pid = 1};
+	struct owner docker = {.rule = rule_named("docker")};
 	struct owner nobody = {0};
 
 	(void)state;
@@ -240,11 +386,15 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_answer_is_read_for_what_it_says),
+		cmocka_unit_test(a_script_says_it_in_one_word),
+		cmocka_unit_test(owners_of_a_file_come_first),
+		cmocka_unit_test(what_a_file_leaves_open_is_as_built_in),
+		cmocka_unit_test(who_has_no_command_is_reported),
 		cmocka_unit_test(a_container_runs_on_without_a_process_that_is_not_its_first),
 		cmocka_unit_test(the_innermost_owner_is_found),
 		cmocka_unit_test(its_command_gets_the_names_of_things),
 		cmocka_unit_test(who_signals_for_it_is_known),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
