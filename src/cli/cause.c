@@ -81,8 +81,17 @@ static bool exited_well(struct json_object *death)
 	return member_int(death, "exit_status", &status) && status == 0;
 }
 
+struct json_object *cause_hang(struct json_object *death)
+{
+	struct json_object *hung = member_object(death, "hung");
+
+	return member_true(hung, "stopped") ? hung : NULL;
+}
+
 static bool is_crash(struct json_object *death)
 {
+	if (cause_hang(death))
+		return true;
 	switch (cause_of(death)) {
 	case CAUSE_FAULT:
 	case CAUSE_OOM:

@@ -40,6 +40,9 @@ bool cause_dumped(struct json_object *death);
 /* Whether it ended by abort(3). */
 bool cause_is_abort(struct json_object *death);
 
+/* What it hung in where it was stopped for that, borrowed; NULL where it was not. */
+struct json_object *cause_hang(struct json_object *death);
+
 /* Whether something is broken in it, or it could not go on: a crash, an abort, a failure that it
  * exited with. Not where somebody asked it to stop, or ended it. */
 bool cause_is_failure(struct json_object *death);

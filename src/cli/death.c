@@ -82,10 +82,23 @@ static char *signal_how(struct json_object *death, bool brief)
 			   cause_dumped(death) ? " core" : "", by);
 }
 
+/* That obit ended it goes without saying. */
+static char *hang_how(struct json_object *death)
+{
+	_cleanup_free_ char *words = cause_of(death) == CAUSE_EXIT
+					     ? member_text(death, "exit_status")
+					     : cause_signal(death);
+
+	return must_printf("hung, %s%s%s", cause_of(death) == CAUSE_EXIT ? "exit " : "", words,
+			   cause_dumped(death) ? " core" : "");
+}
+
 static char *how(struct json_object *death, bool brief)
 {
 	_cleanup_free_ char *status = NULL;
 
+	if (cause_hang(death))
+		return hang_how(death);
 	switch (cause_of(death)) {
 	case CAUSE_UNTOLD:
 		status = member_text(death, "wait_status");

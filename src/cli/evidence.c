@@ -131,6 +131,57 @@ static char *own_pid(struct json_object *death)
 	return pid ? must_printf("%s in its pid namespace", pid) : NULL;
 }
 
+/* Where the first line says nothing of it. */
+static char *left_hanging(struct json_object *death)
+{
+	_cleanup_free_ char *reason = value_text(member(member(death, "hung"), "reason"));
+
+	return reason && !cause_hang(death) ? must_printf("%s (not stopped)", reason) : NULL;
+}
+
+/* "do_nanosleep (thread 12, worker, state S); 3 more threads" */
+static char *hung_in(struct json_object *death)
+{
+	struct json_object *hung = member_object(death, "hung");
+	struct json_object *threads = member_array(hung, "threads"),
+			   *first = array_item(threads, 0);
+	_cleanup_free_ char *wchan = value_text(member(first, "wchan"));
+	_cleanup_free_ char *tid = NULL, *comm = NULL, *state = NULL;
+	size_t more;
+
+	if (!first)
+		return NULL;
+	tid = member_text(first, "tid");
+	comm = member_text(first, "comm");
+	state = member_text(first, "state");
+	more = json_object_array_length(threads) - 1;
+	if (!more)
+		return must_printf("%s (thread %s, %s, state %s)", wchan ? wchan : "user space",
+				   tid, comm, state);
+	return must_printf("%s (thread %s, %s, state %s); %zu more thread%s",
+			   wchan ? wchan : "user space", tid, comm, state, more,
+			   more == 1 ? "" : "s");
+}
+
+/* The innermost first, without offsets. */
+static char *kernel_stack(struct json_object *death)
+{
+	struct json_object *stack = member_array(member_object(death, "hung"), "stack");
+	struct json_object *frame;
+	struct draft draft;
+
+	if (!array_item(stack, 0))
+		return NULL;
+	draft_open(&draft);
+	for (size_t i = 0; (frame = array_item(stack, i)); i++) {
+		_cleanup_free_ char *text = value_text(frame);
+
+		if (text)
+			fprintf(draft.out, "%s%.*s", i ? " < " : "", (int)strcspn(text, "+"), text);
+	}
+	return draft_close(&draft);
+}
+
 static char *core_dump(struct json_object *death)
 {
 	struct json_object *core = member_object(death, "core");
@@ -274,16 +325,29 @@ static const struct {
 	char *(*value)(struct json_object *death);
 	bool whole; /* to be copied: not wrapped */
 } facts[] = {
-	{"watch", belonging, false},	     {"unit", unit, false},
-	{"container", container, false},     {"pod", pod, false},
-	{"ended first", ended_first, false}, {"asked by", asker, false},
-	{"fault", fault_code, false},	     {"core dump", core_dump, false},
-	{"next step", next_step, true},	     {"peak memory", memory, false},
-	{"full cgroup", full_cgroup, false}, {"command line", command_line, false},
-	{"executable", executable, false},   {"user ids", user_ids, false},
-	{"parent", parent, false},	     {"cgroup", cgroup, false},
-	{"own pid", own_pid, false},	     {"cpu time", cpu_time, false},
-	{"page faults", page_faults, false}, {"wait status", wait_status, false},
+	{"watch", belonging, false},
+	{"unit", unit, false},
+	{"container", container, false},
+	{"pod", pod, false},
+	{"ended first", ended_first, false},
+	{"asked by", asker, false},
+	{"hung before", left_hanging, false},
+	{"hung in", hung_in, false},
+	{"kernel stack", kernel_stack, false},
+	{"fault", fault_code, false},
+	{"core dump", core_dump, false},
+	{"next step", next_step, true},
+	{"peak memory", memory, false},
+	{"full cgroup", full_cgroup, false},
+	{"command line", command_line, false},
+	{"executable", executable, false},
+	{"user ids", user_ids, false},
+	{"parent", parent, false},
+	{"cgroup", cgroup, false},
+	{"own pid", own_pid, false},
+	{"cpu time", cpu_time, false},
+	{"page faults", page_faults, false},
+	{"wait status", wait_status, false},
 };
 
 void evidence_print(FILE *out, const struct term *term, struct json_object *death, uint64_t now_ns)

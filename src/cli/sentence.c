@@ -3,6 +3,7 @@
  *
  *   redis-server (pid 7)                                                    who
  *   , a member of cache,                                                    role
+ *   hung (no WATCHDOG=1 for 30s), and                                       hang, or
  *   was asked to stop by systemctl (pid 81, SIGTERM), and 2s later          request
  *   crashed with SIGSEGV                                                    verb
  *   3h 12min after its start, and dumped core                               end
@@ -66,6 +67,16 @@ static void put_request(FILE *out, struct json_object *death)
 		pid ? pid : "", pid ? ", " : "", signal, did_not_stop(death) ? " did not," : "");
 	if (later)
 		fprintf(out, " %s later", later);
+}
+
+static void put_hang(FILE *out, struct json_object *hang)
+{
+	_cleanup_free_ char *reason = value_text(member(hang, "reason"));
+
+	fputs(" hung", out);
+	if (reason)
+		fprintf(out, " (%s)", reason);
+	fputs(", and", out);
 }
 
 static void put_exit(FILE *out, struct json_object *death)
@@ -269,7 +280,10 @@ char *death_sentence(struct json_object *death)
 	draft_open(&draft);
 	put_who(draft.out, death);
 	put_role(draft.out, death);
-	put_request(draft.out, death);
+	if (cause_hang(death))
+		put_hang(draft.out, cause_hang(death));
+	else
+		put_request(draft.out, death);
 	put_verb(draft.out, death);
 	put_end(draft.out, death);
 	put_reason(draft.out, death);

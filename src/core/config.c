@@ -111,7 +111,7 @@ void watch_config_init(struct watch_config *watch)
 #define W(field) offsetof(struct watch_config, field)
 static const size_t owned_strings[] = {
 	W(name), W(file),      W(argv0),   W(args),	  W(container_glob), W(command),
-	W(user), W(directory), W(on_exit), W(on_restart), W(on_give_up),
+	W(user), W(directory), W(on_exit), W(on_restart), W(on_give_up),     W(on_hang),
 };
 static const size_t owned_lists[] = {W(path), W(cgroup), W(env)};
 #undef W

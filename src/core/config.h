@@ -121,7 +121,7 @@ struct watch_config {
 	bool critical;
 	uint64_t recover_within_ns;
 
-	char *on_exit, *on_restart, *on_give_up; /* hooks: command lines; NULL: none */
+	char *on_exit, *on_restart, *on_give_up, *on_hang; /* hooks: command lines; NULL: none */
 	uint64_t hook_timeout_ns;
 };
 

@@ -128,6 +128,7 @@ static const struct config_key watch_keys[] = {
 	{"on_exit", config_set_hook, W(on_exit), false, {0}},
 	{"on_restart", config_set_hook, W(on_restart), false, {0}},
 	{"on_give_up", config_set_hook, W(on_give_up), false, {0}},
+	{"on_hang", config_set_hook, W(on_hang), false, {0}},
 	{"hook_timeout",
 	 config_set_duration,
 	 W(hook_timeout_ns),

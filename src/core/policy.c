@@ -855,6 +855,7 @@ static void on_hung(struct policy *policy, struct policy_output *out,
 		snprintf(text, sizeof(text), "hung: %.*s; stopped by SIGABRT", HANG_WORDS_SIZE,
 			 input->hang.words);
 		out->verdict = VERDICT_STOP;
+		policy->hang.stopped = true;
 		begin_stop_by(policy, out, AFTER_HANG, SIGABRT, now);
 	}
 	say_and_note(policy, out, text);
@@ -1236,6 +1237,7 @@ static void leave_undone(struct policy *policy, struct policy_output *out,
 	out->count = 0;
 	out->undone = true;
 	policy->deadline_ns = 0;
+	policy->hang.stopped = false;
 	enter(policy, runs_on ? POLICY_UP : POLICY_ENDED, now);
 	snprintf(text, sizeof(text), "%.*s%s", (int)(sizeof(text) - sizeof(remark)), out->detail,
 		 remark);

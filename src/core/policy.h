@@ -71,7 +71,8 @@ struct policy_hang {
 	enum hang_by by;
 	uint64_t since_ns;	     /* when it was found out first */
 	uint64_t for_ns;	     /* so long before it had given its last sign of life */
-	char words[HANG_WORDS_SIZE]; /* "no WATCHDOG=1 for 30s (hang_timeout)" */
+	bool stopped;		     /* for this: set by the policy */
+	char words[HANG_WORDS_SIZE]; /* "no WATCHDOG=1 for 30s" */
 };
 
 struct policy_death {

@@ -78,6 +78,7 @@ void act_detach(struct daemon *daemon, struct instance *instance)
 	launches_leave(attachment);
 	drop_child(attachment);
 	json_object_put(attachment->last_death);
+	json_object_put(attachment->hang_threads);
 	owners_forget(attachment);
 	free(attachment);
 	instance->attachment = NULL;

@@ -73,7 +73,7 @@ static void reap(struct daemon *daemon)
 
 		child.si_pid = 0;
 		if (hook_events_reap(daemon, pid) || owners_reap(daemon, pid) ||
-		    waitpid(pid, NULL, WNOHANG) <= 0)
+		    hangs_reap(daemon, pid) || waitpid(pid, NULL, WNOHANG) <= 0)
 			continue;
 		publish_reaped(daemon, pid);
 		if (!daemon->spawner || pid != spawner_pid(daemon->spawner))
@@ -210,6 +210,8 @@ static int open_loop(struct daemon *daemon)
 		r = hook_events_open(daemon);
 	if (r == 0)
 		r = owners_open(daemon);
+	if (r == 0)
+		r = hangs_open(daemon);
 	if (r < 0)
 		log_error("cannot set up the event loop: %s", strerror(-r));
 	return r;
@@ -246,6 +248,7 @@ static void stop(struct daemon *daemon)
 {
 	hook_events_close(daemon);
 	owners_close(daemon);
+	hangs_close(daemon);
 	guard_close(daemon);
 	events_free(daemon);
 	losses_close(daemon);

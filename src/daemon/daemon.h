@@ -8,6 +8,7 @@
  *   evidence.c	 what there is to know of a death beyond its letter
  *   audience.c	 who follows the deaths of all processes
  *   publish.c   an obituary -> memory, the history on disk, whoever follows
+ *   hangs.c	 what hangs -> inputs of the policy
  *   act.c	 the policy's actions -> spawn, kill, timers; their results -> inputs
  *   launches.c  how many children are on their way to their exec at a time, and for how long
  *   owners.c	 who else brings an instance back: asked, and told
@@ -98,8 +99,10 @@ struct attachment {
 	uint64_t died_ns;
 	uint64_t question; /* what its owner was asked or told last, unanswered; 0: nothing */
 	struct json_object *last_death; /* for its hooks: a reference, or NULL */
-	bool told_buried;		/* so its hook for that was run */
-	bool killed;			/* by `obit kill`, in this life */
+	struct policy_hang hang; /* found out, and not decided on: its stacks are being read */
+	struct json_object *hang_threads; /* of what hung last: a reference, or NULL */
+	bool told_buried;		  /* so its hook for that was run */
+	bool killed;			  /* by `obit kill`, in this life */
 };
 
 /* A death whose process is not gone yet. */
@@ -151,6 +154,7 @@ struct obituary {
 	const char *watch; /* NULL: none */
 	uint64_t began;	   /* when its program was executed; 0: when it was born */
 	const struct policy_output *decision;
+	struct json_object *hung; /* of hangs_render(), or NULL */
 };
 
 struct daemon {
@@ -199,6 +203,7 @@ struct daemon {
 	uint64_t hooks_dropped_before; /* how many had been until then */
 	struct hooks *hooks;
 	struct hooks *owner_commands;
+	struct hooks *stack_readers;
 	uint64_t questions;	   /* so many were put to owners */
 	struct rlimit files_limit; /* of open files, as it was at the start */
 
@@ -406,6 +411,23 @@ void act_give_up_child(struct instance *instance);
 void act_on_timer(void *arg);
 void act_free(struct daemon *daemon);
 
+/* ---- hangs.c ---- */
+
+int hangs_open(struct daemon *daemon);
+void hangs_close(struct daemon *daemon);
+/* To be called for each child that has ended, before it is reaped. True: it had read stacks, and is reaped. */
+bool hangs_reap(struct daemon *daemon, pid_t pid);
+
+/* The instance lives, and does not do its work; to be told again as long as that is so. `pid` is the process that gave
+ * it away (0: main), `words` says how: "no WATCHDOG=1 for 30s". The policy hears of it a moment later, when it is known
+ * where the threads of the process are in the kernel. */
+void hangs_report(struct daemon *daemon, struct instance *instance, enum hang_by by, pid_t pid,
+		  uint64_t for_ns, const char *words);
+/* It does again. Costs nothing where nothing else was reported. */
+void hangs_recovered(struct daemon *daemon, struct instance *instance);
+/* What an obituary says of it: a new reference, or NULL where it does not hang. */
+struct json_object *hangs_render(const struct instance *instance);
+
 /* ---- launches.c ---- */
 
 int launches_open(struct daemon *daemon);
@@ -511,6 +533,10 @@ void hook_events_exit(struct daemon *daemon, size_t watch, struct instance *inst
 void hook_events_restart(struct daemon *daemon, struct instance *instance, pid_t pid);
 /* The state of the instance may have changed; if it is buried now, somebody wants to know. */
 void hook_events_state(struct daemon *daemon, struct instance *instance);
+
+/* The instance hangs, and that is done about it. */
+void hook_events_hang(struct daemon *daemon, struct instance *instance,
+		      const struct policy_output *decision);
 
 /* To be called for each child that has ended, before it is reaped. True: it was a hook, and is reaped. */
 bool hook_events_reap(struct daemon *daemon, pid_t pid);

@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "daemon/daemon.h"
+#include "daemon/put.h"
 #include "io/proc.h"
 
 static const struct watch_config *watch_of(const struct daemon *daemon,
@@ -127,11 +128,14 @@ static void bury_member(struct daemon *daemon, struct instance *instance, struct
 		.began = instance->began,
 		.decision = &decision,
 	};
+	_cleanup_json_ struct json_object *hung = NULL;
 	uint64_t id = instance->id;
 
 	lineage_died(process);
 	describe_death(daemon, instance, process, letter, evidence, &input, refusal, ended_by);
 	act_decide(instance, &input, &decision);
+	if (role == ROLE_MAIN)
+		hung = obituary.hung = hangs_render(instance);
 	tell_of_kill(instance, evidence, &decision);
 	death_log_line(daemon, &obituary);
 	act_carry_out(daemon, instance, &decision);

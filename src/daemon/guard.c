@@ -14,14 +14,16 @@
 static void fold_instance(struct health_watch *health, const struct instance *instance)
 {
 	const struct policy *policy = &instance->policy;
+	/* What hangs and was left so is as good as down. */
+	uint64_t since = policy->state == POLICY_UP ? policy->hang.since_ns : policy->down_since_ns;
 
 	health->absent = false;
 	if (policy->state == POLICY_BURIED)
 		health->buried = true;
-	if (policy->state == POLICY_UP)
+	if (policy->state == POLICY_UP && policy->hang.by == HANG_NONE)
 		health->up = true;
-	else if (policy->down_since_ns > health->down_since_ns)
-		health->down_since_ns = policy->down_since_ns;
+	else if (since > health->down_since_ns)
+		health->down_since_ns = since;
 }
 
 static void look_at(const struct daemon *daemon, size_t watch, struct health_watch *ret)

@@ -20,7 +20,7 @@
 #define GRACE	    (2 * NS_PER_SEC) /* between SIGTERM and SIGKILL */
 #define NAME_SIZE   384
 
-enum event { EVENT_EXIT, EVENT_RESTART, EVENT_GIVE_UP };
+enum event { EVENT_EXIT, EVENT_RESTART, EVENT_GIVE_UP, EVENT_HANG };
 
 static const struct {
 	const char *word, *key;
@@ -28,6 +28,7 @@ static const struct {
 	[EVENT_EXIT] = {"exit", "on_exit"},
 	[EVENT_RESTART] = {"restart", "on_restart"},
 	[EVENT_GIVE_UP] = {"give-up", "on_give_up"},
+	[EVENT_HANG] = {"hang", "on_hang"},
 };
 
 static const char *command_of(const struct watch_config *watch, enum event event)
@@ -39,6 +40,8 @@ static const char *command_of(const struct watch_config *watch, enum event event
 		return watch->on_restart;
 	case EVENT_GIVE_UP:
 		return watch->on_give_up;
+	case EVENT_HANG:
+		return watch->on_hang;
 	}
 	return NULL;
 }
@@ -145,10 +148,15 @@ static void clear(struct environment *environment)
 
 /* In systemd's words. */
 static const char *service_result(const struct watch_config *watch, enum event event,
-				  uint32_t status, bool oom)
+				  struct json_object *json, uint32_t status)
 {
+	bool oom = json_object_get_boolean(json_object_object_get(json, "oom"));
+	struct json_object *hung = json_object_object_get(json, "hung");
+
 	if (event == EVENT_GIVE_UP)
 		return "start-limit-hit";
+	if (json_object_get_boolean(json_object_object_get(hung, "stopped")))
+		return "watchdog";
 	if (oom)
 		return "oom-kill";
 	if (policy_is_success(watch, status))
@@ -168,7 +176,6 @@ static void add_systemd_words(struct environment *environment, const struct watc
 {
 	struct json_object *value = json_object_object_get(json, "wait_status");
 	uint32_t status = (uint32_t)json_object_get_int64(value);
-	bool oom = json_object_get_boolean(json_object_object_get(json, "oom"));
 	char number[16], name[SIGNAL_NAME_SIZE];
 	const char *word = number;
 
@@ -179,7 +186,7 @@ static void add_systemd_words(struct environment *environment, const struct watc
 		word = signal_name(wait_status_signal(status), name);
 		word += strncmp(word, "SIG", 3) ? 0 : 3;
 	}
-	add(environment, "SERVICE_RESULT", service_result(watch, event, status, oom));
+	add(environment, "SERVICE_RESULT", service_result(watch, event, json, status));
 	add(environment, "EXIT_CODE", death_how_name(wait_status_how(status)));
 	add(environment, "EXIT_STATUS", word);
 }
@@ -316,6 +323,28 @@ void hook_events_state(struct daemon *daemon, struct instance *instance)
 	json = describe(daemon, instance);
 	notify(daemon, watch, EVENT_GIVE_UP, json);
 	json_object_put(json);
+}
+
+void hook_events_hang(struct daemon *daemon, struct instance *instance,
+		      const struct policy_output *decision)
+{
+	const struct watch_config *watch = watch_of(daemon, instance);
+	_cleanup_json_ struct json_object *json = NULL;
+	char time[CLOCK_RFC3339_SIZE];
+
+	if (!watch->on_hang)
+		return;
+	json = json_object_new_object();
+	if (json) {
+		put_string(json, "time", clock_rfc3339(clock_wall_ns(), time));
+		put_string(json, "watch", watch->name);
+		put_number(json, "pid", instance->last_pid);
+		json_object_object_add(json, "hung", hangs_render(instance));
+		put_string(json, "action", policy_verdict_name(decision->verdict));
+		put_string(json, "action_detail", decision->detail);
+		put_number(json, "restarts", instance->policy.restarts);
+	}
+	notify(daemon, watch, EVENT_HANG, json);
 }
 
 /* ---- the ends ---- */

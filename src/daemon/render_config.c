@@ -173,6 +173,7 @@ struct json_object *render_config(const struct watch_config *config)
 	put_text(object, "on_exit", config->on_exit);
 	put_text(object, "on_restart", config->on_restart);
 	put_text(object, "on_give_up", config->on_give_up);
+	put_text(object, "on_hang", config->on_hang);
 	put_span(object, "hook_timeout", config->hook_timeout_ns);
 	return object;
 }

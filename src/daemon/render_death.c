@@ -217,6 +217,7 @@ struct json_object *render_obituary(const struct obituary *obituary)
 	put_cause(object, obituary->evidence, &obituary->letter->exit);
 	put_number(object, "lived_ns", lived_ns(obituary));
 	put_usage(object, &obituary->letter->exit);
+	json_object_object_add(object, "hung", json_object_get(obituary->hung));
 	put_string(object, "action", policy_verdict_name(obituary->decision->verdict));
 	put_string(object, "action_detail",
 		   *obituary->decision->detail ? obituary->decision->detail : NULL);
@@ -247,15 +248,17 @@ static const char *sender_words(const struct evidence *evidence, char buf[static
 void render_death_sentence(const struct obituary *obituary, char buf[static DEATH_SENTENCE_SIZE])
 {
 	const struct policy_output *decision = obituary->decision;
+	struct json_object *hung = json_object_object_get(obituary->hung, "reason");
 	char words[WAIT_STATUS_WORDS_SIZE], span[CLOCK_SPAN_SIZE], sender[SENDER_WORDS_SIZE];
 
-	snprintf(buf, DEATH_SENTENCE_SIZE, "%s: %s %u %s%s%s after %s%s%s",
+	snprintf(buf, DEATH_SENTENCE_SIZE, "%s: %s %u %s%s%s%s%s after %s%s%s",
 		 obituary->watch ? obituary->watch : "unwatched",
 		 obituary->role == ROLE_MAIN ? "pid" : process_role_name(obituary->role),
 		 obituary->process->key.tgid,
 		 wait_status_words(obituary->letter->exit.wait_status, words),
 		 sender_words(obituary->evidence, sender),
 		 obituary->evidence->cause == CAUSE_OOM ? " (out of memory)" : "",
+		 hung ? ", hung: " : "", hung ? json_object_get_string(hung) : "",
 		 clock_span(lived_ns(obituary), span), *decision->detail ? ": " : "",
 		 decision->detail);
 }

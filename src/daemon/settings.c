@@ -201,7 +201,9 @@ int settings_check_watch(struct watch_config *watch, struct config_error *error)
 		r = check_hook(watch, "on_exit", watch->on_exit, error);
 	if (r == 0)
 		r = check_hook(watch, "on_restart", watch->on_restart, error);
-	return r < 0 ? r : check_hook(watch, "on_give_up", watch->on_give_up, error);
+	if (r == 0)
+		r = check_hook(watch, "on_give_up", watch->on_give_up, error);
+	return r < 0 ? r : check_hook(watch, "on_hang", watch->on_hang, error);
 }
 
 /* Who is not installed here is not met here. */

@@ -109,7 +109,6 @@ static const struct refusal bad_assignments[] = {
 	{"pth = \"/y\"", "unknown key 'pth'; expected 'path'?", NULL},
 	{"zzzzzzzzzzz = 1", "unknown key 'zzzzzzzzzzz'; expected one", "inside watch"},
 	{"hang_timeout = 10s", "unknown key 'hang_timeout'", NULL},
-	{"on_hang = \"/x\"", "unknown key 'on_hang'", NULL},
 	{"timeout = 10s", "'timeout' does not belong here; expected it inside watchdog", NULL},
 	{"log_level = info", "'log_level' does not belong here", "outside of every section"},
 	{"watch = 1", "'watch' does not belong here", "outside"},
@@ -601,6 +600,7 @@ static void assert_default_watch(const struct watch_config *watch)
 	assert_null(watch->on_exit);
 	assert_null(watch->on_restart);
 	assert_null(watch->on_give_up);
+	assert_null(watch->on_hang);
 	assert_int_equal(watch->hook_timeout_ns, 30 * NS_PER_SEC);
 	assert_null(watch->argv0);
 	assert_null(watch->args);
@@ -686,6 +686,7 @@ static const char full_watch[] = "watch 'full'\n{\n"
 				 "on_exit = '/bin/x \"a b\" c'\n"
 				 "on_restart = /bin/y\n"
 				 "on_give_up = \" /bin/z\"\n"
+				 "on_hang = /bin/h\n"
 				 "hook_timeout = 1ms\n"
 				 "}";
 
@@ -749,6 +750,7 @@ static void assert_full_recipe(const struct watch_config *watch)
 	assert_string_equal(watch->on_exit, "/bin/x \"a b\" c");
 	assert_string_equal(watch->on_restart, "/bin/y");
 	assert_string_equal(watch->on_give_up, " /bin/z");
+	assert_string_equal(watch->on_hang, "/bin/h");
 	assert_int_equal(watch->hook_timeout_ns, NS_PER_MS);
 }
 

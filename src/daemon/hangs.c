@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* What hangs, whoever found that out -> where its threads are in the kernel, an input of the policy, what follows. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/daemon.h"
+#include "daemon/put.h"
+#include "io/hooks.h"
+#include "io/stacks.h"
+
+#define READERS_MAX  4 /* of stacks, at once; what hangs beyond that has none in its obituary */
+#define READ_TIMEOUT (500 * NS_PER_MS)
+
+static const char *name_of(const struct daemon *daemon, const struct instance *instance)
+{
+	return daemon->config.watches[instance->watch].name;
+}
+
+/* ---- stacks ---- */
+
+/* In a child: it may block where the process is in an exec that does. */
+static int read_stacks(const char *const *argv)
+{
+	int r = stacks_print(stdout, (pid_t)strtol(argv[0], NULL, 10));
+
+	return fflush(stdout) || r < 0;
+}
+
+/* "TID STATE WCHAN COMM" */
+static struct json_object *parse_thread(char *line)
+{
+	struct json_object *thread = json_object_new_object();
+	char *saved = NULL, *tid = strtok_r(line, " ", &saved);
+	char *state = strtok_r(NULL, " ", &saved), *wchan = strtok_r(NULL, " ", &saved);
+
+	put_number(thread, "tid", tid ? strtoul(tid, NULL, 10) : 0);
+	put_string(thread, "comm", saved);
+	put_string(thread, "state", state);
+	put_string(thread, "wchan", wchan && strcmp(wchan, "-") ? wchan : NULL);
+	json_object_object_add(thread, "stack", json_object_new_array());
+	return thread;
+}
+
+/* As stacks_print() writes it; what was cut off may end anywhere. */
+static struct json_object *parse_stacks(const char *text)
+{
+	struct json_object *threads = json_object_new_array(), *thread = NULL;
+	char copy[HOOK_OUTPUT_SIZE], *saved = NULL;
+
+	snprintf(copy, sizeof(copy), "%s", text);
+	for (char *line = strtok_r(copy, "\n", &saved); line; line = strtok_r(NULL, "\n", &saved)) {
+		if (*line != '\t') {
+			thread = parse_thread(line);
+			json_object_array_add(threads, thread);
+		} else if (thread) {
+			json_object_array_add(json_object_object_get(thread, "stack"),
+					      text_to_json(line + 1, strlen(line + 1)));
+		}
+	}
+	return threads;
+}
+
+struct json_object *hangs_render(const struct instance *instance)
+{
+	const struct attachment *attachment = instance->attachment;
+	const struct policy_hang *hang = &instance->policy.hang;
+	struct json_object *object, *first;
+
+	if (hang->by == HANG_NONE)
+		return NULL;
+	object = json_object_new_object();
+	first = json_object_array_get_idx(attachment->hang_threads, 0);
+	put_string(object, "by", hang_by_name(hang->by));
+	put_string(object, "reason", hang->words);
+	put_number(object, "for_ns", hang->for_ns);
+	put_bool(object, "stopped", hang->stopped);
+	json_object_object_add(object, "wchan",
+			       json_object_get(json_object_object_get(first, "wchan")));
+	json_object_object_add(object, "stack",
+			       json_object_get(json_object_object_get(first, "stack")));
+	json_object_object_add(object, "threads", json_object_get(attachment->hang_threads));
+	return object;
+}
+
+/* ---- what is done about it ---- */
+
+static void decide(struct daemon *daemon, struct instance *instance)
+{
+	struct attachment *attachment = instance->attachment;
+	struct policy_input input = {.kind = INPUT_HUNG, .hang = attachment->hang};
+	char refusal[RECIPE_SENTENCE_SIZE];
+	struct policy_output decision;
+	struct obit_letter letter;
+
+	attachment->hang.by = HANG_NONE;
+	if (!instance->main ||
+	    bpf_source_letter(daemon->source, &instance->main->key, &letter) < 0 ||
+	    letter.exit.sequence)
+		return; /* it is over anyway */
+	input.death.refusal = act_refusal(daemon, instance, &letter, refusal);
+	act_step(daemon, instance, &input, &decision);
+	if (decision.verdict == VERDICT_NONE)
+		return;
+	if (!decision.undone)
+		log_warning("%s: pid %u %s", name_of(daemon, instance), instance->last_pid,
+			    decision.detail);
+	hook_events_hang(daemon, instance, &decision);
+}
+
+static void on_stacks(void *arg, const struct hook_result *result)
+{
+	struct daemon *daemon = arg;
+	struct instance *instance = lineage_instance(&daemon->lineage, result->id);
+	struct attachment *attachment = instance ? instance->attachment : NULL;
+
+	if (!attachment || attachment->hang.by == HANG_NONE)
+		return;
+	json_object_put(attachment->hang_threads);
+	attachment->hang_threads = *result->output ? parse_stacks(result->output) : NULL;
+	decide(daemon, instance);
+}
+
+/* 0, or -errno where nobody will tell of them. */
+static int ask_for_stacks(struct daemon *daemon, const struct instance *instance, pid_t pid)
+{
+	char number[16];
+	const char *const argv[] = {number, NULL}, *const envp[] = {NULL};
+	struct hook reader = {
+		.name = "reading stacks",
+		.id = instance->id,
+		.argv = argv,
+		.envp = envp,
+		.input = "",
+		.timeout_ns = READ_TIMEOUT,
+		.call = read_stacks,
+		.captures = true,
+	};
+
+	snprintf(number, sizeof(number), "%d", pid);
+	return hooks_run(daemon->stack_readers, &reader);
+}
+
+void hangs_report(struct daemon *daemon, struct instance *instance, enum hang_by by, pid_t pid,
+		  uint64_t for_ns, const char *words)
+{
+	struct attachment *attachment = instance->attachment;
+
+	if (instance->policy.state != POLICY_UP || !instance->main ||
+	    attachment->hang.by != HANG_NONE)
+		return;
+	attachment->hang = (struct policy_hang){.by = by, .for_ns = for_ns};
+	snprintf(attachment->hang.words, sizeof(attachment->hang.words), "%s", words);
+	if (instance->policy.hang.by == HANG_NONE) {
+		json_object_put(TAKE_PTR(attachment->hang_threads));
+		if (ask_for_stacks(daemon, instance, pid ? pid : (pid_t)instance->main->key.tgid) ==
+		    0)
+			return;
+	}
+	decide(daemon, instance);
+}
+
+void hangs_recovered(struct daemon *daemon, struct instance *instance)
+{
+	struct attachment *attachment = instance->attachment;
+	struct policy_input input = {.kind = INPUT_RECOVERED};
+	struct policy_output decision;
+
+	attachment->hang.by = HANG_NONE; /* not told yet: a false alarm */
+	if (instance->policy.hang.by == HANG_NONE)
+		return;
+	act_step(daemon, instance, &input, &decision);
+	if (*decision.detail)
+		log_notice("%s: %s", name_of(daemon, instance), decision.detail);
+}
+
+/* ---- the ends ---- */
+
+int hangs_open(struct daemon *daemon)
+{
+	struct hooks_options options = {
+		.running_max = READERS_MAX,
+		.waiting_max = 0,
+		.told = on_stacks,
+		.arg = daemon,
+	};
+
+	return hooks_new(daemon->loop, &options, &daemon->stack_readers);
+}
+
+bool hangs_reap(struct daemon *daemon, pid_t pid)
+{
+	return daemon->stack_readers && hooks_reap(daemon->stack_readers, pid);
+}
+
+void hangs_close(struct daemon *daemon)
+{
+	hooks_free(daemon->stack_readers);
+}
