@@ -9,7 +9,7 @@
 #include <linux/types.h>
 #endif
 
-#define OBIT_ABI_VERSION 3
+#define OBIT_ABI_VERSION 4
 
 #define OBIT_COMM_SIZE	 16
 #define OBIT_PATH_MAX	 4096 /* bytes of a path, as PATH_MAX */
@@ -84,7 +84,36 @@ struct obit_letter {
 	__u64 own_signals;	/* bit N-1: the same of those that it sent itself */
 	__u32 signal_lost;	/* not 0: the map was full, and who sent one is not known */
 	__u32 pad;
+	__u64 launch; /* which of the daemon's it is, with OBIT_LETTER_SPAWNED; else 0 */
 	struct obit_exit exit;
+};
+
+enum obit_member_flags {
+	OBIT_MEMBER_MAIN = 1 << 0,
+	OBIT_MEMBER_OFFSPRING = 1 << 1, /* its children are not tracked */
+	OBIT_MEMBER_EXECED = 1 << 2,	/* since its fork */
+	OBIT_MEMBER_APART = 1 << 3,	/* a session, see core/lineage.h */
+};
+
+/* What a tracked process is to the daemon: written by it alone, for the kernel side and for the daemon after it. */
+struct obit_member {
+	__u64 instance; /* 0: of none */
+	__u64 life;	/* of the instance, that it belongs to */
+	__u32 flags;	/* enum obit_member_flags */
+	__u32 pad;
+};
+
+/* What the daemon has the kernel keep for the next one, in pieces. The kernel side does not look at it. */
+#define OBIT_STATE_PIECE 2000
+
+struct obit_state_key {
+	__u64 id;
+	__u32 kind; /* the daemon's own business */
+	__u32 piece;
+};
+
+struct obit_state {
+	__u8 bytes[OBIT_STATE_PIECE];
 };
 
 #define OBIT_SIGNALS	64
@@ -302,12 +331,14 @@ struct obit_stats {
 #define OBIT_ASSERT_SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), #type)
 OBIT_ASSERT_SIZE(struct obit_key, 16);
 OBIT_ASSERT_SIZE(struct obit_exit, 104);
-OBIT_ASSERT_SIZE(struct obit_letter, 200);
+OBIT_ASSERT_SIZE(struct obit_letter, 208);
+OBIT_ASSERT_SIZE(struct obit_member, 24);
+OBIT_ASSERT_SIZE(struct obit_state_key, 16);
 OBIT_ASSERT_SIZE(struct obit_signal_key, 24);
 OBIT_ASSERT_SIZE(struct obit_signal, 600);
 OBIT_ASSERT_SIZE(struct obit_record, 24);
 OBIT_ASSERT_SIZE(struct obit_text_record, 48 + OBIT_TEXT_CHUNK);
-OBIT_ASSERT_SIZE(struct obit_exec_record, 1080);
+OBIT_ASSERT_SIZE(struct obit_exec_record, 1088);
 OBIT_ASSERT_SIZE(struct obit_prefix, 4 + OBIT_PREFIX_SIZE);
 OBIT_ASSERT_SIZE(struct obit_cgroup, 16);
 

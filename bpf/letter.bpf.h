@@ -44,6 +44,21 @@ static __always_inline void delete_letter(const struct obit_key *key)
 		__sync_fetch_and_add(slot, -1);
 }
 
+static __always_inline bool is_offspring(const struct obit_key *key)
+{
+	struct obit_member *member = bpf_map_lookup_elem(&members, key);
+
+	return member && member->flags & OBIT_MEMBER_OFFSPRING;
+}
+
+static __always_inline __u64 launch_number(void)
+{
+	__u32 zero = 0;
+	__u64 *number = bpf_map_lookup_elem(&launch, &zero);
+
+	return number ? *number : 0;
+}
+
 static __always_inline void mark_cgroup(struct obit_letter *letter, struct task_struct *task)
 {
 	struct obit_cgroup cgroup;

@@ -21,14 +21,24 @@ struct {
 	__type(value, struct obit_slots);
 } slots SEC(".maps");
 
-/* Tracked processes whose children are not tracked: written by the daemon alone. */
+/* What the tracked processes are: written by the daemon alone. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 131072);
 	__type(key, struct obit_key);
-	__type(value, __u32);
-} offspring SEC(".maps");
+	__type(value, struct obit_member);
+} members SEC(".maps");
+
+/* Recipes, states and counters: what the next daemon is to know. Holds other users' environments, as the processes
+ * themselves do. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 16384);
+	__type(key, struct obit_state_key);
+	__type(value, struct obit_state);
+} state SEC(".maps");
 
 /* What the watches look for, written by the daemon: literal prefixes of executables and of cgroups. */
 struct {
@@ -141,6 +151,15 @@ struct {
 	__type(key, __u32);
 	__type(value, struct scratch);
 } scratches SEC(".maps");
+
+/* Which launch the spawner's next child is for: written by the spawner, before it makes the child. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} launch SEC(".maps");
 
 /* Switches that the daemon may turn at any time. */
 __u32 spawner_tgid;    /* the process that makes obitd's children: each is tracked from its birth */

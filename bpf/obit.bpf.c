@@ -33,12 +33,14 @@ int BPF_PROG(obit_fork, struct task_struct *parent, struct task_struct *child)
 		key_of(parent, &parent_key);
 	} else {
 		letter = find_letter(parent, &parent_key);
-		if (!letter || bpf_map_lookup_elem(&offspring, &parent_key))
+		if (!letter || is_offspring(&parent_key))
 			return 0;
 		flags = letter->flags & OBIT_LETTER_HOST;
 	}
 	key_of(child, &key);
 	letter = make_letter(child, &key, &parent_key, flags);
+	if (letter && flags & OBIT_LETTER_SPAWNED)
+		letter->launch = launch_number();
 	if (letter)
 		ring_letter(OBIT_RECORD_FORK, &key, letter, lazy_wakeup());
 	else

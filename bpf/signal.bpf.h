@@ -160,7 +160,7 @@ static __always_inline bool is_kin(const struct obit_key *sender, const struct o
 {
 	struct obit_key one, other;
 
-	if (!bpf_map_lookup_elem(&processes, sender) || bpf_map_lookup_elem(&offspring, sender))
+	if (!bpf_map_lookup_elem(&processes, sender) || is_offspring(sender))
 		return false;
 	one = root_of(*sender);
 	other = root_of(*target);

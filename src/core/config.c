@@ -19,6 +19,7 @@
 #define MESSAGE_SIZE	   512
 #define DEFAULT_PROCESSES  131072
 #define DEFAULT_STARTS	   16
+#define DEFAULT_TAKEOVER   (60 * NS_PER_SEC)
 #define DEFAULT_RING	   (UINT64_C(1) << 20)
 #define DEFAULT_RECIPE	   (UINT64_C(256) << 10)
 #define DEFAULT_HISTORY	   (UINT64_C(16) << 20)
@@ -189,6 +190,7 @@ void config_init(struct config *config)
 		.log_level = LOG_INFO,
 		.max_processes = DEFAULT_PROCESSES,
 		.max_parallel_starts = DEFAULT_STARTS,
+		.takeover_window_ns = DEFAULT_TAKEOVER,
 		.history_size = DEFAULT_HISTORY,
 		.ring_size = DEFAULT_RING,
 	};
@@ -372,6 +374,7 @@ static int merge(struct config *config, struct config *next)
 	config->log_level = next->log_level;
 	config->max_processes = next->max_processes;
 	config->max_parallel_starts = next->max_parallel_starts;
+	config->takeover_window_ns = next->takeover_window_ns;
 	config->journal = next->journal;
 	config->history_size = next->history_size;
 	config->ring_size = next->ring_size;

@@ -180,6 +180,7 @@ struct config {
 	int log_level; /* LOG_ERR ... LOG_DEBUG */
 	uint32_t max_processes;
 	uint32_t max_parallel_starts; /* children on their way to their exec at a time */
+	uint64_t takeover_window_ns;  /* what died longer before obitd was there is not respawned */
 	enum journal_mode journal;
 	uint64_t history_size; /* bytes; 0: none */
 	uint64_t

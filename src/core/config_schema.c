@@ -183,6 +183,7 @@ static const struct config_key file_keys[] = {
 	 C(max_parallel_starts),
 	 false,
 	 {.min = 1, .max = 256, .expected = "a whole number from 1 to 256"}},
+	{"takeover_window", config_set_duration, C(takeover_window_ns), false, ANY_DURATION},
 	{"journal", config_set_word, C(journal), false, {.words = journal_words}},
 	{"history_size",
 	 config_set_size,

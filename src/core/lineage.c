@@ -219,16 +219,21 @@ void lineage_gone(struct lineage *lineage, struct process *process)
 
 /* ---- instances ---- */
 
-struct instance *lineage_begin(struct lineage *lineage, size_t watch,
-			       const struct watch_config *config, uint64_t seed)
+struct instance *lineage_begin_as(struct lineage *lineage, uint64_t id, size_t watch,
+				  const struct watch_config *config, uint64_t seed)
 {
-	struct instance *instance = calloc(1, sizeof(*instance));
+	struct instance *instance;
 
+	if (lineage_instance(lineage, id))
+		return NULL;
+	instance = calloc(1, sizeof(*instance));
 	if (!instance || policy_init(&instance->policy, config, seed) < 0) {
 		free(instance);
 		return NULL;
 	}
-	instance->id = ++lineage->next_id;
+	instance->id = id;
+	if (lineage->next_id < id)
+		lineage->next_id = id;
 	instance->watch = watch;
 	HASH_ADD(hh, lineage->by_id, id, sizeof(instance->id), instance);
 	if (!instance->hh.tbl) { /* no memory for the table */
@@ -238,6 +243,12 @@ struct instance *lineage_begin(struct lineage *lineage, size_t watch,
 	}
 	DL_APPEND(lineage->instances, instance);
 	return instance;
+}
+
+struct instance *lineage_begin(struct lineage *lineage, size_t watch,
+			       const struct watch_config *config, uint64_t seed)
+{
+	return lineage_begin_as(lineage, lineage->next_id + 1, watch, config, seed);
 }
 
 struct instance *lineage_instance(const struct lineage *lineage, uint64_t id)

@@ -124,6 +124,9 @@ struct process *lineage_add(struct lineage *lineage, const struct obit_key *key,
 /* A new, empty instance; its policy is initialised. NULL without memory. */
 struct instance *lineage_begin(struct lineage *lineage, size_t watch,
 			       const struct watch_config *config, uint64_t seed);
+/* The same with an id that another daemon has given it. NULL if there is one of that id already, too. */
+struct instance *lineage_begin_as(struct lineage *lineage, uint64_t id, size_t watch,
+				  const struct watch_config *config, uint64_t seed);
 /* The one of that id, or NULL: it may have been forgotten since. */
 struct instance *lineage_instance(const struct lineage *lineage, uint64_t id);
 /* Takes `process` into the instance in that role; a former main becomes a member. */

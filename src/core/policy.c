@@ -81,15 +81,13 @@ void policy_free(struct policy *policy)
 	policy->starts = NULL;
 }
 
-/* Copies the newest starts, as many as there is room for. Returns how many. */
-static size_t keep_starts(const struct policy *policy, uint64_t *starts, size_t room)
+size_t policy_starts(const struct policy *policy, uint64_t *ret, size_t room)
 {
 	size_t count = policy->start_count < room ? policy->start_count : room;
 
 	for (size_t i = 0; i < count; i++)
-		starts[i] =
-			policy->starts[(policy->start_next + policy->start_capacity - count + i) %
-				       policy->start_capacity];
+		ret[i] = policy->starts[(policy->start_next + policy->start_capacity - count + i) %
+					policy->start_capacity];
 	return count;
 }
 
@@ -103,13 +101,43 @@ int policy_set_config(struct policy *policy, const struct watch_config *config)
 		r = allocate_starts(config, &starts);
 		if (r < 0)
 			return r;
-		policy->start_count = keep_starts(policy, starts, room);
+		policy->start_count = policy_starts(policy, starts, room);
 		policy->start_next = room ? policy->start_count % room : 0;
 		free(policy->starts);
 		policy->starts = starts;
 		policy->start_capacity = room;
 	}
 	policy->config = config;
+	return 0;
+}
+
+static bool makes_sense(const struct policy *kept)
+{
+	return (unsigned)kept->state < _POLICY_STATE_MAX && (unsigned)kept->after <= AFTER_END &&
+	       (unsigned)kept->hang.by < _HANG_BY_MAX &&
+	       memchr(kept->hang.words, '\0', sizeof(kept->hang.words)) &&
+	       memchr(kept->note, '\0', sizeof(kept->note)) &&
+	       memchr(kept->owner.name, '\0', sizeof(kept->owner.name));
+}
+
+int policy_restore(struct policy *policy, const struct policy *kept, const uint64_t *starts,
+		   size_t count)
+{
+	const struct policy fresh = *policy;
+	size_t room = fresh.start_capacity, first = count > room ? count - room : 0;
+
+	if (!makes_sense(kept))
+		return -EBADMSG;
+	*policy = *kept;
+	policy->config = fresh.config;
+	policy->random |= 1;
+	policy->observing = fresh.observing;
+	policy->starts = fresh.starts;
+	policy->start_capacity = room;
+	policy->start_count = count - first;
+	policy->start_next = room ? policy->start_count % room : 0;
+	if (room)
+		memcpy(policy->starts, starts + first, policy->start_count * sizeof(*starts));
 	return 0;
 }
 
@@ -1217,6 +1245,16 @@ static void on_resume(struct policy *policy, struct policy_output *out, uint64_t
 	case _POLICY_STATE_MAX:
 		return;
 	}
+}
+
+/* ---- after another daemon ---- */
+
+void policy_abandon(struct policy *policy, const char *why, uint64_t now_ns)
+{
+	policy->deadline_ns = 0;
+	policy->attempt = 0;
+	enter(policy, POLICY_ENDED, now_ns);
+	snprintf(policy->note, sizeof(policy->note), "not respawned: %s", why);
 }
 
 /* ---- observing ---- */

@@ -193,6 +193,17 @@ void policy_free(struct policy *policy);
  * -ENOMEM nothing has changed. */
 int policy_set_config(struct policy *policy, const struct watch_config *config);
 
+/* The newest starts that are counted, at most `room`, the oldest of them first. Returns how many. */
+size_t policy_starts(const struct policy *policy, uint64_t *ret, size_t room);
+
+/* Goes on where another daemon has stopped: `kept` is what that one's policy was, whose pointers mean nothing here. 0, or
+ * -EBADMSG for what no policy can be. */
+int policy_restore(struct policy *policy, const struct policy *kept, const uint64_t *starts,
+		   size_t count);
+
+/* Not respawned any more: what was to be done was due too long ago. */
+void policy_abandon(struct policy *policy, const char *why, uint64_t now_ns);
+
 /* The step. `out` is overwritten. Inputs that make no sense in a state change nothing. */
 void policy_step(struct policy *policy, const struct policy_input *input, uint64_t now_ns,
 		 struct policy_output *out);

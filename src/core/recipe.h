@@ -58,6 +58,12 @@ bool strings_equal(const struct strings *a, const struct strings *b);
 /* "name=value" for `name`, or NULL. */
 const char *strings_find(const struct strings *env, const char *name);
 
+/* The whole recipe in one piece of memory, for another daemon of the same OBIT_ABI_VERSION. The caller owns *ret_bytes.
+ * 0 or -ENOMEM. */
+int recipe_pack(struct recipe *recipe, char **ret_bytes, size_t *ret_size);
+/* 0, -ENOMEM, or -EBADMSG for what no recipe was packed into. */
+int recipe_unpack(const char *bytes, size_t size, struct recipe **ret);
+
 #define RECIPE_SENTENCE_SIZE 256
 /* Why nothing may be started by this recipe under this watch, as a sentence that names the way out; NULL if it
  * may. Rules: never raise privilege, never enter a container, never guess. */

@@ -141,6 +141,8 @@ const char *act_refusal(struct daemon *daemon, struct instance *instance,
 
 	if (daemon->stopping)
 		return "obitd is stopping";
+	if (takeover_is_too_old(daemon, letter->exit.time))
+		return "it died long before obitd was there (takeover_window)";
 	if (runlevel_goes_down(NULL))
 		return "the host is going down (runlevel 0 or 6)";
 	if (instance->recipe && !lineage_is_service(instance, watch, letter))
@@ -218,6 +220,13 @@ static void join_child(struct daemon *daemon, struct instance *instance, pid_t p
 	image_release(image);
 	lineage_join(instance, process, ROLE_MAIN);
 	instance->began = process->key.start_boottime;
+	keep_process(daemon, process);
+}
+
+static void leave(struct daemon *daemon, struct process *process)
+{
+	lineage_leave(process);
+	keep_process(daemon, process);
 }
 
 static void end_report(struct attachment *attachment)
@@ -233,7 +242,7 @@ static void end_report(struct attachment *attachment)
 	}
 	/* It never was the program: its end is no death of the instance. */
 	if (instance->main && instance->main->key.tgid == (__u32)report.pid)
-		lineage_leave(instance->main);
+		leave(daemon, instance->main);
 	spawn_failed(daemon, instance, report.error, report.text);
 }
 
@@ -336,6 +345,7 @@ int act_start_spawner(struct daemon *daemon)
 		log_error("cannot start the spawner: %s; nothing can be respawned", strerror(-r));
 	else if (daemon->source)
 		bpf_source_set_spawner(daemon->source, (__u32)spawner_pid(daemon->spawner));
+	keep_helpers(daemon);
 	return r;
 }
 
@@ -374,14 +384,17 @@ static struct spawn_place find_place(struct daemon *daemon, const struct recipe 
 static int ask(struct daemon *daemon, struct instance *instance, struct spawn_child *ret)
 {
 	const struct watch_config *watch = &daemon->config.watches[instance->watch];
+	struct attachment *attachment = instance->attachment;
+	struct spawn_number number = {.map = bpf_source_launch_fd(daemon->source)};
 	struct spawn_place place;
 	struct launch launch;
 	int r = launch_prepare(instance->recipe, watch, &launch);
 
 	if (r < 0)
 		return r;
+	attachment->launch_number = number.number = clock_boot_ns(); /* no other has it */
 	place = find_place(daemon, instance->recipe);
-	r = daemon->spawner ? spawner_ask(daemon->spawner, &launch, &place, ret) : -ECHILD;
+	r = daemon->spawner ? spawner_ask(daemon->spawner, &launch, &place, &number, ret) : -ECHILD;
 	close_fdp(&place.fd);
 	launch_clear(&launch);
 	return r;
@@ -429,6 +442,7 @@ static void release_child(struct daemon *daemon, struct attachment *attachment)
 {
 	attachment->released = true;
 	daemon->held = NULL;
+	keep_instance(daemon, attachment->instance);
 	spawn_release(&attachment->child);
 	launches_begin(attachment);
 }
@@ -453,7 +467,11 @@ void act_launch(struct instance *instance)
 
 static void spawn(struct instance *instance)
 {
-	if (has_child(instance->attachment) || launches_admit(instance->attachment))
+	struct attachment *attachment = instance->attachment;
+
+	if (!has_child(attachment))
+		attachment->launch_number = 0;
+	if (has_child(attachment) || launches_admit(attachment))
 		act_launch(instance);
 }
 
@@ -500,7 +518,7 @@ void act_give_up_child(struct instance *instance)
 	kill_child(attachment);
 	if (instance->main && instance->main->key.tgid == (__u32)attachment->report.pid) {
 		attachment->hanged = instance->main->key;
-		lineage_leave(instance->main);
+		leave(daemon, instance->main);
 	}
 	drop_child(attachment);
 	spawn_failed(daemon, instance, ETIMEDOUT, text);
@@ -583,6 +601,11 @@ unsigned act_kill(struct daemon *daemon, struct instance *instance, int signal)
 	return kill_instance(daemon, instance, signal);
 }
 
+void act_signal(struct daemon *daemon, struct instance *instance, int signal)
+{
+	kill_instance(daemon, instance, signal);
+}
+
 /* ---- timers ---- */
 
 static void rearm(struct daemon *daemon)
@@ -601,6 +624,13 @@ static void set_timer(struct daemon *daemon, struct instance *instance, uint64_t
 	else if (heap_set(&daemon->timers, &attachment->timer, deadline) < 0)
 		log_error("%s: out of memory for a timer", name_of(daemon, instance));
 	rearm(daemon);
+}
+
+void act_rearm(struct instance *instance)
+{
+	const struct attachment *attachment = instance->attachment;
+
+	set_timer(attachment->daemon, instance, instance->policy.deadline_ns);
 }
 
 void act_on_timer(void *arg)
@@ -636,6 +666,8 @@ static void take_heir(struct daemon *daemon, struct instance *instance, bool by_
 		return;
 	lineage_join(instance, heir, ROLE_MAIN);
 	instance->daemonized = true;
+	keep_process(daemon, old); /* first: there are not two */
+	keep_process(daemon, heir);
 	log_info("%s: pid %u is the main process now", name_of(daemon, instance), heir->key.tgid);
 }
 
@@ -717,6 +749,7 @@ void act_step(struct daemon *daemon, struct instance *instance, const struct pol
 	act_decide(instance, input, &decision);
 	act_carry_out(daemon, instance, &decision);
 	hook_events_state(daemon, instance);
+	keep_instance(daemon, instance);
 	if (out)
 		*out = decision;
 }

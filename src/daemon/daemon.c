@@ -122,6 +122,7 @@ static void before_turn(void *arg)
 	if (daemon->stopping) /* what dies from now on is for the next daemon to tell */
 		return;
 	losses_read(daemon);
+	keep_helpers(daemon);
 }
 
 /* The bell and the signals are answered before the turn: their sources only wake the loop. */
@@ -159,6 +160,7 @@ static int open_kernel_side(struct daemon *daemon, const struct config *config)
 		.max_processes = config->max_processes,
 		.recipe_max = (__u32)config_recipe_max(config),
 		.ring_bytes = config_ring_bytes(config),
+		.before_attach = takeover_before_attach,
 	};
 	char error[BPF_SOURCE_ERROR_SIZE];
 	int r;
@@ -254,6 +256,7 @@ static void stop(struct daemon *daemon)
 	losses_close(daemon);
 	launches_close(daemon);
 	act_free(daemon);
+	spawner_stop(daemon->spawner); /* its last children are to have letters */
 	loop_source_free(daemon->bell);
 	audience_close(daemon);
 	bpf_source_close(daemon->source);
@@ -266,7 +269,6 @@ static void stop(struct daemon *daemon)
 	loop_free(daemon->loop);
 	cgroupfs_clear(&daemon->cgroupfs);
 	settings_free(daemon);
-	spawner_stop(daemon->spawner);
 }
 
 static int run(struct daemon *daemon)
@@ -354,7 +356,10 @@ static void tell_ready(int *background)
 
 int daemon_run(const struct options *options)
 {
-	struct daemon daemon = {.options = options, .signal_fd = -1, .started_ns = clock_boot_ns()};
+	struct daemon daemon = {.options = options,
+				.signal_fd = -1,
+				.started_ns = clock_boot_ns(),
+				.kept_spawner = -1};
 	struct config_error error;
 	struct config fresh;
 	int background, r;

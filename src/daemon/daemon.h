@@ -17,6 +17,8 @@
  *   settings.c  configuration files -> watches, filters of the kernel side
  *   watches.c   watches that are made and ended by hand, until the next reload
  *   guard.c     health -> the hardware watchdog
+ *   keep.c      what the next daemon is to know -> the kernel side
+ *   takeover.c  what the last daemon has kept -> instances, and on with them
  *   render.c    state -> JSON; render_death.c: a death -> JSON and a sentence
  *   death_log.c deaths -> obitd's log, the system's log
  */
@@ -74,6 +76,7 @@ struct watch_state {
 	struct json_object *last_death; /* a reference, or NULL */
 	bool paused;
 	uint64_t paused_until_ns; /* 0: until it is resumed */
+	struct obit_key counted;  /* whose death is among `deaths`, the last one */
 };
 
 /* The daemon's part of an instance. */
@@ -103,6 +106,11 @@ struct attachment {
 	struct json_object *hang_threads; /* of what hung last: a reference, or NULL */
 	bool told_buried;		  /* so its hook for that was run */
 	bool killed;			  /* by `obit kill`, in this life */
+	uint64_t launch_number;		  /* which one the last child was asked for with; 0: none */
+	uint64_t kept_recipe; /* the next daemon finds the recipe under that; 0: nowhere */
+	size_t kept_recipe_size;
+	bool recipe_changed;  /* that is another one */
+	struct obit_key told; /* whose death was told, the last one of a main */
 };
 
 /* A death whose process is not gone yet. */
@@ -138,6 +146,7 @@ struct daemon_counters {
 	uint64_t failed_respawns;
 	uint64_t out_of_memory;
 	uint64_t journal_lost; /* deaths that the system's log did not take */
+	uint64_t unkept;       /* what could not be kept for the next daemon */
 };
 
 /* How many deaths the log was told lately. */
@@ -218,8 +227,11 @@ struct daemon {
 	uint64_t missed_runs;	 /* the same of bpf_source_missed_runs(), */
 	uint64_t missed_runs_ns; /* asked for at that time */
 	uint64_t started_ns;
-	uint64_t rescanned_ns;	 /* what the ring holds from before that may be old news */
-	struct backlog *backlog; /* letters to be read after a loss, or NULL */
+	uint64_t rescanned_ns;		  /* what the ring holds from before that may be old news */
+	bool is_ready;			  /* a configuration is in force */
+	bool taking_over;		  /* the ring holds what no daemon was there to read */
+	pid_t kept_spawner, kept_history; /* that the next daemon finds */
+	struct backlog *backlog;	  /* letters to be read after a loss, or NULL */
 	struct loop_timer *backlog_timer, *heal_timer;
 	bool map_full; /* of letters: some processes are not seen */
 	bool followed; /* somebody wants to hear of all deaths */
@@ -262,6 +274,34 @@ struct bpf_prefix settings_prefix(const char *glob, bool exact);
  * executable where that is one path (borrowed), else NULL. */
 ssize_t settings_watch_of_letter(const struct daemon *daemon, const struct obit_letter *letter,
 				 const char **ret_path);
+
+/* ---- keep.c ---- */
+
+/* All of it is written through at once: a daemon that is killed finds no time for it. What cannot be kept is counted
+ * and logged once, and the next daemon does not know it. */
+
+/* State, counters and recipe. To be called before what must not be done twice is done. */
+void keep_instance(struct daemon *daemon, struct instance *instance);
+void keep_drop_instance(struct daemon *daemon, const struct instance *instance);
+/* Where it belongs. */
+void keep_process(struct daemon *daemon, const struct process *process);
+void keep_watch(struct daemon *daemon, size_t watch);
+/* That the watch of that name is no more. */
+void keep_drop_watch(struct daemon *daemon, const char *name);
+/* Which helper processes there are. To be called when they may be others. */
+void keep_helpers(struct daemon *daemon);
+
+/* ---- takeover.c ---- */
+
+/* Ends what the last daemon has left running for itself: see bpf_source_options. */
+void takeover_before_attach(void *arg, struct bpf_source *source);
+/* Goes on with what the last daemon has kept, and reads what nobody was there to read. To be called once, with the
+ * configuration in force. */
+void takeover(struct daemon *daemon);
+/* True if the daemon was not there at that time, and somebody may have told what happened then. */
+bool takeover_is_before(const struct daemon *daemon, uint64_t time_ns);
+/* The same, and it is too long ago to be answered by a respawn. */
+bool takeover_is_too_old(const struct daemon *daemon, uint64_t time_ns);
 
 /* ---- watches.c ---- */
 
@@ -334,6 +374,9 @@ void publish_configure(struct daemon *daemon);
 /* To be called for each child that was reaped: starts the history's process again if it was that. */
 void publish_reaped(struct daemon *daemon, pid_t pid);
 
+/* Counts the death of a main process, once. */
+void publish_count(struct daemon *daemon, size_t watch, const struct obit_key *key);
+
 /* Tells a finished obituary to all: memory, the watch (MATCH_NONE: none), the history on disk, followers. */
 void publish_obituary(struct daemon *daemon, const struct obituary *obituary, ssize_t watch);
 
@@ -388,6 +431,8 @@ void act_await_gone(struct daemon *daemon, const struct obit_key *key);
 
 /* Sends a signal to whom kill_mode says; the policy learns of what follows from it. Returns to how many. */
 unsigned act_kill(struct daemon *daemon, struct instance *instance, int signal);
+/* The same without a word to the operator. */
+void act_signal(struct daemon *daemon, struct instance *instance, int signal);
 #define ACT_WHOLE_CGROUP UINT_MAX /* how many were in its cgroup */
 
 /* Why a death of this instance must not be answered by a respawn; NULL if it may. */
@@ -407,6 +452,9 @@ void act_launch(struct instance *instance);
 
 /* Kills the child that has not come to its exec in time, and tells the policy. */
 void act_give_up_child(struct instance *instance);
+
+/* Sets the timer that the policy of another daemon has asked for. */
+void act_rearm(struct instance *instance);
 
 void act_on_timer(void *arg);
 void act_free(struct daemon *daemon);
@@ -452,6 +500,8 @@ bool owners_reap(struct daemon *daemon, pid_t pid);
 
 /* Finds out who else brings an instance back: at its start, where its main process tells, and at the death of it. */
 void owners_meet(struct daemon *daemon, struct instance *instance);
+/* Of an instance that another daemon has had. */
+void owners_meet_again(struct daemon *daemon, struct instance *instance);
 void owners_meet_at_death(struct daemon *daemon, struct instance *instance,
 			  const struct obit_key *key, const struct obit_letter *letter,
 			  const char *cgroup);

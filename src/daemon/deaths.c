@@ -83,6 +83,13 @@ static void drop_if_job(struct daemon *daemon, struct instance *instance,
 		events_drop_instance(daemon, instance);
 }
 
+/* The letter is deleted after its death is told: a daemon that was killed in between has left both. */
+static bool was_told(const struct daemon *daemon, const struct obit_key *key,
+		     const struct obit_letter *letter)
+{
+	return takeover_is_before(daemon, letter->exit.time) && publish_has_told(daemon, key);
+}
+
 static void bury_offspring(struct daemon *daemon, struct process *process,
 			   const struct obit_letter *letter, const struct evidence *evidence)
 {
@@ -93,8 +100,10 @@ static void bury_offspring(struct daemon *daemon, struct process *process,
 				    .letter = letter,
 				    .decision = &nothing};
 
-	death_log_line(daemon, &obituary);
-	publish_obituary(daemon, &obituary, MATCH_NONE);
+	if (!was_told(daemon, &process->key, letter)) {
+		death_log_line(daemon, &obituary);
+		publish_obituary(daemon, &obituary, MATCH_NONE);
+	}
 	lineage_gone(&daemon->lineage, process);
 }
 
@@ -110,6 +119,33 @@ static void tell_of_kill(const struct instance *instance, const struct evidence 
 	if (attachment->killed && by_own && instance->policy.state != POLICY_STOPPING)
 		snprintf(decision->detail + used, sizeof(decision->detail) - used, "%s(obit kill)",
 			 used ? " " : "");
+}
+
+/* What was decided by the daemon before this one, which had no time to tell it. */
+static void recall_decision(const struct daemon *daemon, const struct instance *instance,
+			    const struct obit_letter *letter, struct policy_output *decision)
+{
+	if (takeover_is_before(daemon, letter->exit.time) && !*decision->detail &&
+	    instance->policy.state != POLICY_UP)
+		memcpy(decision->detail, instance->policy.note, sizeof(decision->detail));
+}
+
+static void tell_member(struct daemon *daemon, struct instance *instance,
+			const struct obituary *obituary)
+{
+	const struct obit_key *key = &obituary->process->key;
+	bool is_death = obituary->role == ROLE_MAIN &&
+			obituary->decision->verdict != VERDICT_HAND_OVER;
+
+	if (!was_told(daemon, key, obituary->letter))
+		publish_obituary(daemon, obituary, (ssize_t)instance->watch);
+	else if (is_death)
+		publish_count(daemon, instance->watch, key);
+	if (is_death)
+		((struct attachment *)instance->attachment)->told = *key;
+	hook_events_state(daemon, instance);
+	if (is_death || obituary->decision->count)
+		keep_instance(daemon, instance);
 }
 
 static void bury_member(struct daemon *daemon, struct instance *instance, struct process *process,
@@ -137,10 +173,11 @@ static void bury_member(struct daemon *daemon, struct instance *instance, struct
 	if (role == ROLE_MAIN)
 		hung = obituary.hung = hangs_render(instance);
 	tell_of_kill(instance, evidence, &decision);
-	death_log_line(daemon, &obituary);
+	recall_decision(daemon, instance, letter, &decision);
+	if (!was_told(daemon, &process->key, letter))
+		death_log_line(daemon, &obituary);
 	act_carry_out(daemon, instance, &decision);
-	publish_obituary(daemon, &obituary, (ssize_t)instance->watch);
-	hook_events_state(daemon, instance);
+	tell_member(daemon, instance, &obituary);
 	act_await_gone(daemon, &process->key);
 	instance = lineage_instance(&daemon->lineage, id);
 	if (instance && role == ROLE_MAIN)

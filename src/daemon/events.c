@@ -35,8 +35,12 @@ static struct process *take_birth(struct daemon *daemon, const struct obit_key *
 
 	if (process)
 		return process; /* known from its letter already */
-	if (!(letter->flags & OBIT_LETTER_SPAWNED))
-		return lineage_fork(&daemon->lineage, key, letter);
+	if (!(letter->flags & OBIT_LETTER_SPAWNED)) {
+		process = lineage_fork(&daemon->lineage, key, letter);
+		if (process)
+			keep_process(daemon, process);
+		return process;
+	}
 	act_child_born(daemon, key, letter);
 	return lineage_find(&daemon->lineage, key);
 }
@@ -114,12 +118,14 @@ static void begin(struct daemon *daemon, struct process *process, size_t watch,
 	}
 	recipe_free(instance->recipe);
 	instance->recipe = recipe;
+	((struct attachment *)instance->attachment)->recipe_changed = true;
 	instance->adopted = recipe->source == RECIPE_PROC;
 	instance->daemonized = instance->spawned = false;
 	((struct attachment *)instance->attachment)->killed = false;
 	instance->began = began;
 	instance->uid = recipe->facts.euid;
 	lineage_join(instance, process, ROLE_MAIN);
+	keep_process(daemon, process);
 	daemon->watches[watch].absent_since_ns = 0;
 	log_info("%s: watching pid %u, %s%s", daemon->config.watches[watch].name, process->key.tgid,
 		 recipe->script ? recipe->script
@@ -219,9 +225,11 @@ static void take_exec(struct daemon *daemon, const struct obit_key *key,
 	process->execed = true;
 	if (meaning == EXEC_STAYS)
 		lineage_set_apart(process, recipe);
-	if (meaning == EXEC_LEAVES) {
+	if (meaning == EXEC_LEAVES)
 		lineage_leave(process);
-		bpf_source_bear_no_more(daemon->source, key);
+	if (meaning != EXEC_BEGINS)
+		keep_process(daemon, process);
+	if (meaning == EXEC_LEAVES) {
 		tell_if_all_gone(daemon, left);
 	} else if (meaning == EXEC_BEGINS) {
 		lineage_leave(process);
@@ -249,27 +257,6 @@ static bool ensure_letter(struct daemon *daemon, const struct obit_key *key,
 	return false;
 }
 
-static void on_exec(struct daemon *daemon, const struct obit_exec_record *exec)
-{
-	struct recipe *recipe = arrivals_exec(daemon, exec);
-	bool spawned = exec->letter.flags & OBIT_LETTER_SPAWNED;
-
-	if (spawned)
-		act_child_execed(daemon, &exec->header.key);
-	if (is_stale(daemon, &exec->header.key, exec->letter.exec_time) ||
-	    !ensure_letter(daemon, &exec->header.key, &exec->letter)) {
-		recipe_free(recipe);
-		return;
-	}
-	if (!recipe) {
-		daemon_out_of_memory(daemon, "reading an exec");
-		return;
-	}
-	if (spawned)
-		take_birth(daemon, &exec->header.key, &exec->letter); /* where that was lost */
-	take_exec(daemon, &exec->header.key, &exec->letter, recipe);
-}
-
 /* A process that is known by its letter alone: the rest is asked of /proc. */
 static void take_from_proc(struct daemon *daemon, const struct obit_key *key,
 			   const struct obit_letter *letter)
@@ -293,6 +280,34 @@ static void take_from_proc(struct daemon *daemon, const struct obit_key *key,
 	if (!(letter->flags & OBIT_LETTER_HOST))
 		recipe->facts.flags &= ~(__u32)OBIT_EXEC_HOST_MNT_OWNER;
 	take_exec(daemon, key, letter, recipe);
+}
+
+static void on_exec(struct daemon *daemon, const struct obit_exec_record *exec)
+{
+	struct recipe *recipe = arrivals_exec(daemon, exec);
+	bool spawned = exec->letter.flags & OBIT_LETTER_SPAWNED;
+
+	if (spawned)
+		act_child_execed(daemon, &exec->header.key);
+	if (is_stale(daemon, &exec->header.key, exec->letter.exec_time) ||
+	    !ensure_letter(daemon, &exec->header.key, &exec->letter)) {
+		recipe_free(recipe);
+		return;
+	}
+	if (!recipe) {
+		daemon_out_of_memory(daemon, "reading an exec");
+		return;
+	}
+	/* The daemon before this one has read the first of its texts. */
+	if (daemon->taking_over && !spawned && recipe_missing(recipe, 0) &&
+	    proc_is_alive(&exec->header.key)) {
+		recipe_free(recipe);
+		take_from_proc(daemon, &exec->header.key, &exec->letter);
+		return;
+	}
+	if (spawned)
+		take_birth(daemon, &exec->header.key, &exec->letter); /* where that was lost */
+	take_exec(daemon, &exec->header.key, &exec->letter, recipe);
 }
 
 /* ---- letters ---- */
@@ -391,6 +406,8 @@ void events_drop_instance(struct daemon *daemon, struct instance *instance)
 	DL_FOREACH (instance->processes, process)
 		events_forget(daemon, &process->key);
 	daemon->watches[instance->watch].restarts += instance->policy.restarts;
+	keep_watch(daemon, instance->watch);
+	keep_drop_instance(daemon, instance);
 	act_detach(daemon, instance);
 	lineage_end(&daemon->lineage, instance);
 }

@@ -130,6 +130,17 @@ void owners_meet(struct daemon *daemon, struct instance *instance)
 	     recipe && !(recipe->facts.flags & OBIT_EXEC_HOST_PIDNS));
 }
 
+void owners_meet_again(struct daemon *daemon, struct instance *instance)
+{
+	struct policy_owner *owner = &instance->policy.owner;
+	const struct policy_owner before = *owner;
+
+	owners_meet(daemon, instance);
+	/* Whom the parent told, who is not known any more, it had all the same. */
+	if (!*owner->name && !(instance->main && !instance->main->dying))
+		*owner = before;
+}
+
 void owners_meet_at_death(struct daemon *daemon, struct instance *instance,
 			  const struct obit_key *key, const struct obit_letter *letter,
 			  const char *cgroup)
@@ -284,6 +295,7 @@ static void take_answer(struct daemon *daemon, struct instance *instance, enum o
 	log_decision(daemon, instance, &decision);
 	act_carry_out(daemon, instance, &decision);
 	hook_events_state(daemon, instance);
+	keep_instance(daemon, instance);
 }
 
 static void read_answer(struct daemon *daemon, struct instance *instance,
@@ -444,7 +456,10 @@ void owners_restart(struct daemon *daemon, struct instance *instance)
 	const char *command = !owner		   ? NULL
 			      : owner->rule->start ? owner->rule->start
 						   : owner->rule->restart;
-	int r = run(daemon, instance, command, RESTART_TIMEOUT);
+	int r;
+
+	keep_instance(daemon, instance); /* it is told once */
+	r = run(daemon, instance, command, RESTART_TIMEOUT);
 
 	if (r < 0)
 		restart_failed(daemon, instance, why_not_run(r));

@@ -36,6 +36,7 @@ void pause_begin(struct daemon *daemon, size_t watch, uint64_t for_ns)
 	state->paused = true;
 	state->paused_until_ns = for_ns ? clock_boot_ns() + for_ns : 0;
 	input.until_ns = state->paused_until_ns;
+	keep_watch(daemon, watch);
 	tell_instances(daemon, watch, &input);
 }
 
@@ -45,6 +46,7 @@ void pause_end(struct daemon *daemon, size_t watch)
 
 	daemon->watches[watch].paused = false;
 	daemon->watches[watch].paused_until_ns = 0;
+	keep_watch(daemon, watch);
 	tell_instances(daemon, watch, &input);
 }
 

@@ -228,11 +228,23 @@ static bool put_in_history(struct daemon *daemon, struct json_object *json, bool
 
 /* ---- all of it ---- */
 
-static void remember(struct daemon *daemon, size_t watch, struct json_object *obituary)
+void publish_count(struct daemon *daemon, size_t watch, const struct obit_key *key)
 {
 	struct watch_state *state = &daemon->watches[watch];
 
+	if (!memcmp(&state->counted, key, sizeof(*key)))
+		return;
 	state->deaths++;
+	state->counted = *key;
+	keep_watch(daemon, watch);
+}
+
+static void remember(struct daemon *daemon, size_t watch, const struct obit_key *key,
+		     struct json_object *obituary)
+{
+	struct watch_state *state = &daemon->watches[watch];
+
+	publish_count(daemon, watch, key);
 	json_object_put(state->last_death);
 	state->last_death = json_object_get(obituary);
 }
@@ -247,7 +259,7 @@ void publish_obituary(struct daemon *daemon, const struct obituary *obituary, ss
 	    !put_in_history(daemon, json, matters && daemon->config.watches[watch].critical))
 		daemon_out_of_memory(daemon, "writing an obituary");
 	if (json && matters)
-		remember(daemon, (size_t)watch, json);
+		remember(daemon, (size_t)watch, &obituary->process->key, json);
 	if (json)
 		death_log_entry(daemon, obituary, json);
 	if (json && daemon->control)

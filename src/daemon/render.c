@@ -339,6 +339,7 @@ struct json_object *render_stats(struct daemon *daemon)
 	put_number(losses, "clients_dropped", clients->dropped);
 	put_number(losses, "lines_dropped", clients->missed);
 	put_number(losses, "journal_lost", daemon->counters.journal_lost);
+	put_number(losses, "unkept", daemon->counters.unkept);
 	put_number(losses, "history_lost", history ? history->lost : 0);
 	put_number(losses, "hooks_dropped", hook_events_dropped(daemon));
 	put_number(kernel, "tracked", stats.tracked);

@@ -483,6 +483,13 @@ static int make_states(struct daemon *daemon, const struct config *fresh, struct
 	return 0;
 }
 
+static void drop_removed(struct daemon *daemon, const struct config *fresh)
+{
+	for (size_t i = 0; i < daemon->config.watch_count; i++)
+		if (find_watch(fresh, daemon->config.watches[i].name) < 0)
+			keep_drop_watch(daemon, daemon->config.watches[i].name);
+}
+
 /* Again, since instances that were dropped have added theirs. */
 static void take_restarts(const struct daemon *daemon, const struct config *fresh,
 			  struct watch_state *states)
@@ -545,6 +552,7 @@ int settings_apply(struct daemon *daemon, struct config *fresh, struct json_obje
 		move_instance(daemon, instance, fresh);
 	lineage_forget_gone(&daemon->lineage);
 	take_restarts(daemon, fresh, states);
+	drop_removed(daemon, fresh);
 	free_states(daemon->watches, daemon->config.watch_count);
 	daemon->config = *fresh;
 	daemon->watches = states;
@@ -553,6 +561,9 @@ int settings_apply(struct daemon *daemon, struct config *fresh, struct json_obje
 	config_init(fresh);
 	log_set_level(daemon->config.log_level);
 	publish_configure(daemon);
+	if (!daemon->is_ready)
+		takeover(daemon);
+	daemon->is_ready = true;
 	losses_rescan(daemon);
 	return 0;
 }

@@ -37,7 +37,8 @@
 enum map_index {
 	MAP_PROCESSES,
 	MAP_SLOTS,
-	MAP_OFFSPRING,
+	MAP_MEMBERS,
+	MAP_STATE,
 	MAP_PATH_PREFIXES,
 	MAP_CGROUP_PREFIXES,
 	MAP_CGROUPS,
@@ -53,7 +54,8 @@ enum map_index {
 static const char *const map_names[] = {
 	[MAP_PROCESSES] = "processes",
 	[MAP_SLOTS] = "slots",
-	[MAP_OFFSPRING] = "offspring",
+	[MAP_MEMBERS] = "members",
+	[MAP_STATE] = "state",
 	[MAP_PATH_PREFIXES] = "path_prefixes",
 	[MAP_CGROUP_PREFIXES] = "cgroup_prefixes",
 	[MAP_CGROUPS] = "cgroups",
@@ -78,6 +80,7 @@ struct bpf_source {
 	int links[MAX_LINKS];
 	size_t link_count;
 	int scan_link;
+	int launch;			/* the map */
 	struct obit_bpf__bss *switches; /* mapped */
 	struct obit_slots *slots;	/* mapped */
 	const struct obit_stats *stats; /* mapped */
@@ -364,6 +367,9 @@ static int keep_maps(struct bpf_source *source, struct obit_bpf *skel)
 		if (source->maps[i] < 0)
 			return -errno;
 	}
+	source->launch = fcntl(bpf_map__fd(skel->maps.launch), F_DUPFD_CLOEXEC, 3);
+	if (source->launch < 0)
+		return -errno;
 	source->switches = map_memory(bpf_map__fd(skel->maps.bss), sizeof(*source->switches));
 	source->slots = map_memory(source->maps[MAP_SLOTS], sizeof(*source->slots));
 	source->stats = map_memory(source->maps[MAP_STATS], sizeof(*source->stats));
@@ -454,7 +460,7 @@ static int load(struct bpf_source *source, const struct bpf_source_options *opti
 	if (r < 0)
 		return r;
 	bpf_map__set_max_entries(skel->maps.processes, options->max_processes);
-	bpf_map__set_max_entries(skel->maps.offspring, options->max_processes);
+	bpf_map__set_max_entries(skel->maps.members, options->max_processes);
 	bpf_map__set_max_entries(skel->maps.events, ring_size(options->ring_bytes));
 	source->sees_signals = bpf_program__autoload(skel->progs.obit_signal);
 	r = prepare_pins(source, skel);
@@ -475,6 +481,8 @@ static int load(struct bpf_source *source, const struct bpf_source_options *opti
 	r = keep_maps(source, skel);
 	if (r < 0)
 		return fail(error, r, "cannot keep the maps: %s", strerror(-r));
+	if (source->took_over && options->before_attach)
+		options->before_attach(source->arg, source);
 	return attach_all(source, skel, error);
 }
 
@@ -493,7 +501,7 @@ static struct bpf_source *new_source(const struct bpf_source_options *options)
 	if (!source)
 		return NULL;
 	source->pin_dir = strdup(options->pin_dir);
-	source->pin_dir_fd = source->scan_link = -1;
+	source->pin_dir_fd = source->scan_link = source->launch = -1;
 	source->ephemeral = options->ephemeral;
 	for (size_t i = 0; i < _MAP_MAX; i++)
 		source->maps[i] = -1;
@@ -575,6 +583,7 @@ void bpf_source_close(struct bpf_source *source)
 	for (size_t i = 0; i < _MAP_MAX; i++)
 		close_fdp(&source->maps[i]);
 	close_fdp(&source->scan_link);
+	close_fdp(&source->launch);
 	close_fdp(&source->pin_dir_fd);
 	free(source->pin_dir);
 	free(source);
@@ -853,7 +862,7 @@ void bpf_source_forget(struct bpf_source *source, const struct obit_key *key)
 		forget_signals(source, key, &letter);
 	if (bpf_map_delete_elem(source->maps[MAP_PROCESSES], key) == 0)
 		__atomic_fetch_sub(slot, 1, __ATOMIC_RELEASE);
-	bpf_map_delete_elem(source->maps[MAP_OFFSPRING], key);
+	bpf_map_delete_elem(source->maps[MAP_MEMBERS], key);
 }
 
 void bpf_source_forget_unchanged(struct bpf_source *source, const struct obit_key *key,
@@ -876,12 +885,73 @@ void bpf_source_restore(struct bpf_source *source, const struct obit_key *key,
 		__atomic_fetch_sub(slot, 1, __ATOMIC_RELEASE);
 }
 
-int bpf_source_bear_no_more(struct bpf_source *source, const struct obit_key *key)
-{
-	__u32 one = 1;
+/* ---- what the next daemon is to know ---- */
 
-	return bpf_map_update_elem(source->maps[MAP_OFFSPRING], key, &one, BPF_ANY) < 0 ? -errno
+int bpf_source_set_member(struct bpf_source *source, const struct obit_key *key,
+			  const struct obit_member *member)
+{
+	return bpf_map_update_elem(source->maps[MAP_MEMBERS], key, member, BPF_ANY) < 0 ? -errno
 											: 0;
+}
+
+void bpf_source_drop_member(struct bpf_source *source, const struct obit_key *key)
+{
+	bpf_map_delete_elem(source->maps[MAP_MEMBERS], key);
+}
+
+void bpf_source_members(struct bpf_source *source, bpf_source_member_fn *fn, void *arg)
+{
+	int map = source->maps[MAP_MEMBERS];
+	struct obit_key key, next;
+	struct obit_member member;
+	bool more = bpf_map_get_next_key(map, NULL, &next) == 0;
+
+	while (more) {
+		key = next;
+		more = bpf_map_get_next_key(map, &key, &next) == 0;
+		if (bpf_map_lookup_elem(map, &key, &member) == 0)
+			fn(arg, &key, &member);
+	}
+}
+
+int bpf_source_put_state(struct bpf_source *source, const struct obit_state_key *key,
+			 const void *bytes, size_t size)
+{
+	struct obit_state state = {0};
+
+	if (size > sizeof(state.bytes))
+		return -E2BIG;
+	memcpy(state.bytes, bytes, size);
+	return bpf_map_update_elem(source->maps[MAP_STATE], key, &state, BPF_ANY) < 0 ? -errno : 0;
+}
+
+int bpf_source_state(struct bpf_source *source, const struct obit_state_key *key,
+		     struct obit_state *ret)
+{
+	return bpf_map_lookup_elem(source->maps[MAP_STATE], key, ret) < 0 ? -errno : 0;
+}
+
+void bpf_source_drop_state(struct bpf_source *source, const struct obit_state_key *key)
+{
+	bpf_map_delete_elem(source->maps[MAP_STATE], key);
+}
+
+void bpf_source_states(struct bpf_source *source, bpf_source_state_fn *fn, void *arg)
+{
+	int map = source->maps[MAP_STATE];
+	struct obit_state_key key, next;
+	bool more = bpf_map_get_next_key(map, NULL, &next) == 0;
+
+	while (more) {
+		key = next;
+		more = bpf_map_get_next_key(map, &key, &next) == 0;
+		fn(arg, &key);
+	}
+}
+
+int bpf_source_launch_fd(const struct bpf_source *source)
+{
+	return source->launch;
 }
 
 void bpf_source_set_spawner(struct bpf_source *source, __u32 tgid)

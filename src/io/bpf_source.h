@@ -16,6 +16,8 @@ struct bpf_source_options {
 	const char *pin_dir; /* on a bpf file system; made if missing */
 	const char *btf;     /* another BTF file than the running kernel's; NULL: the kernel's */
 	bool ephemeral;	     /* remove the pins on close */
+	/* Called when the pins of an earlier daemon are taken over, before its programs are replaced. NULL: nobody. */
+	void (*before_attach)(void *arg, struct bpf_source *source);
 	__u32 max_processes; /* letters at the same time */
 	__u32 recipe_max;    /* see bpf_source_set_recipe_max() */
 	__u64 ring_bytes; /* of the ring that rings the bell, rounded up to what the kernel takes; pins that
@@ -117,9 +119,27 @@ void bpf_source_forget_unchanged(struct bpf_source *source, const struct obit_ke
 /* Puts a letter back that was deleted too early. */
 void bpf_source_restore(struct bpf_source *source, const struct obit_key *key,
 			const struct obit_letter *letter);
-/* It stays tracked, its children from now on are not. 0 or -errno. */
-int bpf_source_bear_no_more(struct bpf_source *source, const struct obit_key *key);
+/* What a tracked process is; goes with its letter. 0 or -errno. */
+int bpf_source_set_member(struct bpf_source *source, const struct obit_key *key,
+			  const struct obit_member *member);
+void bpf_source_drop_member(struct bpf_source *source, const struct obit_key *key);
+typedef void bpf_source_member_fn(void *arg, const struct obit_key *key,
+				  const struct obit_member *member);
+void bpf_source_members(struct bpf_source *source, bpf_source_member_fn *fn, void *arg);
 
+/* What the next daemon is to know, piece by piece; gone with the pins, and when the host is started anew. At most
+ * OBIT_STATE_PIECE bytes, filled up with zeros. 0 or -errno. */
+int bpf_source_put_state(struct bpf_source *source, const struct obit_state_key *key,
+			 const void *bytes, size_t size);
+int bpf_source_state(struct bpf_source *source, const struct obit_state_key *key,
+		     struct obit_state *ret);
+void bpf_source_drop_state(struct bpf_source *source, const struct obit_state_key *key);
+typedef void bpf_source_state_fn(void *arg, const struct obit_state_key *key);
+/* Every key, in no order; `fn` may drop it. */
+void bpf_source_states(struct bpf_source *source, bpf_source_state_fn *fn, void *arg);
+
+/* The map of one number that the spawner sets to tell whose its next child is, see spawner_ask(). Borrowed. */
+int bpf_source_launch_fd(const struct bpf_source *source);
 /* Every child of this process is tracked from its birth. */
 void bpf_source_set_spawner(struct bpf_source *source, __u32 tgid);
 

@@ -471,10 +471,28 @@ static void tell_failure(int report, enum stage stage, int error)
  * and (if there is a place) of the cgroup. */
 struct request {
 	uint64_t size; /* of the packed launch */
+	uint64_t number;
 	uint32_t has_place, v2;
 };
 
-enum { FD_LAUNCH, FD_REPORT, FD_GO, FD_PLACE, REQUEST_FDS };
+enum { FD_LAUNCH, FD_REPORT, FD_GO, FD_NUMBER, FD_PLACE, REQUEST_FDS };
+
+/* The kernel side writes the number into the child's letter at its birth: then whose it is can be told by whoever
+ * finds it, though the daemon may be dead by then. */
+static int tell_number(int map, uint64_t number)
+{
+	static volatile uint64_t *place;
+	void *memory;
+
+	if (!place) {
+		memory = mmap(NULL, sizeof(*place), PROT_READ | PROT_WRITE, MAP_SHARED, map, 0);
+		if (memory == MAP_FAILED)
+			return -errno;
+		place = memory;
+	}
+	*place = number;
+	return 0;
+}
 
 static void serve(const struct request *request, const int fds[static REQUEST_FDS])
 {
@@ -486,8 +504,10 @@ static void serve(const struct request *request, const int fds[static REQUEST_FD
 		.go = fds[FD_GO],
 	};
 	char *bytes = mmap(NULL, request->size, PROT_READ, MAP_SHARED, fds[FD_LAUNCH], 0);
-	int r = bytes == MAP_FAILED ? -ENOMEM : launch_unpack(bytes, request->size, &launch);
+	int r = tell_number(fds[FD_NUMBER], request->number);
 
+	if (r == 0)
+		r = bytes == MAP_FAILED ? -ENOMEM : launch_unpack(bytes, request->size, &launch);
 	if (r < 0) {
 		tell_failure(order.report, STAGE_REQUEST, -r);
 	} else {
@@ -671,10 +691,12 @@ static int make_pipe(int *ret_in, int *ret_out)
 }
 
 int spawner_ask(struct spawner *spawner, const struct launch *launch,
-		const struct spawn_place *place, struct spawn_child *ret)
+		const struct spawn_place *place, const struct spawn_number *number,
+		struct spawn_child *ret)
 {
 	_cleanup_close_ int memory = -1, report_in = -1, report_out = -1, go_in = -1, go_out = -1;
-	struct request request = {.has_place = place->fd >= 0, .v2 = place->v2};
+	struct request request = {
+		.number = number->number, .has_place = place->fd >= 0, .v2 = place->v2};
 	size_t size = 0;
 	int r = make_pipe(&report_in, &report_out);
 
@@ -686,7 +708,8 @@ int spawner_ask(struct spawner *spawner, const struct launch *launch,
 		return r;
 	fcntl(report_in, F_SETFL, O_NONBLOCK);
 	request.size = size;
-	r = send_request(spawner->socket, &request, (int[]){memory, report_out, go_in, place->fd});
+	r = send_request(spawner->socket, &request,
+			 (int[]){memory, report_out, go_in, number->map, place->fd});
 	if (r < 0)
 		return r;
 	ret->report_fd = TAKE_FD(report_in);

@@ -4,6 +4,7 @@
 #define OBIT_IO_SPAWN_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "core/launch.h"
@@ -29,6 +30,12 @@ struct spawn_place {
 	bool v2; /* fd is a directory for CLONE_INTO_CGROUP, else a cgroup.procs of v1 */
 };
 
+/* Which launch the child is for, and where the kernel side looks for that. */
+struct spawn_number {
+	uint64_t number;
+	int map; /* bpf_source_launch_fd() */
+};
+
 /* A child that was asked for. */
 struct spawn_child {
 	int report_fd; /* non-blocking: for spawn_report_read() when it is readable; -1: none was asked for */
@@ -43,7 +50,8 @@ struct spawn_child {
  * The spawner waits with it: who asks for a second child must release or discard the first one. Never
  * blocks. 0, or -errno when it could not even be asked for. */
 int spawner_ask(struct spawner *spawner, const struct launch *launch,
-		const struct spawn_place *place, struct spawn_child *ret);
+		const struct spawn_place *place, const struct spawn_number *number,
+		struct spawn_child *ret);
 
 /* Lets the child execute its program. One that has left already says why in its report. */
 void spawn_release(struct spawn_child *child);

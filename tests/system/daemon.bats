@@ -94,9 +94,10 @@ context_switches() {
 	[ ! -e "$PIN_DIR" ]
 }
 
-@test "a death while the daemon is dead is told by the next one, once, with its status, and starts nothing" {
+@test "a death longer ago than takeover_window is told by the next daemon, once, with its status, and starts nothing" {
 	OBITD_OPTIONS=()
-	start_obitd "$(watch_text web "$T/service")"
+	start_obitd "takeover_window = 0s
+$(watch_text web "$T/service")"
 	start_watched_service web
 	local pid
 	pid=$(service_pid)
@@ -105,8 +106,10 @@ context_switches() {
 	retry_until 5 is_dead "$pid"
 	launch_obitd
 	retry_until 5 deaths_are web 1
+	state_is web ended
 	[ "$(last_death "$pid" .wait_status)" = 9 ]
 	[ "$(last_death "$pid" .action)" = report ]
+	[[ "$(last_death "$pid" .action_detail)" = *takeover_window* ]]
 	kill_obitd
 	launch_obitd
 	# the history has it now, the letter is gone
