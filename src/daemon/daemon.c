@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/protocol.h"
+#include "io/kernel_btf.h"
 #include "io/proc.h"
 
 void daemon_out_of_memory(struct daemon *daemon, const char *doing)
@@ -151,9 +152,21 @@ static int open_signals(struct daemon *daemon)
 
 /* ---- start ---- */
 
+static int read_kernel(const struct options *options, bool has[static _KERNEL_FEATURE_MAX])
+{
+	char error[KERNEL_BTF_ERROR_SIZE];
+	int r = kernel_btf_read(options->btf ? options->btf : KERNEL_BTF, has, error);
+
+	if (r < 0)
+		log_error("%s", error);
+	return r;
+}
+
 static int open_kernel_side(struct daemon *daemon, const struct config *config)
 {
+	bool has[_KERNEL_FEATURE_MAX];
 	struct bpf_source_options options = {
+		.has = has,
 		.pin_dir = daemon->options->pin_dir,
 		.btf = daemon->options->btf,
 		.ephemeral = daemon->options->ephemeral,
@@ -163,11 +176,12 @@ static int open_kernel_side(struct daemon *daemon, const struct config *config)
 		.before_attach = takeover_before_attach,
 	};
 	char error[BPF_SOURCE_ERROR_SIZE];
-	int r;
+	int r = read_kernel(daemon->options, has);
 
+	if (r < 0)
+		return r;
 	proc_namespaces(getpid(), options.namespaces);
 	r = bpf_source_open(&options, events_record, daemon, &daemon->source, error);
-
 	if (r < 0) {
 		log_error("%s", error);
 		return r;

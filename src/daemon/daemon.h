@@ -60,7 +60,7 @@ struct options {
 	const char *state_dir; /* absolute; NULL: no history on disk */
 	const char *btf;
 	const char *history; /* of simulate: a file instead of state_dir, or NULL */
-	bool check, simulate, json, ephemeral, daemonize;
+	bool check, probe, simulate, json, ephemeral, daemonize;
 	bool observe;	 /* decide and tell, but do nothing about it */
 	char **patterns; /* NULL-terminated: watches from the command line */
 	size_t pattern_count;
@@ -246,6 +246,11 @@ int daemon_run(const struct options *options);
 
 /* Counts it, and says it once. */
 void daemon_out_of_memory(struct daemon *daemon, const char *doing);
+
+/* ---- probe_kernel.c ---- */
+
+/* Prints what this kernel can do. 0, or -errno where obit cannot run on it. */
+int probe_kernel(const struct options *options);
 
 /* ---- simulate.c ---- */
 

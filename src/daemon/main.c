@@ -26,6 +26,7 @@ static const char usage[] =
 	"      --state-dir DIR  where the history of deaths is kept (" OBIT_DEFAULT_STATE_DIR ")\n"
 	"      --btf FILE       kernel type information, for kernels without their own\n"
 	"      --check          check the configuration and exit\n"
+	"      --probe          say what this kernel can do for obit, and exit\n"
 	"      --simulate       tell what the configuration would have done about the\n"
 	"                       deaths on record, and exit; see obit(1)\n"
 	"      --history FILE   of --simulate: the record, not the state directory's\n"
@@ -39,7 +40,7 @@ static const char usage[] =
 	"\n"
 	"SIGHUP reloads the configuration, SIGUSR1 logs the state, SIGUSR2 revives what\n"
 	"is buried, SIGTERM and SIGINT stop obitd; what it watches lives on.\n"
-	"Exit status: 0 stopped or checked well, 1 failed, 2 wrong usage.\n";
+	"Exit status: 0 stopped, checked or probed well, 1 failed, 2 wrong usage.\n";
 
 enum {
 	OPT_SOCKET = 256,
@@ -47,6 +48,7 @@ enum {
 	OPT_STATE_DIR,
 	OPT_BTF,
 	OPT_CHECK,
+	OPT_PROBE,
 	OPT_SIMULATE,
 	OPT_HISTORY,
 	OPT_JSON,
@@ -63,6 +65,7 @@ static const struct option long_options[] = {
 	{"state-dir", required_argument, NULL, OPT_STATE_DIR},
 	{"btf", required_argument, NULL, OPT_BTF},
 	{"check", no_argument, NULL, OPT_CHECK},
+	{"probe", no_argument, NULL, OPT_PROBE},
 	{"simulate", no_argument, NULL, OPT_SIMULATE},
 	{"history", required_argument, NULL, OPT_HISTORY},
 	{"json", no_argument, NULL, OPT_JSON},
@@ -126,6 +129,9 @@ static void take_option(struct options *options, int option)
 		return;
 	case OPT_CHECK:
 		options->check = true;
+		return;
+	case OPT_PROBE:
+		options->probe = true;
 		return;
 	case OPT_SIMULATE:
 		options->simulate = true;
@@ -207,6 +213,8 @@ int main(int argc, char **argv)
 	parse_options(&options, argc, argv);
 	if (options.check)
 		return check_configuration(&options);
+	if (options.probe)
+		return probe_kernel(&options) < 0 ? OBIT_EXIT_FAILED : OBIT_EXIT_OK;
 	if (options.simulate)
 		return simulate(&options) < 0 ? OBIT_EXIT_FAILED : OBIT_EXIT_OK;
 	return daemon_run(&options);

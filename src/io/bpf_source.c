@@ -2,7 +2,6 @@
 #include "io/bpf_source.h"
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +27,6 @@
 #include "obit.skel.h"
 #pragma GCC diagnostic pop
 
-#define KERNEL_BTF     "/sys/kernel/btf/vmlinux"
 #define DRAINED_ENOUGH (-EAGAIN)
 #define SCHEMA_PIN     "schema"
 #define MAX_LINKS      9
@@ -130,72 +128,18 @@ __attribute__((format(printf, 3, 4))) static int fail(char error[static BPF_SOUR
 
 /* ---- what the kernel has ---- */
 
-/* Number of arguments of a BTF tracepoint behind the context, or -ENOENT where there is no such hook. */
-static int hook_arguments(const struct btf *btf, const char *hook)
+static void choose_programs(struct obit_bpf *skel, const bool *has)
 {
-	char name[64];
-	const struct btf_type *type;
-	int id;
+	bool says_dead = has[KERNEL_LAST_THREAD];
 
-	snprintf(name, sizeof(name), "btf_trace_%s", hook);
-	id = btf__find_by_name_kind(btf, name, BTF_KIND_TYPEDEF);
-	if (id < 0)
-		return -ENOENT;
-	type = btf__type_by_id(btf, btf__type_by_id(btf, (__u32)id)->type);
-	type = type ? btf__type_by_id(btf, type->type) : NULL;
-	if (!type || !btf_is_func_proto(type))
-		return -ENOENT;
-	return btf_vlen(type) - 1;
-}
-
-static int choose_programs(struct obit_bpf *skel, const struct btf *btf,
-			   char error[static BPF_SOURCE_ERROR_SIZE])
-{
-	static const char *const needed[] = {"sched_process_fork", "sched_process_exec",
-					     "sched_process_exit"};
-	bool says_dead = hook_arguments(btf, "sched_process_exit") >= 2;
-
-	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
-		if (hook_arguments(btf, needed[i]) < 0)
-			return fail(error, -EOPNOTSUPP,
-				    "this kernel has no hook %s; expected Linux 5.10 or newer with "
-				    "CONFIG_TRACEPOINTS and CONFIG_BPF_EVENTS",
-				    needed[i]);
 	bpf_program__set_autoload(skel->progs.obit_exit, says_dead);
 	bpf_program__set_autoload(skel->progs.obit_exit_before_6_16, !says_dead);
 	if (says_dead)
 		bpf_map__set_max_entries(skel->maps.claims, 1);
-	bpf_program__set_autoload(skel->progs.obit_signal,
-				  hook_arguments(btf, "signal_generate") >= 0);
-	/* Without cgroups in the kernel there are none to watch. */
-	bpf_program__set_autoload(skel->progs.obit_cgroup_mkdir,
-				  hook_arguments(btf, "cgroup_mkdir") >= 0);
-	bpf_program__set_autoload(skel->progs.obit_cgroup_rmdir,
-				  hook_arguments(btf, "cgroup_rmdir") >= 0);
-	bpf_program__set_autoload(skel->progs.obit_cgroup_attach,
-				  hook_arguments(btf, "cgroup_attach_task") >= 0);
-	return 0;
-}
-
-static int probe_kernel(struct obit_bpf *skel, const char *path,
-			char error[static BPF_SOURCE_ERROR_SIZE])
-{
-	struct btf *btf;
-	int r;
-
-	if (access(path, R_OK) < 0)
-		return fail(
-			error, -errno,
-			"no kernel type information (BTF) at %s: %s; expected a kernel built with "
-			"CONFIG_DEBUG_INFO_BTF=y",
-			path, strerror(errno));
-	btf = btf__parse(path, NULL);
-	if (!btf)
-		return fail(error, -EBADMSG,
-			    "%s holds no BTF; expected a kernel's type information", path);
-	r = choose_programs(skel, btf, error);
-	btf__free(btf);
-	return r;
+	bpf_program__set_autoload(skel->progs.obit_signal, has[KERNEL_SIGNALS]);
+	bpf_program__set_autoload(skel->progs.obit_cgroup_mkdir, has[KERNEL_CGROUPS]);
+	bpf_program__set_autoload(skel->progs.obit_cgroup_rmdir, has[KERNEL_CGROUPS]);
+	bpf_program__set_autoload(skel->progs.obit_cgroup_attach, has[KERNEL_CGROUPS]);
 }
 
 /* ---- pins ---- */
@@ -455,10 +399,9 @@ static const char *load_hint(int error)
 static int load(struct bpf_source *source, const struct bpf_source_options *options,
 		struct obit_bpf *skel, char error[static BPF_SOURCE_ERROR_SIZE])
 {
-	int r = probe_kernel(skel, options->btf ? options->btf : KERNEL_BTF, error);
+	int r;
 
-	if (r < 0)
-		return r;
+	choose_programs(skel, options->has);
 	bpf_map__set_max_entries(skel->maps.processes, options->max_processes);
 	bpf_map__set_max_entries(skel->maps.members, options->max_processes);
 	bpf_map__set_max_entries(skel->maps.events, ring_size(options->ring_bytes));

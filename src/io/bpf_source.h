@@ -9,12 +9,14 @@
 #include <stddef.h>
 
 #include "bpf/abi.h"
+#include "core/kernel.h"
 
 struct bpf_source;
 
 struct bpf_source_options {
 	const char *pin_dir; /* on a bpf file system; made if missing */
 	const char *btf;     /* another BTF file than the running kernel's; NULL: the kernel's */
+	const bool *has;     /* what the kernel has, by enum kernel_feature */
 	bool ephemeral;	     /* remove the pins on close */
 	/* Called when the pins of an earlier daemon are taken over, before its programs are replaced. NULL: nobody. */
 	void (*before_attach)(void *arg, struct bpf_source *source);
