@@ -347,6 +347,25 @@ static void begin_stop(struct policy *policy, struct policy_output *out, enum po
 		begin_stop_by(policy, out, after, policy->config->kill_signal, now);
 }
 
+/* An operator's stop: by its owner, who would start it again otherwise. */
+static void stop_for_operator(struct policy *policy, struct policy_output *out,
+			      enum policy_after after, uint64_t now)
+{
+	policy->replacing = false;
+	if (!is_owned(policy) || !policy->owner.stops) {
+		begin_stop(policy, out, after, now);
+		say(out, after == AFTER_DOWN ? "stopping" : "restarting");
+		return;
+	}
+	enter(policy, POLICY_STOPPING, now);
+	policy->after = after;
+	policy->member_pid = 0;
+	policy->owner_stops = true;
+	arm(policy, out, 0);
+	add(out, (struct policy_action){.kind = ACTION_STOP_BY_OWNER});
+	say(out, "its owner %s is told to stop it", policy->owner.name);
+}
+
 /* Gives up. What still lives of the instance is stopped first: half a service is none. */
 static void bury(struct policy *policy, struct policy_output *out, uint64_t now, bool others,
 		 const char *why)
@@ -698,6 +717,7 @@ static bool hand_over(struct policy *policy, struct policy_output *out,
 /* Somebody started it. */
 static void come_up(struct policy *policy, struct policy_output *out, uint64_t now)
 {
+	policy->owner_stops = false;
 	record_start(policy, now);
 	arm(policy, out, 0);
 	policy->hang.by = HANG_NONE;
@@ -710,6 +730,7 @@ static void on_started_by_owner(struct policy *policy, struct policy_output *out
 	bool told = policy->state == POLICY_RESTARTING ||
 		    (policy->state == POLICY_EXPECTED && policy->told);
 
+	policy->replacing = false;
 	if (!told) {
 		policy->attempt++;
 		come_up(policy, out, now);
@@ -808,10 +829,14 @@ static void on_main_died(struct policy *policy, struct policy_output *out,
 		else
 			say_why_stopped(policy, out);
 		return;
-	case POLICY_WAITING:
-	case POLICY_ASKING:
 	case POLICY_EXPECTED:
 	case POLICY_RESTARTING:
+		if (policy->replacing)
+			say(out, "%s", stop_reasons[AFTER_START]);
+		policy->replacing = false;
+		return;
+	case POLICY_WAITING:
+	case POLICY_ASKING:
 	case POLICY_ENDED:
 	case POLICY_BURIED:
 	case POLICY_DOWN:
@@ -898,6 +923,26 @@ static void on_recovered(struct policy *policy, struct policy_output *out)
 	say(out, "hangs no longer");
 }
 
+/* Nothing is left of what was to be stopped. */
+static void finish_stop(struct policy *policy, struct policy_output *out, uint64_t now)
+{
+	policy->owner_stops = false;
+	if (policy->after == AFTER_DOWN) {
+		arm(policy, out, 0);
+		enter(policy, POLICY_DOWN, now);
+		say_and_note(policy, out, "stopped by the operator");
+	} else if (policy->after == AFTER_BURY) {
+		arm(policy, out, 0);
+		enter(policy, POLICY_BURIED, now);
+	} else if (policy->after == AFTER_HANG || policy->after == AFTER_END) {
+		end(policy, out, now);
+	} else if (policy->after == AFTER_START) {
+		spawn(policy, out, now, false);
+	} else {
+		respawn_when_ready(policy, out, now);
+	}
+}
+
 static void on_all_gone(struct policy *policy, struct policy_output *out, uint64_t now)
 {
 	policy->gone = true;
@@ -906,20 +951,9 @@ static void on_all_gone(struct policy *policy, struct policy_output *out, uint64
 		respawn_when_ready(policy, out, now);
 		return;
 	case POLICY_STOPPING:
-		if (policy->after == AFTER_DOWN) {
-			arm(policy, out, 0);
-			enter(policy, POLICY_DOWN, now);
-			say_and_note(policy, out, "stopped by the operator");
-		} else if (policy->after == AFTER_BURY) {
-			arm(policy, out, 0);
-			enter(policy, POLICY_BURIED, now);
-		} else if (policy->after == AFTER_HANG || policy->after == AFTER_END) {
-			end(policy, out, now);
-		} else if (policy->after == AFTER_START) {
-			spawn(policy, out, now, false);
-		} else {
-			respawn_when_ready(policy, out, now);
-		}
+		/* Its owner's command comes to its end before the next one. */
+		if (!policy->owner_stops || policy->after == AFTER_DOWN)
+			finish_stop(policy, out, now);
 		return;
 	case POLICY_UP:
 	case POLICY_STARTING:
@@ -932,6 +966,15 @@ static void on_all_gone(struct policy *policy, struct policy_output *out, uint64
 	case _POLICY_STATE_MAX:
 		return;
 	}
+}
+
+/* Its owner was told to restart what runs, and that runs still. */
+static void stay_up(struct policy *policy, struct policy_output *out, uint64_t now)
+{
+	policy->replacing = false;
+	arm(policy, out, 0);
+	enter(policy, POLICY_UP, now);
+	say_and_note(policy, out, out->detail);
 }
 
 /* What SIGKILL does not end at once is in the kernel's hands: trying again is for the log. */
@@ -951,7 +994,10 @@ static void on_timer(struct policy *policy, struct policy_output *out, uint64_t 
 	} else if (policy->state == POLICY_EXPECTED) {
 		say(out, "its owner %s was told to restart it, and nothing came",
 		    policy->owner.name);
-		report(policy, out, now);
+		if (policy->replacing)
+			stay_up(policy, out, now);
+		else
+			report(policy, out, now);
 	} else if (policy->state == POLICY_STOPPING) {
 		add(out, (struct policy_action){.kind = ACTION_KILL, .signal = SIGKILL});
 		arm(policy, out, now + (again > KILL_RETRY_MIN_NS ? again : KILL_RETRY_MIN_NS));
@@ -1049,8 +1095,22 @@ static void on_owner_said(struct policy *policy, struct policy_output *out,
 		take_answer(policy, out, input, now);
 }
 
+/* It need not have waited for that. */
+static void owner_has_stopped(struct policy *policy, struct policy_output *out, uint64_t now)
+{
+	policy->owner_stops = false;
+	if (policy->gone)
+		finish_stop(policy, out, now);
+	else
+		arm(policy, out, now + policy->config->kill_timeout_ns);
+}
+
 static void on_owner_done(struct policy *policy, struct policy_output *out, uint64_t now)
 {
+	if (policy->state == POLICY_STOPPING && policy->owner_stops) {
+		owner_has_stopped(policy, out, now);
+		return;
+	}
 	if (policy->state != POLICY_RESTARTING)
 		return;
 	enter(policy, POLICY_EXPECTED, now);
@@ -1060,13 +1120,37 @@ static void on_owner_done(struct policy *policy, struct policy_output *out, uint
 	arm(policy, out, now + policy->config->start_timeout_ns);
 }
 
+/* What was to be stopped runs on, unless it has ended all the same. */
+static void owner_cannot(struct policy *policy, struct policy_output *out, const char *what,
+			 const char *words, uint64_t now)
+{
+	bool ended = policy->gone && policy->owner_stops;
+
+	policy->owner_stops = false;
+	if (ended) {
+		finish_stop(policy, out, now);
+		return;
+	}
+	say(out, "its owner %s could not %s it: %.200s", policy->owner.name, what,
+	    words ? words : "its command failed");
+	stay_up(policy, out, now);
+}
+
 static void on_owner_failed(struct policy *policy, struct policy_output *out, const char *words,
 			    uint64_t now)
 {
 	char text[POLICY_NOTE_SIZE];
 
+	if (policy->state == POLICY_STOPPING && policy->owner_stops) {
+		owner_cannot(policy, out, "stop", words, now);
+		return;
+	}
 	if (policy->state != POLICY_RESTARTING)
 		return;
+	if (policy->replacing) {
+		owner_cannot(policy, out, "restart", words, now);
+		return;
+	}
 	if (!plan_respawn(policy, out, SPAWN_RETRY_MIN_NS, now, false))
 		return;
 	snprintf(text, sizeof(text), "its owner %s could not restart it: %.120s; %.80s",
@@ -1086,8 +1170,7 @@ static void on_stop(struct policy *policy, struct policy_output *out, uint64_t n
 	switch (policy->state) {
 	case POLICY_UP:
 	case POLICY_STARTING:
-		begin_stop(policy, out, AFTER_DOWN, now);
-		say(out, "stopping");
+		stop_for_operator(policy, out, AFTER_DOWN, now);
 		return;
 	case POLICY_STOPPING:
 		policy->after = AFTER_DOWN;
@@ -1096,6 +1179,10 @@ static void on_stop(struct policy *policy, struct policy_output *out, uint64_t n
 	case POLICY_ASKING:
 	case POLICY_EXPECTED:
 	case POLICY_RESTARTING:
+		if (policy->owner.stops || policy->replacing) {
+			stop_for_operator(policy, out, AFTER_DOWN, now);
+			return;
+		}
 		arm(policy, out, 0);
 		enter(policy, POLICY_DOWN, now);
 		say_and_note(policy, out, "stopped by the operator");
@@ -1152,14 +1239,23 @@ static void on_start(struct policy *policy, struct policy_output *out, uint64_t 
 	}
 }
 
+static void replace_by_owner(struct policy *policy, struct policy_output *out, uint64_t now)
+{
+	policy->replacing = true;
+	spawn(policy, out, now, false);
+	say(out, "its owner %s is told to restart it", policy->owner.name);
+}
+
 static void on_restart(struct policy *policy, struct policy_output *out, uint64_t now)
 {
 	switch (policy->state) {
 	case POLICY_UP:
 	case POLICY_STARTING:
 		forget_past(policy);
-		begin_stop(policy, out, AFTER_START, now);
-		say(out, "restarting");
+		if (is_owned(policy) && policy->owner.restarts)
+			replace_by_owner(policy, out, now);
+		else
+			stop_for_operator(policy, out, AFTER_START, now);
 		return;
 	case POLICY_STOPPING:
 	case POLICY_RESTARTING:

@@ -34,7 +34,7 @@
 	X(SPAWNED)	/* the exec of ACTION_SPAWN succeeded */                                   \
 	X(SPAWN_FAILED) /* it did not: .error */                                                   \
 	X(OWNER_SAID)	/* what ACTION_ASK_OWNER was answered: .answer */                          \
-	X(OWNER_DONE)	/* the command of ACTION_RESTART_BY_OWNER succeeded */                     \
+	X(OWNER_DONE)	/* the command of ACTION_RESTART_BY_OWNER or STOP_BY_OWNER succeeded */    \
 	X(OWNER_FAILED) /* it did not: .words */                                                   \
 	X(HUNG)		/* it lives, and does not do its work: .hang, .death.refusal */            \
 	X(RECOVERED)	/* it does again */                                                        \
@@ -105,9 +105,10 @@ enum policy_action_kind {
 	ACTION_KILL,	  /* send .signal to what kill_mode says */
 	ACTION_TAKE_HEIR, /* the fork heir becomes main */
 	ACTION_TAKE_EXEC_HEIR,
-	ACTION_ASK_OWNER,	 /* answer OWNER_SAID */
-	ACTION_RESTART_BY_OWNER, /* answer OWNER_DONE or OWNER_FAILED */
-	ACTION_TIMER, /* answer TIMER at .deadline_ns; 0 cancels; replaces the last one */
+	ACTION_ASK_OWNER, /* answer OWNER_SAID */
+	ACTION_RESTART_BY_OWNER, /* or start, where .replacing does not say that it runs; OWNER_DONE or OWNER_FAILED */
+	ACTION_STOP_BY_OWNER, /* the same answers */
+	ACTION_TIMER,	      /* answer TIMER at .deadline_ns; 0 cancels; replaces the last one */
 };
 
 struct policy_action {
@@ -149,6 +150,8 @@ struct policy_owner {
 	char name[OWNER_NAME_SIZE]; /* "systemd"; "": nobody, and obit respawns it */
 	bool unasked;		    /* its command is run without a question (owner = ask) */
 	bool untold;		    /* it has no command */
+	bool restarts;		    /* it has one to restart what runs */
+	bool stops;		    /* and one to stop it */
 	bool twice;		    /* only its second NO is one */
 };
 
@@ -167,6 +170,8 @@ struct policy {
 	unsigned questions;	  /* that its owner was asked since */
 	bool denied;		  /* it has said NO once */
 	bool told;		  /* EXPECTED since its owner was told to */
+	bool replacing;		  /* main runs still, while its owner is told to restart it */
+	bool owner_stops;	  /* STOPPING by its owner's command, which runs */
 	bool too_young;		  /* its death came within min_uptime */
 	bool gone;		  /* nothing of the instance is left */
 	bool automatic;		  /* the spawn under way is a respawn, not an operator's start */

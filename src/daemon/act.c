@@ -691,6 +691,9 @@ static void act(struct daemon *daemon, struct instance *instance,
 	case ACTION_RESTART_BY_OWNER:
 		owners_restart(daemon, instance);
 		return;
+	case ACTION_STOP_BY_OWNER:
+		owners_stop(daemon, instance);
+		return;
 	case ACTION_TIMER:
 		set_timer(daemon, instance, action->deadline_ns);
 		return;

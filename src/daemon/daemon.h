@@ -522,8 +522,12 @@ const char *owners_ended_it(const struct instance *instance, const struct eviden
 const char *owners_refusal(const struct daemon *daemon, const struct instance *instance,
 			   char buf[static RECIPE_SENTENCE_SIZE]);
 
-/* The policy's ACTION_ASK_OWNER and ACTION_RESTART_BY_OWNER. */
+/* Why the owner may start again what an operator has stopped without it: "it belongs to ...", or NULL. */
+const char *owners_remark(const struct instance *instance, char buf[static RECIPE_SENTENCE_SIZE]);
+
+/* The policy's ACTION_ASK_OWNER, ACTION_RESTART_BY_OWNER and ACTION_STOP_BY_OWNER. */
 void owners_ask(struct daemon *daemon, struct instance *instance);
+void owners_stop(struct daemon *daemon, struct instance *instance);
 void owners_restart(struct daemon *daemon, struct instance *instance);
 
 /* ---- pause.c ---- */

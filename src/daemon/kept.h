@@ -6,7 +6,7 @@
 
 #include "core/lineage.h"
 
-#define KEPT_VERSION	1
+#define KEPT_VERSION	2
 #define KEPT_NAME_SIZE	64
 #define KEPT_STARTS_MAX 96 /* of start_limit_burst: of more the newest */
 

@@ -17,13 +17,13 @@
 #include "io/hooks.h"
 #include "io/proc.h"
 
-#define RUNNING_MAX	4
-#define WAITING_MAX	64
-#define GRACE		(2 * NS_PER_SEC) /* between SIGTERM and SIGKILL */
-#define ASK_TIMEOUT	(10 * NS_PER_SEC)
-#define RESTART_TIMEOUT (120 * NS_PER_SEC) /* systemctl waits until the unit is up */
-#define WORDS_SIZE	160
-#define INIT_PID	1
+#define RUNNING_MAX   4
+#define WAITING_MAX   64
+#define GRACE	      (2 * NS_PER_SEC) /* between SIGTERM and SIGKILL */
+#define ASK_TIMEOUT   (10 * NS_PER_SEC)
+#define ORDER_TIMEOUT (120 * NS_PER_SEC) /* systemctl waits until the unit is up, or down */
+#define WORDS_SIZE    160
+#define INIT_PID      1
 
 static const struct watch_config *watch_of(const struct daemon *daemon,
 					   const struct instance *instance)
@@ -111,6 +111,8 @@ static void meet(struct daemon *daemon, struct instance *instance, uint32_t chil
 	snprintf(told->name, sizeof(told->name), "%s", owner.rule->name);
 	told->unasked = watch->owner == OWNER_ASK || !owner.rule->ask;
 	told->untold = !owner.rule->restart && !owner.rule->start;
+	told->restarts = owner.rule->restart;
+	told->stops = owner.rule->stop;
 	told->twice = owner_says_no_twice(owner.rule->answer);
 }
 
@@ -240,6 +242,17 @@ const char *owners_refusal(const struct daemon *daemon, const struct instance *i
 	return buf;
 }
 
+const char *owners_remark(const struct instance *instance, char buf[static RECIPE_SENTENCE_SIZE])
+{
+	const struct owner *owner = ((const struct attachment *)instance->attachment)->owner;
+
+	if (!owner || instance->policy.owner.stops)
+		return NULL;
+	snprintf(buf, RECIPE_SENTENCE_SIZE, "it belongs to %.160s, which may start it again",
+		 owner->words);
+	return buf;
+}
+
 /* ---- its answers ---- */
 
 static struct instance *who_asked(const struct daemon *daemon, uint64_t id)
@@ -319,19 +332,19 @@ static void read_answer(struct daemon *daemon, struct instance *instance,
 	take_answer(daemon, instance, answer, words);
 }
 
-static void restart_failed(struct daemon *daemon, struct instance *instance, const char *words)
+static void order_failed(struct daemon *daemon, struct instance *instance, const char *words)
 {
 	struct policy_input failed = {.kind = INPUT_OWNER_FAILED, .words = words};
 	struct policy_output decision;
 
-	daemon->counters.failed_respawns++;
+	daemon->counters.failed_respawns += instance->policy.state == POLICY_RESTARTING;
 	act_step(daemon, instance, &failed, &decision);
 	log_error("%s: %s", watch_of(daemon, instance)->name,
 		  *decision.detail ? decision.detail : words);
 }
 
-static void end_restart(struct daemon *daemon, struct instance *instance,
-			const struct hook_result *result)
+static void end_order(struct daemon *daemon, struct instance *instance,
+		      const struct hook_result *result)
 {
 	struct policy_input done = {.kind = INPUT_OWNER_DONE};
 	char words[WORDS_SIZE];
@@ -341,7 +354,7 @@ static void end_restart(struct daemon *daemon, struct instance *instance,
 		return;
 	}
 	describe(result, words);
-	restart_failed(daemon, instance, words);
+	order_failed(daemon, instance, words);
 }
 
 static void on_result(void *arg, const struct hook_result *result)
@@ -358,8 +371,8 @@ static void on_result(void *arg, const struct hook_result *result)
 	else if (instance->policy.state == POLICY_ASKING)
 		take_answer(daemon, instance, OWNER_SAYS_NOTHING,
 			    "the configuration has it no longer");
-	else if (instance->policy.state == POLICY_RESTARTING)
-		end_restart(daemon, instance, result);
+	else
+		end_order(daemon, instance, result);
 }
 
 /* ---- its commands ---- */
@@ -453,16 +466,26 @@ void owners_ask(struct daemon *daemon, struct instance *instance)
 void owners_restart(struct daemon *daemon, struct instance *instance)
 {
 	const struct owner *owner = ((struct attachment *)instance->attachment)->owner;
-	const char *command = !owner		   ? NULL
-			      : owner->rule->start ? owner->rule->start
-						   : owner->rule->restart;
+	bool runs = instance->policy.replacing;
+	const char *command = !owner			    ? NULL
+			      : !runs && owner->rule->start ? owner->rule->start
+							    : owner->rule->restart;
 	int r;
 
 	keep_instance(daemon, instance); /* it is told once */
-	r = run(daemon, instance, command, RESTART_TIMEOUT);
+	r = run(daemon, instance, command, ORDER_TIMEOUT);
 
 	if (r < 0)
-		restart_failed(daemon, instance, why_not_run(r));
+		order_failed(daemon, instance, why_not_run(r));
+}
+
+void owners_stop(struct daemon *daemon, struct instance *instance)
+{
+	const struct owner *owner = ((struct attachment *)instance->attachment)->owner;
+	int r = run(daemon, instance, owner ? owner->rule->stop : NULL, ORDER_TIMEOUT);
+
+	if (r < 0)
+		order_failed(daemon, instance, why_not_run(r));
 }
 
 /* ---- all of it ---- */

@@ -417,7 +417,8 @@ static void act_on(const struct request *request, struct instance *instance,
 
 	if (why) {
 		outcome->refused++;
-		snprintf(outcome->text, sizeof(outcome->text), "cannot be started: %s", why);
+		snprintf(outcome->text, sizeof(outcome->text), "cannot be %s: %s",
+			 kind == INPUT_RESTART ? "restarted" : "started", why);
 		return;
 	}
 	act_step(request->daemon, instance, &input, &decision);
@@ -425,8 +426,11 @@ static void act_on(const struct request *request, struct instance *instance,
 		outcome->refused++;
 	else
 		outcome->done++;
-	if (!decision.refused || !outcome->done)
-		snprintf(outcome->text, sizeof(outcome->text), "%s", decision.detail);
+	if (decision.refused && outcome->done)
+		return;
+	why = kind == INPUT_STOP ? owners_remark(instance, sentence) : NULL;
+	snprintf(outcome->text, sizeof(outcome->text), "%.100s%s%.200s", decision.detail,
+		 why ? "; " : "", why ? why : "");
 }
 
 /* What was done, and how things stand now. */

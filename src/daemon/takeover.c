@@ -583,9 +583,9 @@ static void resume(struct returns *returns, struct instance *instance)
 		return;
 	if (policy->state == POLICY_ASKING) /* what it was answered is not known */
 		policy->deadline_ns = clock_boot_ns();
-	if (policy->state == POLICY_RESTARTING)
+	if (policy->state == POLICY_RESTARTING || policy->owner_stops)
 		act_step(daemon, instance, &told, NULL);
-	if (policy->state == POLICY_STOPPING)
+	else if (policy->state == POLICY_STOPPING)
 		resume_stop(instance);
 	act_rearm(instance);
 	if (lineage_is_over(instance, daemon->config.watches[instance->watch].kill_mode))

@@ -267,6 +267,88 @@ asked() {
 	refute grep -q "$UNIT" "/proc/$(service_pid)/cgroup"
 }
 
+# ---- obit stop, start, restart ----
+
+# stays_down: what has ended is not started by anybody.
+stays_down() {
+	wait_state web down
+	sleep 1.2 # a supervisor starts it within a second
+	state_is web down
+	refute is_alive "$(service_pid)"
+}
+
+# act_on_it RESTART-TAKES-AT-MOST-SECONDS: restart, stop and start of what somebody else owns; two more lives.
+expect_obeyed() {
+	local pid
+
+	pid=$(service_pid)
+	obit restart web --wait 20
+	runs_once_more 2
+	[ "$(last_death web .pid)" = "$pid" ]
+	[ "$(last_death web .action_detail)" = 'stopped by the operator to be restarted' ]
+	obit stop web --wait 20
+	stays_down
+	obit start web --wait 20
+	runs_once_more 3
+	[ "$(ls_field web .restarts)" = 0 ]
+	[ "$(ls_field web '.instances | length')" = 1 ]
+}
+
+@test "obit restart, stop and start are runit's" {
+	need runsv
+	write_run
+	start_obitd "$(watch_text web "$T/service")"
+	start_supervisor runsv "$DIR"
+	wait_events up 1
+	wait_state web up
+	sleep 1.1
+	expect_obeyed
+	[[ "$(obit stop web --no-wait)" == "web: its owner runit is told to stop it" ]]
+}
+
+@test "obit restart, stop and start are s6's" {
+	need s6-supervise
+	write_run
+	start_obitd "$(watch_text web "$T/service")"
+	start_supervisor s6-supervise "$DIR"
+	wait_events up 1
+	wait_state web up
+	expect_obeyed
+}
+
+@test "obit restart, stop and start are supervisord's" {
+	supervise_by_supervisord true
+	expect_obeyed
+}
+
+@test "obit restart and stop are systemd's; one that fails leaves it up" {
+	play_systemd
+	answer active running
+	start_under_systemd
+	obit restart web --no-wait
+	retry_until 10 test -e "$T/told"
+	asked "restart $UNIT"
+	wait_state web waiting
+	touch "$T/fails"
+	rm "$T/told"
+	sed -i 's/^restart)/restart | stop)/' "$T/bin/systemctl"
+	run obit stop web --wait 10
+	[ "$status" -eq 1 ]
+	[ "$(ls_field web .note)" = 'its owner systemd could not stop it: systemctl exited 5' ]
+	wait_state web up
+}
+
+@test "obit stop of what an owner is not asked about stops it, and says whose it is" {
+	play_systemd
+	start_under_systemd 'owner = respect'
+	run obit stop web --wait 20
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"web: stopping; it belongs to systemd unit $UNIT, which may start it again"* ]]
+	run obit restart web
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"web cannot be restarted: it belongs to systemd unit $UNIT, and owner = respect leaves it to that"* ]]
+}
+
 # A supervisor that obit has never heard of: it starts the victim, and again whenever $T/again is there.
 play_minder() {
 	cat >"$T/bin/minder" <<-END

@@ -142,7 +142,7 @@ static inline bool world_allows(const struct world *world, enum policy_input_kin
 		return world->policy.state == POLICY_ASKING && !world->timer;
 	case INPUT_OWNER_DONE:
 	case INPUT_OWNER_FAILED:
-		return world->policy.state == POLICY_RESTARTING;
+		return world->policy.state == POLICY_RESTARTING || world->policy.owner_stops;
 	case INPUT_TIMER:
 		return world->timer;
 	case INPUT_STOP:
@@ -218,7 +218,11 @@ static inline void world_draw_owner(struct world *world)
 	struct policy_owner *owner = &world->policy.owner;
 	uint8_t bits = world_byte(world);
 
-	*owner = (struct policy_owner){.unasked = bits & 8, .twice = bits & 16};
+	*owner = (struct policy_owner){.unasked = bits & 8,
+				       .twice = bits & 16,
+				       .untold = (bits & 0xe0) == 0xe0,
+				       .restarts = bits & 32,
+				       .stops = bits & 64};
 	if ((bits & 3) == 3)
 		strcpy(owner->name, "systemd");
 }
@@ -410,6 +414,10 @@ static inline void world_on_action(struct world *world, const struct policy_inpu
 	case ACTION_RESTART_BY_OWNER:
 		world_on_restart_by_owner(world);
 		break;
+	case ACTION_STOP_BY_OWNER:
+		REQUIRE(input->kind == INPUT_STOP || input->kind == INPUT_RESTART);
+		REQUIRE(world->policy.state == POLICY_STOPPING && world->policy.owner_stops);
+		break;
 	case ACTION_TIMER:
 		world->timer = action->deadline_ns;
 		break;
@@ -433,8 +441,8 @@ static inline void world_check_progress(const struct world *world)
 	case POLICY_RESTARTING:
 		REQUIRE(*world->policy.owner.name);
 		break;
-	case POLICY_STOPPING:
-		REQUIRE(world->timer);
+	case POLICY_STOPPING: /* its owner's command has an end */
+		REQUIRE(world->timer || world->policy.owner_stops);
 		break;
 	case POLICY_UP:
 	case POLICY_STARTING:
