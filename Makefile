@@ -73,7 +73,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps help demo check check-unit check-system check-kernels asan bench bpf-all fuzz install uninstall \
+.PHONY: all deps help demo check check-unit check-system check-kernels check-vm asan bench bpf-all fuzz install uninstall \
 	format format-check tidy lint clean victims
 
 all: $(BUILD)/obitd $(BUILD)/obit ## obitd and obit (the default)
@@ -192,6 +192,11 @@ check-kernels: ## system tests on Linux 5.10, 6.1, 6.12 and the newest, in virtu
 	$(Q)$(MAKE) --no-print-directory all test-programs
 	$(Q)tests/kernels/run $(BUILD) $(KERNELS)
 
+check-vm: ## the hardware watchdog, where it resets a virtual machine (VM_KERNEL=6.12: on that one)
+	$(Q)scripts/deps build test vm
+	$(Q)$(MAKE) --no-print-directory all test-programs
+	$(Q)tests/vm/run $(BUILD)
+
 .PHONY: test-programs
 test-programs: $(UNIT_PROGRAMS) $(VICTIM_PROGRAMS)
 
@@ -253,7 +258,7 @@ tidy: $(BUILD)/obit.skel.h ## clang-tidy over src/
 		$(CLANG_TIDY) --quiet {} -- -std=gnu17 -D_GNU_SOURCE -Isrc -I. -I$(BUILD)
 
 SHELL_SCRIPTS := $(wildcard scripts/* .ci/run tests/run tests/bench/run* tests/fuzz/run \
-	tests/kernels/run tests/kernels/init)
+	tests/kernels/run tests/kernels/init tests/vm/run tests/vm/guest)
 lint: ## shellcheck, mandoc, layers and words
 	$(Q)shellcheck $(SHELL_SCRIPTS) $(wildcard tests/system/*.bats tests/system/*.bash)
 	$(Q)for page in doc/*.[158]; do mandoc -T lint -W warning $$page || exit 1; done

@@ -204,7 +204,8 @@ void config_free(struct config *config)
 	for (size_t i = 0; i < config->owner_count; i++)
 		owner_config_free(&config->owners[i]);
 	free(config->owners);
-	free(config->watchdog.device);
+	config_list_free(&config->watchdog.device);
+	free(config->watchdog.governor);
 	config_list_free(&config->include);
 	config_list_free(&config->include_armourd);
 	config_list_free(&config->warnings);
@@ -256,7 +257,8 @@ static struct config inherit(const struct config *config)
 	next.watch_count = 0;
 	next.owners = NULL;
 	next.owner_count = 0;
-	next.watchdog.device = NULL;
+	next.watchdog.device = (struct string_list){0};
+	next.watchdog.governor = NULL;
 	next.include = next.include_armourd = next.warnings = (struct string_list){0};
 	return next;
 }
@@ -274,12 +276,21 @@ static int copy_owners(const struct config *config, struct config *copy)
 	return 0;
 }
 
+/* On failure `copy` can be freed all the same. */
+static int copy_watchdog(const struct watchdog_config *watchdog, struct watchdog_config *copy)
+{
+	int r;
+
+	*copy = *watchdog;
+	r = config_own_list(&copy->device);
+	return config_own_string(&copy->governor) < 0 ? -ENOMEM : r;
+}
+
 int config_copy(const struct config *config, struct config *ret)
 {
 	_cleanup_(config_free) struct config copy = inherit(config);
 
-	copy.watchdog.device = config->watchdog.device;
-	if (config_own_string(&copy.watchdog.device) < 0 || copy_owners(config, &copy) < 0 ||
+	if (copy_watchdog(&config->watchdog, &copy.watchdog) < 0 || copy_owners(config, &copy) < 0 ||
 	    reserve_watches(&copy, config->watch_count) < 0)
 		return -ENOMEM;
 	while (copy.watch_count < config->watch_count) {
@@ -350,6 +361,23 @@ static void move_items(struct string_list *list, struct string_list *more)
 	more->count = 0;
 }
 
+/* Numbers were inherited: they are those of `watchdog`, unless the file has others. */
+static void merge_watchdog(struct watchdog_config *watchdog, struct watchdog_config *next)
+{
+	struct string_list device = next->device.count ? next->device : watchdog->device;
+	char *governor = next->governor ? next->governor : watchdog->governor;
+
+	if (next->device.count)
+		config_list_free(&watchdog->device);
+	if (next->governor)
+		free(watchdog->governor);
+	*watchdog = *next;
+	watchdog->device = device;
+	watchdog->governor = governor;
+	next->device = (struct string_list){0};
+	next->governor = NULL;
+}
+
 /* Moves what `next` has over to `config`, or nothing: memory is had before anything moves. */
 static int merge(struct config *config, struct config *next)
 {
@@ -378,12 +406,7 @@ static int merge(struct config *config, struct config *next)
 	config->journal = next->journal;
 	config->history_size = next->history_size;
 	config->ring_size = next->ring_size;
-	config->watchdog.timeout_ns = next->watchdog.timeout_ns;
-	config->watchdog.disarm_on_stop = next->watchdog.disarm_on_stop;
-	if (next->watchdog.device) {
-		free(config->watchdog.device);
-		config->watchdog.device = TAKE_PTR(next->watchdog.device);
-	}
+	merge_watchdog(&config->watchdog, &next->watchdog);
 	return 0;
 }
 

@@ -166,8 +166,10 @@ enum journal_mode {
 };
 
 struct watchdog_config {
-	char *device; /* NULL: no watchdog */
+	struct string_list device; /* paths; empty: no watchdog */
 	uint64_t timeout_ns;
+	uint64_t pretimeout_ns; /* before the timeout; 0: none */
+	char *governor;		/* what the kernel does then; NULL: as it is */
 	bool disarm_on_stop;
 };
 

@@ -139,12 +139,18 @@ static const struct config_key watch_keys[] = {
 
 #define D(field) offsetof(struct watchdog_config, field)
 static const struct config_key watchdog_keys[] = {
-	{"device", config_set_path, D(device), false, {0}},
+	{"device", config_add_path, D(device), true, {0}},
 	{"timeout",
 	 config_set_duration,
 	 D(timeout_ns),
 	 false,
 	 {.min = NS_PER_SEC, .max = DAY, .expected = "a timeout from 1s to 1d"}},
+	{"pretimeout",
+	 config_set_duration,
+	 D(pretimeout_ns),
+	 false,
+	 {.max = DAY, .expected = "a time up to 1d, 0 for none"}},
+	{"governor", config_set_string, D(governor), false, {0}},
 	{"disarm_on_stop", config_set_bool, D(disarm_on_stop), false, BOOL},
 };
 #undef D

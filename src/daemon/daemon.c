@@ -84,9 +84,9 @@ static void reap(struct daemon *daemon)
 	}
 }
 
-static void on_signal(struct daemon *daemon, int signal)
+static void on_signal(struct daemon *daemon, const struct signalfd_siginfo *info)
 {
-	switch (signal) {
+	switch (info->ssi_signo) {
 	case SIGCHLD:
 		reap(daemon);
 		return;
@@ -101,6 +101,7 @@ static void on_signal(struct daemon *daemon, int signal)
 		return;
 	default:
 		daemon->stopping = true;
+		daemon->stopped_by = (pid_t)info->ssi_pid;
 		return;
 	}
 }
@@ -110,7 +111,7 @@ static void read_signals(struct daemon *daemon)
 	struct signalfd_siginfo info;
 
 	while (read(daemon->signal_fd, &info, sizeof(info)) == sizeof(info))
-		on_signal(daemon, (int)info.ssi_signo);
+		on_signal(daemon, &info);
 }
 
 /* Before anything else of a turn: a stop is heard before any respawn, and the state is up to date before a

@@ -16,7 +16,8 @@
  *   requests.c  obit(1)'s commands -> inputs; and answers
  *   settings.c  configuration files -> watches, filters of the kernel side
  *   watches.c   watches that are made and ended by hand, until the next reload
- *   guard.c     health -> the hardware watchdog
+ *   guard.c     health -> whether the hardware watchdog is fed
+ *   dogs.c	 its devices
  *   keep.c      what the next daemon is to know -> the kernel side
  *   takeover.c  what the last daemon has kept -> instances, and on with them
  *   render.c    state -> JSON; render_death.c: a death -> JSON and a sentence
@@ -216,7 +217,7 @@ struct daemon {
 	uint64_t questions;	   /* so many were put to owners */
 	struct rlimit files_limit; /* of open files, as it was at the start */
 
-	struct watchdog *watchdog;
+	struct dogs *dogs; /* NULL: no watchdog, or only observing */
 	struct loop_timer *feed_timer;
 	uint64_t fed_ns;
 	bool starving;
@@ -237,6 +238,7 @@ struct daemon {
 	bool followed; /* somebody wants to hear of all deaths */
 	struct loop_timer *follow_timer;
 	bool stopping;
+	pid_t stopped_by;
 };
 
 /* ---- daemon.c ---- */
@@ -550,6 +552,25 @@ int guard_open(struct daemon *daemon);
 void guard_check(struct daemon *daemon);
 void guard_close(struct daemon *daemon);
 bool guard_is_healthy(const struct daemon *daemon, size_t watch);
+
+/* ---- dogs.c ---- */
+
+enum dogs_end {
+	DOGS_DISARM,
+	DOGS_KEEP,     /* they go on, and reset the machine */
+	DOGS_SHUTDOWN, /* the same, with all the time that they can give */
+};
+
+/* Those of the configuration, none of them open. 0 or -ENOMEM: *ret may be set all the same. */
+int dogs_new(const struct watchdog_config *config, struct dogs **ret);
+void dogs_open(struct dogs *dogs, const struct watchdog_config *config);
+/* Feeds those that are open, and looks for the others. Allocates nothing for those that are. */
+void dogs_feed(struct dogs *dogs, const struct watchdog_config *config);
+/* How often to do that. */
+uint64_t dogs_interval_ns(const struct dogs *dogs);
+/* The shortest timeout of those that are open; 0: none is. */
+uint64_t dogs_timeout_ns(const struct dogs *dogs);
+void dogs_free(struct dogs *dogs, enum dogs_end end);
 
 /* ---- requests.c ---- */
 

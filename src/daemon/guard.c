@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "core/health.h"
 #include "daemon/daemon.h"
+#include "io/shutdown.h"
 
 /* A watch is up while one of its instances is; a buried one spoils it. */
 static void fold_instance(struct health_watch *health, const struct instance *instance)
@@ -76,16 +77,6 @@ static bool decide(const struct daemon *daemon, uint64_t now, struct health_verd
 	return health_feed(NULL, 0, &kernel, now, ret);
 }
 
-static void feed(struct daemon *daemon, uint64_t now)
-{
-	int r = watchdog_feed(daemon->watchdog);
-
-	if (r < 0)
-		log_error("%s: cannot feed the watchdog: %s", daemon->config.watchdog.device,
-			  strerror(-r));
-	daemon->fed_ns = now;
-}
-
 static void on_feed_timer(void *arg)
 {
 	struct daemon *daemon = arg;
@@ -93,8 +84,10 @@ static void on_feed_timer(void *arg)
 	struct health_verdict verdict;
 	bool fed = decide(daemon, now, &verdict);
 
-	if (fed)
-		feed(daemon, now);
+	if (fed) {
+		dogs_feed(daemon->dogs, &daemon->config.watchdog);
+		daemon->fed_ns = now;
+	}
 	if (fed == daemon->starving) {
 		daemon->starving = !fed;
 		if (fed)
@@ -102,71 +95,52 @@ static void on_feed_timer(void *arg)
 		else
 			log_line(LOG_EMERG, "the watchdog is no longer fed: %s", verdict.text);
 	}
-	loop_timer_set(daemon->feed_timer, now + watchdog_ping_interval_ns(daemon->watchdog));
+	loop_timer_set(daemon->feed_timer, now + dogs_interval_ns(daemon->dogs));
 }
 
 void guard_check(struct daemon *daemon)
 {
 	/* Recovered while starving: the device may have little time left, so now and not at the next turn. */
-	if (daemon->watchdog && daemon->starving)
+	if (daemon->dogs && daemon->starving)
 		loop_timer_set(daemon->feed_timer, 1);
-}
-
-static void tell_facts(const struct watchdog_config *config, const struct watchdog_facts *facts)
-{
-	char asked[CLOCK_SPAN_SIZE], got[CLOCK_SPAN_SIZE];
-
-	clock_span(facts->asked_ns, asked);
-	clock_span(facts->timeout_ns, got);
-	log_info("%s%s%s: armed, resets the machine %s after the last feed", config->device,
-		 *facts->identity ? ", " : "", facts->identity, got);
-	if (facts->timeout_ns != facts->asked_ns)
-		log_warning("%s: its timeout is %s, not the %s that was asked for", config->device,
-			    got, asked);
-	if (!facts->timeout_known)
-		log_warning("%s: does not tell its timeout; %s is assumed", config->device, got);
-	if (!facts->magic_close)
-		log_warning(
-			"%s: has no magic close; if obitd crashes, it stops instead of resetting",
-			config->device);
 }
 
 int guard_open(struct daemon *daemon)
 {
 	const struct watchdog_config *config = &daemon->config.watchdog;
-	char error[WATCHDOG_ERROR_SIZE];
 	int r;
 
-	if (!config->device)
+	if (!config->device.count)
 		return 0;
 	if (daemon->options->observe) {
-		log_notice("%s: left alone: obitd only observes", config->device);
+		log_notice("%s: left alone: obitd only observes", config->device.items[0]);
 		return 0;
 	}
-	r = watchdog_open(config, &daemon->watchdog, error);
+	r = dogs_new(config, &daemon->dogs);
+	if (r == 0)
+		r = loop_timer_new(daemon->loop, on_feed_timer, daemon, &daemon->feed_timer);
 	if (r < 0) {
-		log_error("%s", error);
+		log_error("cannot guard with a watchdog: %s", strerror(-r));
 		return r;
 	}
-	tell_facts(config, watchdog_facts(daemon->watchdog));
-	r = loop_timer_new(daemon->loop, on_feed_timer, daemon, &daemon->feed_timer);
-	if (r == 0)
-		on_feed_timer(daemon);
-	return r;
+	dogs_open(daemon->dogs, config);
+	on_feed_timer(daemon);
+	return 0;
+}
+
+static enum dogs_end how_to_end(const struct daemon *daemon)
+{
+	if (!daemon->stopping)
+		return DOGS_KEEP; /* it fails */
+	if (shutdown_is_under_way(daemon->stopped_by))
+		return DOGS_SHUTDOWN;
+	return daemon->config.watchdog.disarm_on_stop ? DOGS_DISARM : DOGS_KEEP;
 }
 
 void guard_close(struct daemon *daemon)
 {
-	bool disarm = daemon->config.watchdog.disarm_on_stop;
-	int r;
-
 	loop_timer_free(daemon->feed_timer);
-	if (!daemon->watchdog)
-		return;
-	r = watchdog_close(daemon->watchdog, disarm);
-	if (r < 0)
-		log_warning("%s: %s: %s", daemon->config.watchdog.device,
-			    disarm ? "cannot be disarmed, it will reset the machine"
-				   : "will stop with this process",
-			    strerror(-r));
+	if (daemon->dogs)
+		dogs_free(daemon->dogs, how_to_end(daemon));
+	daemon->dogs = NULL;
 }

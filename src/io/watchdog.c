@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "io/holder.h"
 #include "io/sys.h"
 
 #define MISC_MAJOR	    10
@@ -19,6 +20,7 @@
 
 struct watchdog {
 	int fd;
+	dev_t number;
 	bool ping_by_ioctl;
 	bool tells_support; /* so that facts.magic_close can be relied on */
 	char sysfs[64];	    /* directory of its attributes; need not exist */
@@ -64,6 +66,29 @@ static unsigned read_number(const struct watchdog *wd, const char *name)
 	return read_attribute(wd, name, text, sizeof(text)) ? (unsigned)strtoul(text, NULL, 10) : 0;
 }
 
+static bool has_attribute(const struct watchdog *wd, const char *name)
+{
+	char text[64];
+
+	return read_attribute(wd, name, text, sizeof(text));
+}
+
+static int write_attribute(const struct watchdog *wd, const char *name, const char *value)
+{
+	char path[128];
+	ssize_t n;
+	int fd, r;
+
+	snprintf(path, sizeof(path), "%s/%s", wd->sysfs, name);
+	fd = sys_open(path, O_WRONLY | O_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	n = sys_write(fd, value, strlen(value));
+	r = n < 0 ? -errno : 0;
+	sys_close(fd);
+	return r;
+}
+
 /* By device number, since the name in /dev may be a symbolic link of somebody's choice. */
 static void find_sysfs(struct watchdog *wd, dev_t number)
 {
@@ -98,7 +123,24 @@ static int look_first(struct watchdog *wd, const char *device, char *error)
 	if (!read_attribute(wd, "state", facts->state, sizeof(facts->state)))
 		facts->state[0] = '\0';
 	facts->nowayout = read_number(wd, "nowayout") != 0;
+	facts->boot_known = has_attribute(wd, "bootstatus");
+	facts->boot_status = read_number(wd, "bootstatus");
+	wd->number = st.st_rdev;
 	return 0;
+}
+
+static int fail_busy(const struct watchdog *wd, const char *device, char *error)
+{
+	struct holder holder;
+
+	if (!holder_find(wd->number, &holder))
+		return fail(error, -EBUSY,
+			    "%s: somebody else holds it (another watchdog daemon, or systemd with "
+			    "RuntimeWatchdogSec=); expected a device for obitd alone",
+			    device);
+	return fail(error, -EBUSY, "%s: pid %d (%s) holds it%s; expected a device for obitd alone",
+		    device, holder.pid, holder.comm,
+		    holder.pid == 1 ? ", perhaps by RuntimeWatchdogSec= of systemd" : "");
 }
 
 static int open_device(struct watchdog *wd, const char *device, char *error)
@@ -109,10 +151,7 @@ static int open_device(struct watchdog *wd, const char *device, char *error)
 	if (wd->fd >= 0)
 		return 0;
 	if (errno == EBUSY)
-		return fail(error, -EBUSY,
-			    "%s: somebody else holds it (another watchdog daemon, or systemd with "
-			    "RuntimeWatchdogSec=); expected a device for obitd alone",
-			    device);
+		return fail_busy(wd, device, error);
 	return fail(error, -errno,
 		    "%s: cannot be opened: %s; expected a watchdog device that "
 		    "obitd may write to",
@@ -215,6 +254,53 @@ static int settle_timeout(struct watchdog *wd)
 	return r;
 }
 
+static int write_byte(int fd, char byte)
+{
+	ssize_t n;
+
+	do {
+		n = sys_write(fd, &byte, 1);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	return n == 1 ? 0 : -EIO;
+}
+
+/* Not every driver that has one says so in its abilities: the kernel may do it with a timer of its own. */
+static void settle_pretimeout(struct watchdog *wd, const struct watchdog_config *config)
+{
+	int seconds = config->pretimeout_ns ? seconds_of(config->pretimeout_ns) : 0;
+	int timeout = (int)(wd->facts.timeout_ns / NS_PER_SEC);
+
+	if (!seconds)
+		return;
+	if (seconds >= timeout)
+		seconds = timeout - 1;
+	if (seconds > 0 && ask(wd, WDIOC_SETPRETIMEOUT, &seconds) == 1 && seconds > 0)
+		wd->facts.pretimeout_ns = (uint64_t)seconds * NS_PER_SEC;
+}
+
+static void settle_governor(struct watchdog *wd, const char *governor)
+{
+	struct watchdog_facts *facts = &wd->facts;
+
+	if (governor)
+		write_attribute(wd, "pretimeout_governor", governor);
+	/* What it is, not what was written. */
+	if (!read_attribute(wd, "pretimeout_governor", facts->governor, sizeof(facts->governor)))
+		facts->governor[0] = '\0';
+}
+
+static void settle_boot_status(struct watchdog *wd)
+{
+	int flags = 0;
+
+	if (wd->facts.boot_known || ask(wd, WDIOC_GETBOOTSTATUS, &flags) != 1)
+		return;
+	wd->facts.boot_known = true;
+	wd->facts.boot_status = (unsigned)flags;
+}
+
 static int set_up(struct watchdog *wd, const char *device, char *error)
 {
 	int support = ask_support(wd), timeout;
@@ -237,28 +323,33 @@ static int set_up(struct watchdog *wd, const char *device, char *error)
 	return 0;
 }
 
-int watchdog_open(const struct watchdog_config *config, struct watchdog **ret,
+int watchdog_open(const char *device, const struct watchdog_config *config, struct watchdog **ret,
 		  char error[static WATCHDOG_ERROR_SIZE])
 {
 	_cleanup_free_ struct watchdog *wd = calloc(1, sizeof(*wd));
 	int r;
 
 	if (!wd)
-		return fail(error, -ENOMEM, "%s: out of memory", config->device);
+		return fail(error, -ENOMEM, "%s: out of memory", device);
 	wd->facts.asked_ns = config->timeout_ns;
 	take_timeout(wd, seconds_of(config->timeout_ns));
 	wd->facts.timeout_known = false;
-	r = look_first(wd, config->device, error);
+	r = look_first(wd, device, error);
 	if (r < 0)
 		return r;
-	r = open_device(wd, config->device, error);
+	r = open_device(wd, device, error);
 	if (r < 0)
 		return r;
-	r = set_up(wd, config->device, error);
+	r = set_up(wd, device, error);
 	if (r < 0) {
 		watchdog_close(TAKE_PTR(wd), true);
 		return r;
 	}
+	/* Takes back a 'V' that whoever had it before has left behind. */
+	write_byte(wd->fd, '\0');
+	settle_governor(wd, config->governor);
+	settle_pretimeout(wd, config);
+	settle_boot_status(wd);
 	*ret = TAKE_PTR(wd);
 	return 0;
 }
@@ -278,18 +369,6 @@ uint64_t watchdog_ping_interval_ns(const struct watchdog *wd)
 	return wd->facts.timeout_ns / 3;
 }
 
-static int write_byte(int fd, char byte)
-{
-	ssize_t n;
-
-	do {
-		n = sys_write(fd, &byte, 1);
-	} while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -errno;
-	return n == 1 ? 0 : -EIO;
-}
-
 int watchdog_feed(struct watchdog *wd)
 {
 	if (wd->ping_by_ioctl) {
@@ -304,35 +383,59 @@ int watchdog_feed(struct watchdog *wd)
 	return write_byte(wd->fd, '\0');
 }
 
-/* Returns 0, or -errno when the device goes on running. */
+bool watchdog_left_ns(struct watchdog *wd, uint64_t *ret)
+{
+	int seconds = 0;
+
+	if (ask(wd, WDIOC_GETTIMELEFT, &seconds) != 1 || seconds < 0)
+		return false;
+	*ret = (uint64_t)seconds * NS_PER_SEC;
+	return true;
+}
+
+/* Half as long each time, down to what it has: some refuse a long one, and tell no limit. */
+int watchdog_stretch(struct watchdog *wd, uint64_t most_ns)
+{
+	unsigned max = read_number(wd, "max_timeout");
+	int now = (int)(wd->facts.timeout_ns / NS_PER_SEC), wanted = seconds_of(most_ns), r = 0;
+
+	if (max && (unsigned)wanted > max)
+		wanted = (int)max;
+	for (; wanted > now; wanted /= 2) {
+		int seconds = wanted;
+
+		r = ask(wd, WDIOC_SETTIMEOUT, &seconds);
+		if (r == 1 && take_timeout(wd, seconds))
+			return 0;
+		if (r != -EINVAL)
+			break;
+	}
+	/* It may have been changed without a word. */
+	r = r < 0 && r != -EINVAL ? r : watchdog_feed(wd);
+	return r;
+}
+
+/* Returns 0, or -errno when the device goes on running. No 'V' for one that is stopped already: the kernel would not use
+ * it at the close that follows, but keep it for a later one, after a crash. */
 static int disarm_device(struct watchdog *wd)
 {
 	int card = WDIOS_DISABLECARD;
 	int disabled = ask(wd, WDIOC_SETOPTIONS, &card);
 	int magic = 0;
 
+	if (disabled == 1)
+		return wd->facts.nowayout ? -EBUSY : 0;
 	if (wd->facts.magic_close || !wd->tells_support)
 		magic = write_byte(wd->fd, 'V');
-	if (wd->facts.nowayout || disabled == -EBUSY)
-		return -EBUSY;
-	return disabled == 1 ? 0 : magic;
+	return wd->facts.nowayout || disabled == -EBUSY ? -EBUSY : magic;
 }
 
 /* Lets the device outlive the process although it has no magic close. */
 static int forbid_disarming(const struct watchdog *wd)
 {
-	char path[128];
-	int fd, r;
-
 	if (wd->facts.nowayout)
 		return 0;
-	snprintf(path, sizeof(path), "%s/nowayout", wd->sysfs);
-	fd = sys_open(path, O_WRONLY | O_CLOEXEC, 0);
-	if (fd < 0)
-		return -EOPNOTSUPP;
-	r = write_byte(fd, '1');
-	sys_close(fd);
-	return r < 0 ? -EOPNOTSUPP : 0;
+	return write_attribute(wd, "nowayout", "1") < 0 ? -EOPNOTSUPP : 0;
 }
 
 int watchdog_close(struct watchdog *wd, bool disarm)

@@ -68,7 +68,7 @@ static void check_owners(struct config *config)
 static void check_refused(const struct config *config, const struct config_error *error)
 {
 	REQUIRE(config->watch_count == 1 && config->include.count == 0 && !config->owner_count);
-	REQUIRE(!config->watchdog.device && config->watchdog.disarm_on_stop);
+	REQUIRE(!config->watchdog.device.count && config->watchdog.disarm_on_stop);
 	REQUIRE(strncmp(error->text, "f:", 2) == 0 && !strchr(error->text, '\n'));
 	REQUIRE(strstr(error->text, "expected"));
 }

@@ -83,7 +83,7 @@ static void assert_is_base(const struct config *config)
 	assert_int_equal(config->watch_count, 1);
 	assert_string_equal(config->watches[0].name, "old");
 	assert_string_equal(config->watches[0].path.items[0], "/old");
-	assert_string_equal(config->watchdog.device, "/dev/watchdog0");
+	assert_string_equal(config->watchdog.device.items[0], "/dev/watchdog0");
 	assert_int_equal(config->watchdog.timeout_ns, 30 * NS_PER_SEC);
 	assert_true(config->watchdog.disarm_on_stop);
 	assert_int_equal(config->log_level, LOG_DEBUG);
@@ -418,6 +418,9 @@ static const struct refusal bad_files[] = {
 	{"watchdog {\ntimeout = 0\n}", "f:2: timeout: '0'", "from 1s to 1d"},
 	{"watchdog {\ntimeout = 30\n}", "f:2: timeout: '30'", "a unit"},
 	{"watchdog {\ntimeout = 2d\n}", "f:2: timeout: '2d'", "from 1s to 1d"},
+	{"watchdog {\ntimeout = 3650d\n}", "f:2: timeout: '3650d'", "from 1s to 1d"},
+	{"watchdog {\npretimeout = 2d\n}", "f:2: pretimeout: '2d'", "up to 1d, 0 for none"},
+	{"watchdog {\ngovernor = ''\n}", "f:2: governor: ''", "expected"},
 	{"watchdog {\ntimout = 30s\n}", "f:2: unknown key 'timout'; expected 'timeout'?", NULL},
 	{"watchdog {\npath = \"/x\"\n}", "f:2: 'path' does not belong here", "inside watch"},
 	{"watchdog {\ntimeout = 3s\ntimeout = 4s }", "f:3: 'timeout' is set already, at line 2",
@@ -621,7 +624,7 @@ static void an_empty_file_leaves_the_defaults(void **state)
 	assert_int_equal(config_parse(&config, "f", NULL, 0, &error), 0);
 	parse(&config, "\n\n# nothing\n/* at * all **/ // x");
 	assert_int_equal(config.watch_count, 0);
-	assert_null(config.watchdog.device);
+	assert_int_equal(config.watchdog.device.count, 0);
 	assert_int_equal(config.watchdog.timeout_ns, 30 * NS_PER_SEC);
 	assert_true(config.watchdog.disarm_on_stop);
 	assert_int_equal(config.log_level, LOG_INFO);
@@ -818,11 +821,14 @@ static void global_settings_are_taken(void **state)
 	struct config config;
 
 	(void)state;
-	start(&config, "watchdog { timeout = 1s device = /dev/watchdog1 disarm_on_stop = no }\n"
+	start(&config, "watchdog { timeout = 1s pretimeout = 250ms governor = panic device = "
+		       "/dev/watchdog1 disarm_on_stop = no }\n"
 		       "max_processes = 16777216 max_parallel_starts = 256 include = { "
 		       "'/etc/obit/*.conf', /x }");
-	assert_string_equal(config.watchdog.device, "/dev/watchdog1");
+	assert_string_equal(config.watchdog.device.items[0], "/dev/watchdog1");
 	assert_int_equal(config.watchdog.timeout_ns, NS_PER_SEC);
+	assert_int_equal(config.watchdog.pretimeout_ns, 250 * NS_PER_MS);
+	assert_string_equal(config.watchdog.governor, "panic");
 	assert_false(config.watchdog.disarm_on_stop);
 	assert_int_equal(config.max_processes, 16777216);
 	assert_int_equal(config.max_parallel_starts, 256);
@@ -862,13 +868,17 @@ static void files_add_up_and_later_settings_win(void **state)
 	assert_int_equal(config.watch_count, 2);
 	assert_string_equal(config.watches[0].name, "old");
 	assert_string_equal(config.watches[1].name, "new");
-	assert_string_equal(config.watchdog.device, "/dev/watchdog0");
+	assert_string_equal(config.watchdog.device.items[0], "/dev/watchdog0");
 	assert_int_equal(config.watchdog.timeout_ns, 5 * NS_PER_SEC);
 	assert_int_equal(config.log_level, LOG_DEBUG);
 	assert_int_equal(config.include.count, 2);
 	assert_string_equal(config.include.items[1], "/y");
-	parse(&config, "watchdog { device = /dev/watchdog1 }\nlog_level = error");
-	assert_string_equal(config.watchdog.device, "/dev/watchdog1");
+	parse(&config, "watchdog { device = { /dev/watchdog1, /dev/watchdog2 } governor = noop }\n"
+		       "log_level = error");
+	assert_int_equal(config.watchdog.device.count, 2);
+	assert_string_equal(config.watchdog.device.items[0], "/dev/watchdog1");
+	assert_string_equal(config.watchdog.device.items[1], "/dev/watchdog2");
+	assert_string_equal(config.watchdog.governor, "noop");
 	assert_int_equal(config.watchdog.timeout_ns, 5 * NS_PER_SEC);
 	assert_int_equal(config.log_level, LOG_ERR);
 	config_free(&config);
@@ -1098,7 +1108,7 @@ static void a_copy_is_the_same_and_owns_what_it_has(void **state)
 	config_free(&config); /* the sanitizer would tell what is shared */
 	assert_int_equal(copy.watch_count, 2);
 	assert_string_equal(copy.watches[0].name, "old");
-	assert_string_equal(copy.watchdog.device, "/dev/watchdog0");
+	assert_string_equal(copy.watchdog.device.items[0], "/dev/watchdog0");
 	assert_int_equal(copy.log_level, LOG_DEBUG);
 	assert_full_matching(&copy.watches[1]);
 	assert_full_policy(&copy.watches[1]);

@@ -26,8 +26,10 @@ struct fake_sys fake_sys;
 
 static struct attribute {
 	const char *name, *value; /* NULL: not there */
-} sysfs[] = {{"identity", NULL},    {"state", NULL},	   {"timeout", NULL},
-	     {"min_timeout", NULL}, {"max_timeout", NULL}, {"nowayout", NULL}};
+} sysfs[] = {{"identity", NULL},    {"state", NULL},
+	     {"timeout", NULL},	    {"min_timeout", NULL},
+	     {"max_timeout", NULL}, {"nowayout", NULL},
+	     {"bootstatus", NULL},  {"pretimeout_governor", NULL}};
 static const char *sysfs_dir;
 static bool sysfs_read_only;
 
@@ -38,6 +40,8 @@ static struct driver {
 	mode_t mode;
 	dev_t number;
 	int support_errno, set_errno, get_errno, keepalive_errno, disable_errno, write_errno;
+	int pre_errno, boot_errno, left_errno;
+	int boot_status, left;
 	int timeout;	 /* what GETTIMEOUT tells */
 	int rounds_to;	 /* what SETTIMEOUT sets; 0: what it was asked for */
 	int min, max;	 /* SETTIMEOUT outside of them is EINVAL; 0: no limit */
@@ -122,7 +126,11 @@ static ssize_t fake_read(int fd, void *buf, size_t size)
 
 static ssize_t fake_write(int fd, const void *buf, size_t size)
 {
-	assert_int_equal(size, 1);
+	if (size != 1) { /* a word for sysfs */
+		assert_int_not_equal(fd, DEVICE_FD);
+		note("write-%.*s ", (int)size, (const char *)buf);
+		return (ssize_t)size;
+	}
 	if (fd == DEVICE_FD && result(driver.write_errno) < 0)
 		return -1;
 	if (fd == DEVICE_FD && driver.writes_nothing)
@@ -178,6 +186,21 @@ static int fake_ioctl(int fd, unsigned long request, void *arg)
 		if (r == 0)
 			note("disable ");
 		return r;
+	case WDIOC_SETPRETIMEOUT:
+		r = result(driver.pre_errno);
+		if (r == 0)
+			note("pre-%d ", *(int *)arg);
+		return r;
+	case WDIOC_GETBOOTSTATUS:
+		r = result(driver.boot_errno);
+		if (r == 0)
+			*(int *)arg = driver.boot_status;
+		return r;
+	case WDIOC_GETTIMELEFT:
+		r = result(driver.left_errno);
+		if (r == 0)
+			*(int *)arg = driver.left;
+		return r;
 	default:
 		fail();
 		return -1;
@@ -215,11 +238,10 @@ static void set_attribute(const char *name, const char *value)
 
 static int open_for(uint64_t timeout_ns, struct watchdog **ret, char *error)
 {
-	char device[] = DEVICE;
-	struct watchdog_config config = {.device = device, .timeout_ns = timeout_ns};
+	struct watchdog_config config = {.timeout_ns = timeout_ns};
 
 	error[0] = '\0';
-	return watchdog_open(&config, ret, error);
+	return watchdog_open(DEVICE, &config, ret, error);
 }
 
 static struct watchdog *opened(uint64_t timeout_ns)
@@ -241,7 +263,14 @@ static void looks_before_it_opens(void **state)
 	set_attribute("state", "active");
 	set_attribute("nowayout", "1");
 	wd = opened(S(30));
-	assert_string_equal(trace, "identity state nowayout open set-30 ");
+	set_attribute("bootstatus", "32");
+	watchdog_close(wd, true);
+	trace[0] = '\0';
+	wd = opened(S(30));
+	assert_string_equal(trace, "identity state nowayout bootstatus bootstatus open set-30 "
+				   "write-0 ");
+	assert_true(watchdog_facts(wd)->boot_known);
+	assert_int_equal(watchdog_facts(wd)->boot_status, WDIOF_CARDRESET);
 	assert_string_equal(watchdog_facts(wd)->identity, "iTCO_wdt");
 	assert_string_equal(watchdog_facts(wd)->state, "active");
 	assert_true(watchdog_facts(wd)->nowayout);
@@ -448,12 +477,12 @@ static void disarms_what_it_cannot_use(void **state)
 		 -EIO,
 		 DEVICE ": its abilities cannot be read: Input/output error; expected a working "
 			"watchdog device",
-		 "open disable write-V close "},
+		 "open disable close "},
 		{{.set_errno = EIO},
 		 -EIO,
 		 DEVICE ": its timeout cannot be set: Input/output error; expected a working "
 			"watchdog device",
-		 "open disable write-V close "},
+		 "open disable close "},
 		{{.set_errno = ENOTTY, .get_errno = EIO, .disable_errno = ENOTTY},
 		 -EIO,
 		 DEVICE ": its timeout cannot be set: Input/output error; expected a working "
@@ -541,14 +570,14 @@ static void closes_as_told(void **state)
 		int code;
 		const char *trace;
 	} cases[] = {
-		{"disarm", {.options = MODERN}, 0, 0, true, 0, "disable write-V close "},
+		{"disarm", {.options = MODERN}, 0, 0, true, 0, "disable close "},
 		{"disarm, interrupted",
 		 {.options = MODERN, .interrupted = 3},
 		 0,
 		 0,
 		 true,
 		 0,
-		 "disable write-V close "},
+		 "disable close "},
 		{"disarm without DISABLECARD",
 		 {.options = MODERN, .disable_errno = EOPNOTSUPP},
 		 0,
@@ -636,9 +665,168 @@ static void closes_as_told(void **state)
 	assert_int_equal(watchdog_close(NULL, true), 0);
 }
 
+/* The kernel keeps a 'V' that was not used at a close, and would use it after a crash. */
+static void takes_back_what_an_earlier_owner_left(void **state)
+{
+	struct watchdog *wd = opened(S(30));
+
+	(void)state;
+	assert_non_null(strstr(trace, "open set-30 write-0 "));
+	trace[0] = '\0';
+	watchdog_close(wd, true);
+	assert_null(strchr(trace, 'V'));
+}
+
+static void asks_why_the_machine_has_booted(void **state)
+{
+	static const struct {
+		const char *sysfs;
+		int ioctl_errno, ioctl_flags;
+		bool known;
+		unsigned flags;
+	} cases[] = {
+		{"32", ENOTTY, 0, true, WDIOF_CARDRESET},
+		{"0", 0, WDIOF_CARDRESET, true, 0},
+		{NULL, 0, WDIOF_CARDRESET | WDIOF_POWERUNDER, true,
+		 WDIOF_CARDRESET | WDIOF_POWERUNDER},
+		{NULL, EOPNOTSUPP, 0, false, 0},
+		{NULL, ENOTTY, 0, false, 0},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct watchdog *wd;
+
+		set_up(state);
+		set_attribute("bootstatus", cases[i].sysfs);
+		driver.boot_errno = cases[i].ioctl_errno;
+		driver.boot_status = cases[i].ioctl_flags;
+		wd = opened(S(30));
+		assert_int_equal(watchdog_facts(wd)->boot_known, cases[i].known);
+		assert_int_equal(watchdog_facts(wd)->boot_status, cases[i].flags);
+		watchdog_close(wd, true);
+	}
+}
+
+static void sets_pretimeout_and_governor(void **state)
+{
+	static const struct {
+		const char *what;
+		uint64_t asked_ns;
+		int pre_errno, timeout;
+		const char *governor, *sysfs;
+		uint64_t expected_ns;
+		const char *trace;
+	} cases[] = {
+		{"none", 0, 0, 30, NULL, "noop", 0, "pretimeout_governor "},
+		{"five", S(5), 0, 30, "panic", "panic", S(5),
+		 "pretimeout_governor write-panic pretimeout_governor pre-5 "},
+		{"not offered", S(5), EOPNOTSUPP, 30, NULL, NULL, 0, ""},
+		{"unknown", S(5), ENOTTY, 30, NULL, NULL, 0, ""},
+		{"longer than the timeout", S(40), 0, 30, NULL, NULL, S(29), "pre-29 "},
+		{"no room", S(1), 0, 1, NULL, NULL, 0, ""},
+		{"no governor", S(5), 0, 30, "panic", NULL, S(5), "pre-5 "},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char governor[] = "panic", error[WATCHDOG_ERROR_SIZE];
+		struct watchdog_config config = {.timeout_ns = S(30),
+						 .pretimeout_ns = cases[i].asked_ns};
+		struct watchdog *wd;
+
+		set_up(state);
+		driver.rounds_to = cases[i].timeout;
+		driver.pre_errno = cases[i].pre_errno;
+		set_attribute("pretimeout_governor", cases[i].sysfs);
+		config.governor = cases[i].governor ? governor : NULL;
+		assert_int_equal(watchdog_open(DEVICE, &config, &wd, error), 0);
+		if (watchdog_facts(wd)->pretimeout_ns != cases[i].expected_ns ||
+		    strcmp(strstr(trace, "write-0 ") + 8, cases[i].trace) != 0)
+			fail_msg("%s: %s", cases[i].what, trace);
+		assert_string_equal(watchdog_facts(wd)->governor,
+				    cases[i].sysfs ? cases[i].sysfs : "");
+		watchdog_close(wd, true);
+	}
+}
+
+static void tells_the_time_left_where_the_driver_does(void **state)
+{
+	struct watchdog *wd = opened(S(30));
+	uint64_t left = 1;
+
+	(void)state;
+	driver.left = 12;
+	assert_true(watchdog_left_ns(wd, &left));
+	assert_int_equal(left, S(12));
+	driver.left_errno = EOPNOTSUPP;
+	assert_false(watchdog_left_ns(wd, &left));
+	driver.left_errno = 0;
+	driver.left = -1;
+	assert_false(watchdog_left_ns(wd, &left));
+	watchdog_close(wd, true);
+}
+
+static void stretches_as_far_as_the_driver_goes(void **state)
+{
+	static const struct {
+		const char *what;
+		struct driver driver;
+		const char *max; /* of sysfs */
+		int code;
+		uint64_t timeout_ns;
+		const char *trace;
+	} cases[] = {
+		{"no limit", {.options = MODERN}, NULL, 0, S(3600), "set-3600 "},
+		{"limit known", {.options = MODERN}, "2046", 0, S(2046), "set-2046 "},
+		{"limit unknown",
+		 {.options = MODERN, .max = 1000},
+		 "0",
+		 0,
+		 S(900),
+		 "set-3600 set-1800 set-900 "},
+		{"no longer than now", {.options = MODERN}, "30", 0, S(30), "keepalive "},
+		{"no SETTIMEOUT",
+		 {.options = MODERN, .set_errno = EOPNOTSUPP},
+		 NULL,
+		 0,
+		 S(30),
+		 "keepalive "},
+		{"broken", {.options = MODERN, .set_errno = EIO}, NULL, -EIO, S(30), ""},
+		{"interrupted",
+		 {.options = MODERN, .interrupted = 2},
+		 NULL,
+		 0,
+		 S(3600),
+		 "set-3600 "},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct watchdog *wd;
+		int r;
+
+		set_up(state);
+		set_attribute("max_timeout", cases[i].max);
+		wd = opened(S(30));
+		driver = cases[i].driver;
+		trace[0] = '\0';
+		r = watchdog_stretch(wd, S(3600));
+		if (strstr(trace, "max_timeout ") == trace)
+			memmove(trace, trace + 12, strlen(trace + 12) + 1);
+		if (r != cases[i].code || watchdog_timeout_ns(wd) != cases[i].timeout_ns ||
+		    strcmp(trace, cases[i].trace) != 0)
+			fail_msg("%s: %d, %s", cases[i].what, r, trace);
+		driver.interrupted = 0;
+		watchdog_close(wd, true);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(takes_back_what_an_earlier_owner_left, set_up),
+		cmocka_unit_test_setup(asks_why_the_machine_has_booted, set_up),
+		cmocka_unit_test_setup(sets_pretimeout_and_governor, set_up),
+		cmocka_unit_test_setup(tells_the_time_left_where_the_driver_does, set_up),
+		cmocka_unit_test_setup(stretches_as_far_as_the_driver_goes, set_up),
 		cmocka_unit_test_setup(looks_before_it_opens, set_up),
 		cmocka_unit_test_setup(knows_the_legacy_device, set_up),
 		cmocka_unit_test_setup(asks_the_driver_where_sysfs_is_missing, set_up),
