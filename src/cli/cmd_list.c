@@ -118,14 +118,18 @@ static void add_watch(struct table *table, struct json_object *watch, uint64_t n
 {
 	_cleanup_free_ char *name = member_text(watch, "name");
 	struct json_object *healthy = member(watch, "healthy");
+	char *holds = value_text(member(watch, "watchdog"));
 
 	table_add_row(table);
 	table_set(table, COLUMN_NAME, STYLE_PLAIN, must_printf("%s", name));
 	fill_common(table, watch);
 	table_set(table, COLUMN_DEATH, STYLE_PLAIN,
 		  death_brief(member(watch, "last_death"), now_ns));
-	if (member_true(watch, "critical") && healthy && !member_true(watch, "healthy"))
-		table_add_remark(table, STYLE_RED, must_printf("critical and not healthy"));
+	if (!holds && member_true(watch, "critical") && healthy && !member_true(watch, "healthy"))
+		holds = must_printf("critical and not healthy");
+	if (holds)
+		table_add_remark(table, member_true(watch, "healthy") ? STYLE_YELLOW : STYLE_RED,
+				 holds);
 	add_note(table, watch);
 	add_instances(table, name, watch);
 }

@@ -35,6 +35,7 @@
 #include "base/heap.h"
 #include "core/cause.h"
 #include "core/config.h"
+#include "core/health.h"
 #include "core/lineage.h"
 #include "core/match.h"
 #include "core/owner.h"
@@ -78,6 +79,7 @@ struct watch_state {
 	bool paused;
 	uint64_t paused_until_ns; /* 0: until it is resumed */
 	struct obit_key counted;  /* whose death is among `deaths`, the last one */
+	struct health_watch health; /* while guard.c looks at all of them */
 };
 
 /* The daemon's part of an instance. */
@@ -219,6 +221,10 @@ struct daemon {
 
 	struct dogs *dogs; /* NULL: no watchdog, or only observing */
 	struct loop_timer *feed_timer;
+	uint64_t feed_due_ns;	/* when the timer should call */
+	uint64_t late_since_ns; /* since then it has been late each time; 0: it was not */
+	uint64_t
+		unread_since_ns; /* since then there is more to read than a turn takes; 0: there is not */
 	uint64_t fed_ns;
 	bool starving;
 
@@ -551,7 +557,8 @@ int guard_open(struct daemon *daemon);
 /* Decides anew whether to feed: call after anything that may change health. */
 void guard_check(struct daemon *daemon);
 void guard_close(struct daemon *daemon);
-bool guard_is_healthy(const struct daemon *daemon, size_t watch);
+/* How it stands with one watch, were it the only critical one. */
+void guard_judge(const struct daemon *daemon, size_t watch, struct health_verdict *ret);
 
 /* ---- dogs.c ---- */
 

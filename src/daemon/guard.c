@@ -11,70 +11,95 @@
 #include "daemon/daemon.h"
 #include "io/shutdown.h"
 
-/* A watch is up while one of its instances is; a buried one spoils it. */
+/* A watch is up while one of its instances is, and does not hang; a buried one spoils it. */
 static void fold_instance(struct health_watch *health, const struct instance *instance)
 {
 	const struct policy *policy = &instance->policy;
-	/* What hangs and was left so is as good as down. */
-	uint64_t since = policy->state == POLICY_UP ? policy->hang.since_ns : policy->down_since_ns;
+	bool hangs = policy->state == POLICY_UP && policy->hang.by != HANG_NONE;
+	uint64_t since = hangs ? policy->hang.since_ns : policy->down_since_ns;
 
 	health->absent = false;
 	if (policy->state == POLICY_BURIED)
 		health->buried = true;
-	if (policy->state == POLICY_UP && policy->hang.by == HANG_NONE)
+	if (policy->state == POLICY_UP && !hangs) {
 		health->up = true;
-	else if (since > health->down_since_ns)
+	} else if (since > health->down_since_ns) {
 		health->down_since_ns = since;
+		health->hung = hangs;
+	}
 }
 
-static void look_at(const struct daemon *daemon, size_t watch, struct health_watch *ret)
+static struct health_watch begin_look(const struct daemon *daemon, size_t watch)
 {
 	const struct watch_config *config = &daemon->config.watches[watch];
-	const struct instance *instance;
 
-	*ret = (struct health_watch){
+	return (struct health_watch){
 		.name = config->name,
 		.critical = config->critical,
 		.recover_within_ns = config->recover_within_ns,
 		.absent = true,
 	};
+}
+
+static void end_look(const struct daemon *daemon, size_t watch, struct health_watch *health)
+{
+	if (health->up) {
+		health->down_since_ns = 0;
+		health->hung = false;
+	} else if (!health->down_since_ns) {
+		health->down_since_ns = daemon->watches[watch].absent_since_ns
+						? daemon->watches[watch].absent_since_ns
+						: daemon->started_ns;
+	}
+}
+
+/* What is said of one watch. */
+void guard_judge(const struct daemon *daemon, size_t watch, struct health_verdict *ret)
+{
+	const struct health_self well = {.attached = true};
+	struct health_watch health = begin_look(daemon, watch);
+	const struct instance *instance;
+
 	DL_FOREACH (daemon->lineage.instances, instance)
 		if (instance->watch == watch)
-			fold_instance(ret, instance);
-	if (ret->up)
-		ret->down_since_ns = 0;
-	else if (!ret->down_since_ns)
-		ret->down_since_ns = daemon->watches[watch].absent_since_ns
-					     ? daemon->watches[watch].absent_since_ns
-					     : daemon->started_ns;
-}
-
-bool guard_is_healthy(const struct daemon *daemon, size_t watch)
-{
-	const struct health_kernel kernel = {.attached = true};
-	struct health_verdict verdict;
-	struct health_watch health;
-
-	look_at(daemon, watch, &health);
+			fold_instance(&health, instance);
+	end_look(daemon, watch, &health);
 	health.critical = true; /* the question is about this one */
-	return health_feed(&health, 1, &kernel, clock_boot_ns(), &verdict);
+	health_feed(&health, 1, &well, clock_boot_ns(), ret);
 }
 
-static bool decide(const struct daemon *daemon, uint64_t now, struct health_verdict *ret)
+/* Of all that are critical, in one walk over the instances. */
+static bool decide(struct daemon *daemon, uint64_t now, struct health_verdict *ret)
 {
-	const struct health_kernel kernel = {.attached = bpf_source_is_attached(daemon->source)};
-	const struct config *config = &daemon->config;
+	const struct health_self self = {
+		.attached = bpf_source_is_attached(daemon->source),
+		.unread_since_ns = daemon->unread_since_ns,
+		.late_since_ns = daemon->late_since_ns,
+	};
+	const struct instance *instance;
+	struct health health = {0};
 
-	for (size_t i = 0; i < config->watch_count; i++) {
-		struct health_watch health;
-
-		if (!config->watches[i].critical)
-			continue;
-		look_at(daemon, i, &health);
-		if (!health_feed(&health, 1, &kernel, now, ret))
-			return false;
+	for (size_t i = 0; i < daemon->config.watch_count; i++)
+		daemon->watches[i].health = begin_look(daemon, i);
+	DL_FOREACH (daemon->lineage.instances, instance)
+		fold_instance(&daemon->watches[instance->watch].health, instance);
+	for (size_t i = 0; i < daemon->config.watch_count; i++) {
+		end_look(daemon, i, &daemon->watches[i].health);
+		health_add(&health, &daemon->watches[i].health);
 	}
-	return health_feed(NULL, 0, &kernel, now, ret);
+	return health_decide(&health, &self, now, ret);
+}
+
+/* A whole turn late: the loop does something else for too long. */
+static void look_at_clock(struct daemon *daemon, uint64_t now)
+{
+	bool late = daemon->feed_due_ns &&
+		    now > daemon->feed_due_ns + dogs_interval_ns(daemon->dogs);
+
+	if (!late)
+		daemon->late_since_ns = 0;
+	else if (!daemon->late_since_ns)
+		daemon->late_since_ns = daemon->feed_due_ns;
 }
 
 static void on_feed_timer(void *arg)
@@ -82,8 +107,10 @@ static void on_feed_timer(void *arg)
 	struct daemon *daemon = arg;
 	uint64_t now = clock_boot_ns();
 	struct health_verdict verdict;
-	bool fed = decide(daemon, now, &verdict);
+	bool fed;
 
+	look_at_clock(daemon, now);
+	fed = decide(daemon, now, &verdict);
 	if (fed) {
 		dogs_feed(daemon->dogs, &daemon->config.watchdog);
 		daemon->fed_ns = now;
@@ -95,7 +122,8 @@ static void on_feed_timer(void *arg)
 		else
 			log_line(LOG_EMERG, "the watchdog is no longer fed: %s", verdict.text);
 	}
-	loop_timer_set(daemon->feed_timer, now + dogs_interval_ns(daemon->dogs));
+	daemon->feed_due_ns = now + dogs_interval_ns(daemon->dogs);
+	loop_timer_set(daemon->feed_timer, daemon->feed_due_ns);
 }
 
 void guard_check(struct daemon *daemon)

@@ -202,13 +202,20 @@ static void check_losses(struct daemon *daemon)
 
 void losses_read(struct daemon *daemon)
 {
+	bool more = false;
+
 	if (daemon->backlog)
 		take_letters(daemon);
+	if (!daemon->backlog)
+		more = bpf_source_drain(daemon->source) >= BPF_SOURCE_RECORDS_A_TURN;
 	/* Nobody rings for what is left in the ring of all deaths. */
-	if (!daemon->backlog && bpf_source_drain(daemon->source) >= BPF_SOURCE_RECORDS_A_TURN &&
-	    daemon->followed)
+	if (more && daemon->followed)
 		loop_timer_set(daemon->follow_timer, 1);
 	check_losses(daemon);
+	if (!more && !daemon->backlog)
+		daemon->unread_since_ns = 0;
+	else if (!daemon->unread_since_ns)
+		daemon->unread_since_ns = clock_boot_ns();
 }
 
 static void on_backlog_timer(void *arg)

@@ -157,6 +157,7 @@ struct json_object *render_watch(const struct daemon *daemon, size_t watch)
 	const struct instance *instance = heaviest(daemon, watch);
 	struct json_object *object = json_object_new_object();
 	uint64_t restarts = state->restarts, left;
+	struct health_verdict verdict;
 	char note[POLICY_NOTE_SIZE];
 	struct json_object *instances = render_instances(daemon, watch, &restarts);
 
@@ -167,7 +168,10 @@ struct json_object *render_watch(const struct daemon *daemon, size_t watch)
 	put_number(object, "deaths", state->deaths);
 	json_object_object_add(object, "last_death", json_object_get(state->last_death));
 	put_bool(object, "critical", config->critical);
-	put_bool(object, "healthy", guard_is_healthy(daemon, watch));
+	guard_judge(daemon, watch, &verdict);
+	put_bool(object, "healthy", verdict.feed);
+	put_string(object, "watchdog",
+		   daemon->dogs && config->critical && verdict.ill ? verdict.text : NULL);
 	put_bool(object, "paused", pause_is_on(daemon, watch, &left));
 	json_object_object_add(object, "paused_for_ns", left ? json_object_new_uint64(left) : NULL);
 	put_string(object, "note", watch_note(daemon, watch, instance, note));

@@ -10,7 +10,7 @@
 
 #define S(seconds) ((uint64_t)(seconds)*NS_PER_SEC)
 
-static const struct health_kernel attached = {.attached = true};
+static const struct health_self attached = {.attached = true};
 
 /* A critical watch that has been down since second 100 and may be so for 60 s. */
 static struct health_watch down_watch(const char *name)
@@ -61,7 +61,7 @@ static void feeds_while_all_are_up(void **state)
 static void starves_without_the_kernel_side(void **state)
 {
 	struct health_watch watch = up_watch("web"), down = down_watch("web");
-	struct health_kernel gone = {.attached = false};
+	struct health_self gone = {.attached = false};
 	struct health_verdict verdict;
 
 	(void)state;
@@ -193,6 +193,109 @@ static void an_endless_deadline_never_comes(void **state)
 	assert_false(health_feed(&watch, 1, &attached, S(100) + 1, &verdict));
 }
 
+static void hung_counts_like_down(void **state)
+{
+	struct health_watch watch = up_watch("web");
+	struct health_verdict verdict;
+
+	(void)state;
+	watch.hung = true;
+	watch.down_since_ns = S(100);
+	assert_true(health_feed(&watch, 1, &attached, S(112), &verdict));
+	assert_string_equal(verdict.text,
+			    "web has been hanging for 12s; the watchdog is still fed for 48s");
+	assert_string_equal(verdict.held_by, "web");
+	assert_false(health_feed(&watch, 1, &attached, S(161), &verdict));
+	assert_string_equal(verdict.text, "web has been hanging for 1min 1s, longer than "
+					  "recover_within = 1min 0s: the watchdog is not fed");
+	watch.critical = false;
+	assert_true(health_feed(&watch, 1, &attached, S(161), &verdict));
+	assert_false(verdict.ill);
+}
+
+static void obitd_itself_must_do_its_work(void **state)
+{
+	static const struct {
+		struct health_self self;
+		uint64_t now_ns;
+		bool feed, ill;
+		uint64_t left_ns;
+		const char *text;
+	} cases[] = {
+		{{.attached = false},
+		 S(1),
+		 false,
+		 true,
+		 0,
+		 "the kernel side is not attached, so deaths would go unseen: the watchdog is not "
+		 "fed"},
+		{{.attached = true, .late_since_ns = S(100)},
+		 S(110),
+		 true,
+		 true,
+		 S(50),
+		 "the loop of obitd has been late for 10s: the watchdog is still fed"},
+		{{.attached = true, .late_since_ns = S(100)},
+		 S(160),
+		 true,
+		 true,
+		 0,
+		 "the loop of obitd has been late for 1min 0s: the watchdog is still fed"},
+		{{.attached = true, .late_since_ns = S(100)},
+		 S(161),
+		 false,
+		 true,
+		 0,
+		 "the loop of obitd has been late for 1min 1s: the watchdog is not fed"},
+		{{.attached = true, .unread_since_ns = S(100)},
+		 S(161),
+		 false,
+		 true,
+		 0,
+		 "deaths have waited to be read for 1min 1s: the watchdog is not fed"},
+		{{.attached = true, .unread_since_ns = S(100), .late_since_ns = S(90)},
+		 S(130),
+		 true,
+		 true,
+		 S(20),
+		 "the loop of obitd has been late for 40s: the watchdog is still fed"},
+		{{.attached = true, .unread_since_ns = S(80), .late_since_ns = S(90)},
+		 S(130),
+		 true,
+		 true,
+		 S(10),
+		 "deaths have waited to be read for 50s: the watchdog is still fed"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct health_watch watch = up_watch("web");
+		struct health_verdict verdict;
+
+		assert_int_equal(health_feed(&watch, 1, &cases[i].self, cases[i].now_ns, &verdict),
+				 cases[i].feed);
+		assert_int_equal(verdict.ill, cases[i].ill);
+		assert_int_equal(verdict.left_ns, cases[i].left_ns);
+		assert_string_equal(verdict.text, cases[i].text);
+		assert_null(verdict.held_by);
+	}
+}
+
+static void the_first_end_of_patience_is_the_next_change(void **state)
+{
+	struct health_self self = {.attached = true, .late_since_ns = S(100)};
+	struct health_watch watch = down_watch("web");
+
+	(void)state;
+	watch.recover_within_ns = S(70);
+	assert_int_equal(health_next_change_ns(&watch, 1, &self, S(110)), S(160) + 1);
+	watch.recover_within_ns = S(30);
+	assert_int_equal(health_next_change_ns(&watch, 1, &self, S(110)), S(130) + 1);
+	assert_int_equal(health_next_change_ns(&watch, 1, &self, S(161)), 0);
+	watch = up_watch("web");
+	assert_int_equal(health_next_change_ns(&watch, 1, &self, S(110)), S(160) + 1);
+}
+
 static void long_names_are_cut(void **state)
 {
 	char name[1000];
@@ -218,6 +321,9 @@ int main(void)
 		cmocka_unit_test(absent_counts_from_the_start),
 		cmocka_unit_test(names_the_most_pressing),
 		cmocka_unit_test(an_endless_deadline_never_comes),
+		cmocka_unit_test(hung_counts_like_down),
+		cmocka_unit_test(obitd_itself_must_do_its_work),
+		cmocka_unit_test(the_first_end_of_patience_is_the_next_change),
 		cmocka_unit_test(long_names_are_cut),
 	};
 
