@@ -124,6 +124,11 @@ const struct command command_table[] = {
 	 "A loss that is not 0 is something that obit could not see, keep or pass on: a\n"
 	 "death, or a part of what is known of one. obit(1) explains each of them.",
 	 cmd_stats},
+	{"watchdog", NULL, false, false, NULL, OPTION_JSON,
+	 "show the hardware watchdog, and what holds it back",
+	 "Its devices, whether it is fed and why, what would reset the machine and when,\n"
+	 "and the last reset: of what, and how often in a row.",
+	 cmd_watchdog},
 	{"version", NULL, false, false, NULL, OPTION_JSON,
 	 "print the versions of this program and of the daemon",
 	 "Also works without a daemon, and says so then.", cmd_version},

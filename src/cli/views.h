@@ -19,6 +19,9 @@ void show_print(FILE *out, const struct term *term, const char *name, struct jso
 /* `obit stats`: counters by group, the losses first. */
 void stats_print(FILE *out, const struct term *term, struct json_object *stats);
 
+/* `obit watchdog`: the devices, how it stands, the last reset. */
+void watchdog_print(FILE *out, const struct term *term, struct json_object *data);
+
 /* `obit reload`: what has changed. */
 void reload_print(FILE *out, const struct term *term, struct json_object *data);
 

@@ -186,7 +186,10 @@ static int copy_watch(const struct watch_config *watch, struct watch_config *cop
 void config_init(struct config *config)
 {
 	*config = (struct config){
-		.watchdog = {.timeout_ns = 30 * NS_PER_SEC, .disarm_on_stop = true},
+		.watchdog = {.timeout_ns = 30 * NS_PER_SEC,
+			     .on_starve_timeout_ns = 30 * NS_PER_SEC,
+			     .reset_limit = 3,
+			     .disarm_on_stop = true},
 		.log_level = LOG_INFO,
 		.max_processes = DEFAULT_PROCESSES,
 		.max_parallel_starts = DEFAULT_STARTS,
@@ -206,6 +209,7 @@ void config_free(struct config *config)
 	free(config->owners);
 	config_list_free(&config->watchdog.device);
 	free(config->watchdog.governor);
+	free(config->watchdog.on_starve);
 	config_list_free(&config->include);
 	config_list_free(&config->include_armourd);
 	config_list_free(&config->warnings);
@@ -258,7 +262,7 @@ static struct config inherit(const struct config *config)
 	next.owners = NULL;
 	next.owner_count = 0;
 	next.watchdog.device = (struct string_list){0};
-	next.watchdog.governor = NULL;
+	next.watchdog.governor = next.watchdog.on_starve = NULL;
 	next.include = next.include_armourd = next.warnings = (struct string_list){0};
 	return next;
 }
@@ -283,7 +287,8 @@ static int copy_watchdog(const struct watchdog_config *watchdog, struct watchdog
 
 	*copy = *watchdog;
 	r = config_own_list(&copy->device);
-	return config_own_string(&copy->governor) < 0 ? -ENOMEM : r;
+	r = config_own_string(&copy->governor) < 0 ? -ENOMEM : r;
+	return config_own_string(&copy->on_starve) < 0 ? -ENOMEM : r;
 }
 
 int config_copy(const struct config *config, struct config *ret)
@@ -361,21 +366,29 @@ static void move_items(struct string_list *list, struct string_list *more)
 	more->count = 0;
 }
 
+/* Takes `old` where there is nothing new, else releases it. */
+static void keep_string(char **string, char *old)
+{
+	if (*string)
+		free(old);
+	else
+		*string = old;
+}
+
 /* Numbers were inherited: they are those of `watchdog`, unless the file has others. */
 static void merge_watchdog(struct watchdog_config *watchdog, struct watchdog_config *next)
 {
-	struct string_list device = next->device.count ? next->device : watchdog->device;
-	char *governor = next->governor ? next->governor : watchdog->governor;
+	struct watchdog_config old = *watchdog;
 
-	if (next->device.count)
-		config_list_free(&watchdog->device);
-	if (next->governor)
-		free(watchdog->governor);
 	*watchdog = *next;
-	watchdog->device = device;
-	watchdog->governor = governor;
 	next->device = (struct string_list){0};
-	next->governor = NULL;
+	next->governor = next->on_starve = NULL;
+	keep_string(&watchdog->governor, old.governor);
+	keep_string(&watchdog->on_starve, old.on_starve);
+	if (watchdog->device.count)
+		config_list_free(&old.device);
+	else
+		watchdog->device = old.device;
 }
 
 /* Moves what `next` has over to `config`, or nothing: memory is had before anything moves. */

@@ -170,6 +170,11 @@ struct watchdog_config {
 	uint64_t timeout_ns;
 	uint64_t pretimeout_ns; /* before the timeout; 0: none */
 	char *governor;		/* what the kernel does then; NULL: as it is */
+	char *on_starve;	/* a hook; NULL: none */
+	uint64_t on_starve_timeout_ns;
+	bool starve_reboots;  /* starve = reboot */
+	unsigned reset_limit; /* 0: none */
+	bool volatile_state;
 	bool disarm_on_stop;
 };
 

@@ -137,6 +137,8 @@ static const struct config_key watch_keys[] = {
 };
 #undef W
 
+static const char *const starve_words[] = {"reset", "reboot", NULL};
+
 #define D(field) offsetof(struct watchdog_config, field)
 static const struct config_key watchdog_keys[] = {
 	{"device", config_add_path, D(device), true, {0}},
@@ -151,6 +153,19 @@ static const struct config_key watchdog_keys[] = {
 	 false,
 	 {.max = DAY, .expected = "a time up to 1d, 0 for none"}},
 	{"governor", config_set_string, D(governor), false, {0}},
+	{"on_starve", config_set_hook, D(on_starve), false, {0}},
+	{"on_starve_timeout",
+	 config_set_duration,
+	 D(on_starve_timeout_ns),
+	 false,
+	 {.min = NS_PER_MS, .max = DAY, .expected = "a time from 1ms to 1d"}},
+	{"starve", config_set_bool, D(starve_reboots), false, {.words = starve_words}},
+	{"reset_limit",
+	 config_set_count,
+	 D(reset_limit),
+	 false,
+	 {.max = 1000, .expected = "a whole number up to 1000, 0 for no limit"}},
+	{"volatile_state", config_set_bool, D(volatile_state), false, BOOL},
 	{"disarm_on_stop", config_set_bool, D(disarm_on_stop), false, BOOL},
 };
 #undef D

@@ -74,9 +74,11 @@ static void reap(struct daemon *daemon)
 
 		child.si_pid = 0;
 		if (hook_events_reap(daemon, pid) || owners_reap(daemon, pid) ||
-		    hangs_reap(daemon, pid) || waitpid(pid, NULL, WNOHANG) <= 0)
+		    hangs_reap(daemon, pid) || guard_reap(daemon, pid) ||
+		    waitpid(pid, NULL, WNOHANG) <= 0)
 			continue;
 		publish_reaped(daemon, pid);
+		words_reaped(daemon, pid);
 		if (!daemon->spawner || pid != spawner_pid(daemon->spawner))
 			continue;
 		log_warning("the spawner has died; starting another");
@@ -242,6 +244,8 @@ static int start(struct daemon *daemon, struct config *fresh)
 
 	if (r == 0)
 		publish_open(daemon, fresh->history_size);
+	if (r == 0)
+		words_open(daemon, fresh);
 	if (r == 0)
 		death_log_open(daemon);
 	if (r == 0)

@@ -18,6 +18,7 @@
  *   watches.c   watches that are made and ended by hand, until the next reload
  *   guard.c     health -> whether the hardware watchdog is fed
  *   dogs.c	 its devices
+ *   last_words.c what is written down before a reset, and read after it
  *   keep.c      what the next daemon is to know -> the kernel side
  *   takeover.c  what the last daemon has kept -> instances, and on with them
  *   render.c    state -> JSON; render_death.c: a death -> JSON and a sentence
@@ -46,6 +47,7 @@
 #include "io/journal.h"
 #include "io/history.h"
 #include "io/loop.h"
+#include "io/scribe.h"
 #include "io/spawn.h"
 #include "io/watchdog.h"
 
@@ -169,6 +171,35 @@ struct obituary {
 	struct json_object *hung; /* of hangs_render(), or NULL */
 };
 
+/* What is done before the watchdog starves, in this order; it is fed until then. */
+enum guard_phase {
+	GUARD_FEEDS,
+	GUARD_WRITES,  /* the reason is on its way to disk */
+	GUARD_HOOK,    /* on_starve runs */
+	GUARD_REBOOTS, /* the machine is asked to reboot in order */
+	GUARD_STARVES,
+};
+
+struct guard {
+	struct dogs *dogs; /* NULL: no watchdog, or only observing */
+	struct loop_timer *timer;
+	uint64_t due_ns;	/* when it should call */
+	uint64_t late_since_ns; /* since then it has been late each time; 0: it was not */
+	uint64_t fed_ns;
+	enum guard_phase phase;
+	uint64_t phase_until_ns;
+	char reason[256];	   /* why it is to starve */
+	uint64_t healthy_since_ns; /* 0: something is ill */
+	bool is_volatile;	   /* a reset would take the record along */
+	bool judged;		   /* how the boot before has ended is known */
+	bool spared;		   /* that it is fed although it should starve was logged */
+	struct hooks *hooks;
+	uint64_t hook;				 /* which of them is awaited */
+	struct scribe *scribe;			 /* NULL: nothing can be written down */
+	struct json_object *record;		 /* NULL: not judged yet, or nothing was written */
+	char scribe_error[STATE_DIR_ERROR_SIZE]; /* that was logged */
+};
+
 struct daemon {
 	const struct options *options;
 	struct config config;
@@ -219,14 +250,9 @@ struct daemon {
 	uint64_t questions;	   /* so many were put to owners */
 	struct rlimit files_limit; /* of open files, as it was at the start */
 
-	struct dogs *dogs; /* NULL: no watchdog, or only observing */
-	struct loop_timer *feed_timer;
-	uint64_t feed_due_ns;	/* when the timer should call */
-	uint64_t late_since_ns; /* since then it has been late each time; 0: it was not */
-	uint64_t
-		unread_since_ns; /* since then there is more to read than a turn takes; 0: there is not */
-	uint64_t fed_ns;
-	bool starving;
+	struct guard guard;
+	uint64_t unread_since_ns; /* since then there is more to read than a turn takes; 0: there
+				     is not */
 
 	struct daemon_counters counters;
 	struct log_window log_window;
@@ -556,6 +582,12 @@ void pause_inherit(struct daemon *daemon, struct instance *instance);
 int guard_open(struct daemon *daemon);
 /* Decides anew whether to feed: call after anything that may change health. */
 void guard_check(struct daemon *daemon);
+/* The last words are on disk, or never will be. */
+void guard_words_written(struct daemon *daemon);
+/* To be called for each child that has ended, before it is reaped. True: it was a hook of the watchdog's. */
+bool guard_reap(struct daemon *daemon, pid_t pid);
+/* The answer to `watchdog`. A new reference. */
+struct json_object *guard_render(struct daemon *daemon);
 void guard_close(struct daemon *daemon);
 /* How it stands with one watch, were it the only critical one. */
 void guard_judge(const struct daemon *daemon, size_t watch, struct health_verdict *ret);
@@ -577,7 +609,34 @@ void dogs_feed(struct dogs *dogs, const struct watchdog_config *config);
 uint64_t dogs_interval_ns(const struct dogs *dogs);
 /* The shortest timeout of those that are open; 0: none is. */
 uint64_t dogs_timeout_ns(const struct dogs *dogs);
+/* False: none was opened yet. *ret_told: the first one says by what the machine was started: *ret_status. */
+bool dogs_boot_status(const struct dogs *dogs, bool *ret_told, unsigned *ret_status);
+/* An array. */
+struct json_object *dogs_render(const struct dogs *dogs);
 void dogs_free(struct dogs *dogs, enum dogs_end end);
+
+/* ---- last_words.c ---- */
+
+/* Starts the process that writes, if there is a watchdog to be. */
+void words_open(struct daemon *daemon, const struct config *config);
+/* Reads what there is. */
+void words_attach(struct daemon *daemon);
+/* Finds out how the boot before has ended, by the device's own words, and begins the record of this one. */
+void words_judge(struct daemon *daemon, bool told, unsigned status);
+/* So many resets without an hour of health between. */
+unsigned words_in_a_row(const struct daemon *daemon);
+void words_starve(struct daemon *daemon, const char *watch, const char *reason);
+void words_take_back(struct daemon *daemon);
+/* An orderly reboot is under way. */
+void words_reboot(struct daemon *daemon);
+/* obitd is stopped in order. */
+void words_end(struct daemon *daemon);
+/* There was an hour of health. */
+void words_settle(struct daemon *daemon);
+struct json_object *words_last_reset(const struct daemon *daemon); /* a new reference, or NULL */
+struct json_object *words_starved(const struct daemon *daemon);	   /* borrowed, or NULL */
+void words_reaped(struct daemon *daemon, pid_t pid);
+void words_close(struct daemon *daemon);
 
 /* ---- requests.c ---- */
 

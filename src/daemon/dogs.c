@@ -7,6 +7,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/daemon.h"
+#include "daemon/put.h"
+#include "io/holder.h"
 
 #define RETRY_NS    (5 * NS_PER_SEC)	   /* how often a device that is not there is looked for */
 #define SHUTDOWN_NS (60 * 60 * NS_PER_SEC) /* more than any shutdown takes */
@@ -61,17 +63,32 @@ static void tell_facts(const struct watchdog_config *config, const char *device,
 	tell_pretimeout(config, device, facts);
 }
 
+/* Who it is, where that can be seen. */
+static void name_holder(const char *device, char error[static WATCHDOG_ERROR_SIZE])
+{
+	struct holder holder;
+
+	if (holder_find(device, &holder))
+		snprintf(error, WATCHDOG_ERROR_SIZE,
+			 "%s: pid %d (%s) holds it%s; expected a device for obitd alone", device,
+			 holder.pid, holder.comm,
+			 holder.pid == 1 ? ", perhaps by RuntimeWatchdogSec= of systemd" : "");
+}
+
 static void open_dog(const struct watchdog_config *config, struct dog *dog)
 {
 	char error[WATCHDOG_ERROR_SIZE];
+	int r = watchdog_open(dog->device, config, &dog->watchdog, error);
 
-	if (watchdog_open(dog->device, config, &dog->watchdog, error) == 0) {
+	if (r == 0) {
 		dog->error[0] = '\0';
 		dog->feed_error = 0;
 		tell_facts(config, dog->device, watchdog_facts(dog->watchdog));
 		return;
 	}
 	dog->watchdog = NULL;
+	if (r == -EBUSY)
+		name_holder(dog->device, error);
 	if (strcmp(error, dog->error) != 0)
 		log_error("%s; it is tried again until it works", error);
 	memcpy(dog->error, error, sizeof(error));
@@ -113,6 +130,7 @@ static void feed_dog(struct dog *dog)
 		return;
 	watchdog_close(dog->watchdog, true);
 	dog->watchdog = NULL;
+	snprintf(dog->error, sizeof(dog->error), "%s: it is gone", dog->device);
 }
 
 void dogs_feed(struct dogs *dogs, const struct watchdog_config *config)
@@ -150,6 +168,57 @@ uint64_t dogs_timeout_ns(const struct dogs *dogs)
 			least = watchdog_timeout_ns(watchdog);
 	}
 	return least;
+}
+
+bool dogs_boot_status(const struct dogs *dogs, bool *ret_told, unsigned *ret_status)
+{
+	for (size_t i = 0; i < dogs->count; i++) {
+		const struct watchdog_facts *facts;
+
+		if (!dogs->items[i].watchdog)
+			continue;
+		facts = watchdog_facts(dogs->items[i].watchdog);
+		*ret_told = facts->boot_known;
+		*ret_status = facts->boot_status;
+		return true;
+	}
+	return false;
+}
+
+static void put_span(struct json_object *object, const char *key, uint64_t span_ns)
+{
+	json_object_object_add(object, key, span_ns ? json_object_new_uint64(span_ns) : NULL);
+}
+
+static struct json_object *render(const struct dog *dog)
+{
+	struct json_object *object = json_object_new_object();
+	const struct watchdog_facts none = {0}, *facts = &none;
+	uint64_t left = 0;
+	bool tells_left = dog->watchdog && watchdog_left_ns(dog->watchdog, &left);
+
+	if (dog->watchdog)
+		facts = watchdog_facts(dog->watchdog);
+	put_string(object, "device", dog->device);
+	put_bool(object, "open", dog->watchdog);
+	put_string(object, "error", *dog->error ? dog->error : NULL);
+	put_string(object, "identity", *facts->identity ? facts->identity : NULL);
+	put_span(object, "timeout_ns", facts->timeout_ns);
+	put_span(object, "pretimeout_ns", facts->pretimeout_ns);
+	put_string(object, "governor", *facts->governor ? facts->governor : NULL);
+	put_bool(object, "nowayout", facts->nowayout);
+	put_bool(object, "magic_close", facts->magic_close);
+	json_object_object_add(object, "left_ns", tells_left ? json_object_new_uint64(left) : NULL);
+	return object;
+}
+
+struct json_object *dogs_render(const struct dogs *dogs)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; dogs && i < dogs->count; i++)
+		json_object_array_add(array, render(&dogs->items[i]));
+	return array;
 }
 
 static void stretch(struct dog *dog)

@@ -5,10 +5,17 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "core/command.h"
 #include "core/health.h"
+#include "core/reset.h"
+#include "core/wait_status.h"
 #include "daemon/daemon.h"
+#include "daemon/put.h"
+#include "io/hooks.h"
+#include "io/runlevel.h"
 #include "io/shutdown.h"
 
 /* A watch is up while one of its instances is, and does not hang; a buried one spoils it. */
@@ -74,7 +81,7 @@ static bool decide(struct daemon *daemon, uint64_t now, struct health_verdict *r
 	const struct health_self self = {
 		.attached = bpf_source_is_attached(daemon->source),
 		.unread_since_ns = daemon->unread_since_ns,
-		.late_since_ns = daemon->late_since_ns,
+		.late_since_ns = daemon->guard.late_since_ns,
 	};
 	const struct instance *instance;
 	struct health health = {0};
@@ -91,46 +98,298 @@ static bool decide(struct daemon *daemon, uint64_t now, struct health_verdict *r
 }
 
 /* A whole turn late: the loop does something else for too long. */
-static void look_at_clock(struct daemon *daemon, uint64_t now)
+static void look_at_clock(struct guard *guard, uint64_t now)
 {
-	bool late = daemon->feed_due_ns &&
-		    now > daemon->feed_due_ns + dogs_interval_ns(daemon->dogs);
+	bool late = guard->due_ns && now > guard->due_ns + dogs_interval_ns(guard->dogs);
 
 	if (!late)
-		daemon->late_since_ns = 0;
-	else if (!daemon->late_since_ns)
-		daemon->late_since_ns = daemon->feed_due_ns;
+		guard->late_since_ns = 0;
+	else if (!guard->late_since_ns)
+		guard->late_since_ns = guard->due_ns;
 }
 
-static void on_feed_timer(void *arg)
+/* ---- what health is worth ---- */
+
+/* Why it is fed whatever the health; NULL: it is not. */
+static const char *ungated(const struct daemon *daemon, char *buf, size_t size)
+{
+	const struct watchdog_config *config = &daemon->config.watchdog;
+	unsigned in_a_row = words_in_a_row(daemon);
+
+	if (config->reset_limit && in_a_row >= config->reset_limit) {
+		snprintf(buf, size,
+			 "%u reset%s in a row (reset_limit = %u): it is fed whatever the health, "
+			 "until "
+			 "all has been well for an hour",
+			 in_a_row, in_a_row == 1 ? "" : "s", config->reset_limit);
+		return buf;
+	}
+	if (!daemon->guard.is_volatile || config->volatile_state)
+		return NULL;
+	snprintf(buf, size,
+		 "%s does not survive a reset, so a reset would come again and again: it is fed "
+		 "whatever the health (volatile_state = yes changes that)",
+		 daemon->options->state_dir ? daemon->options->state_dir : "what obitd knows");
+	return buf;
+}
+
+/* Once the device says how the last boot has ended. */
+static void judge_once(struct daemon *daemon)
+{
+	unsigned status = 0;
+	bool told = false;
+	char buf[512];
+
+	if (daemon->guard.judged || !dogs_boot_status(daemon->guard.dogs, &told, &status))
+		return;
+	daemon->guard.judged = true;
+	words_judge(daemon, told, status);
+	if (ungated(daemon, buf, sizeof(buf)))
+		log_line(LOG_ALERT, "the watchdog: %s", buf);
+}
+
+static void note_health(struct daemon *daemon, const struct health_verdict *verdict, uint64_t now)
+{
+	struct guard *guard = &daemon->guard;
+
+	if (verdict->ill)
+		guard->healthy_since_ns = 0;
+	else if (!guard->healthy_since_ns)
+		guard->healthy_since_ns = now;
+	else if (now - guard->healthy_since_ns >= RESET_HEALTHY_NS)
+		words_settle(daemon);
+}
+
+/* What is said once instead of a reset. */
+static void spare(struct daemon *daemon, const struct health_verdict *verdict, const char *why)
+{
+	if (!daemon->guard.spared)
+		log_line(LOG_EMERG, "the watchdog should starve: %s; but %s", verdict->text, why);
+	daemon->guard.spared = true;
+}
+
+/* ---- before it starves ---- */
+
+#define WORDS_NS  (5 * NS_PER_SEC)   /* for a disk */
+#define REBOOT_NS (120 * NS_PER_SEC) /* until obitd is told to stop */
+#define GRACE_NS  (2 * NS_PER_SEC)   /* between SIGTERM and SIGKILL */
+
+static void run_command(struct daemon *daemon, const char *name, const char *const *argv,
+			uint64_t timeout_ns)
+{
+	static const char path[] =
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+	struct json_object *words = words_starved(daemon);
+	const char *json = json_object_to_json_string_ext(words, JSON_C_TO_STRING_PLAIN);
+	_cleanup_free_ char *reason = NULL, *watch = NULL, *input = NULL;
+	const char *held_by = json_object_get_string(json_object_object_get(words, "watch"));
+	const char *envp[] = {path, "OBIT_EVENT=starve", NULL, NULL, NULL};
+	struct hook hook = {.name = name, .id = ++daemon->guard.hook, .argv = argv, .envp = envp};
+
+	if (asprintf(&reason, "OBIT_REASON=%s", daemon->guard.reason) < 0 ||
+	    asprintf(&watch, "OBIT_WATCH=%s", held_by ? held_by : "") < 0 ||
+	    asprintf(&input, "%s\n", json) < 0) {
+		daemon_out_of_memory(daemon, "running a hook of the watchdog");
+		return;
+	}
+	envp[2] = reason;
+	envp[3] = held_by ? watch : NULL;
+	hook.input = input;
+	hook.length = strlen(input);
+	hook.timeout_ns = timeout_ns;
+	if (hooks_run(daemon->guard.hooks, &hook) < 0)
+		daemon_out_of_memory(daemon, "running a hook of the watchdog");
+}
+
+static void run_hook(struct daemon *daemon)
+{
+	const struct watchdog_config *config = &daemon->config.watchdog;
+	_cleanup_free_ const char **argv = NULL;
+	_cleanup_free_ char *words = NULL;
+
+	if (command_split(config->on_starve, &words, &argv) < 0) {
+		daemon_out_of_memory(daemon, "running on_starve");
+		return;
+	}
+	run_command(daemon, "on_starve", argv, config->on_starve_timeout_ns);
+}
+
+static void run_reboot(struct daemon *daemon)
+{
+	static const char *const systemd[] = {"systemctl", "reboot", NULL};
+	static const char *const others[] = {"reboot", NULL};
+	bool booted = access("/run/systemd/system", F_OK) == 0;
+
+	words_reboot(daemon);
+	run_command(daemon, "starve = reboot", booted ? systemd : others, REBOOT_NS);
+}
+
+/* The first of the phases behind the present one that there is. */
+static void go_on(struct daemon *daemon, uint64_t now)
+{
+	const struct watchdog_config *config = &daemon->config.watchdog;
+	struct guard *guard = &daemon->guard;
+
+	if (guard->phase < GUARD_HOOK && config->on_starve) {
+		guard->phase = GUARD_HOOK;
+		guard->phase_until_ns = now + config->on_starve_timeout_ns + 2 * GRACE_NS;
+		run_hook(daemon);
+	} else if (guard->phase < GUARD_REBOOTS && config->starve_reboots) {
+		guard->phase = GUARD_REBOOTS;
+		guard->phase_until_ns = now + REBOOT_NS;
+		log_line(LOG_EMERG, "rebooting, since otherwise the watchdog would starve: %s",
+			 guard->reason);
+		run_reboot(daemon);
+	} else {
+		guard->phase = GUARD_STARVES;
+		log_line(LOG_EMERG, "the watchdog is no longer fed: %s", guard->reason);
+	}
+}
+
+static void begin_to_starve(struct daemon *daemon, const struct health_verdict *verdict,
+			    uint64_t now)
+{
+	struct guard *guard = &daemon->guard;
+
+	snprintf(guard->reason, sizeof(guard->reason), "%s", verdict->text);
+	if (!guard->record) /* no device has been open yet */
+		return;
+	guard->phase = GUARD_WRITES;
+	guard->phase_until_ns = now + WORDS_NS;
+	words_starve(daemon, verdict->held_by, verdict->text);
+	if (!guard->scribe)
+		go_on(daemon, now);
+}
+
+void guard_words_written(struct daemon *daemon)
+{
+	if (daemon->guard.phase == GUARD_WRITES)
+		go_on(daemon, clock_boot_ns());
+	guard_check(daemon);
+}
+
+/* A reboot that is under way goes on. */
+static void recover(struct daemon *daemon)
+{
+	if (daemon->guard.phase == GUARD_REBOOTS)
+		return;
+	daemon->guard.phase = GUARD_FEEDS;
+	words_take_back(daemon);
+	log_notice("the watchdog is fed again");
+}
+
+static void on_hook(void *arg, const struct hook_result *result)
 {
 	struct daemon *daemon = arg;
+	struct guard *guard = &daemon->guard;
+	char words[WAIT_STATUS_WORDS_SIZE];
+	bool failed = result->outcome != HOOK_ENDED || result->value;
+
+	if (result->outcome == HOOK_ENDED && result->value)
+		log_warning("watchdog: %s: %s", result->name,
+			    wait_status_words((uint32_t)result->value, words));
+	else if (result->outcome == HOOK_TIMED_OUT)
+		log_warning("watchdog: %s: not done in time; it is ended", result->name);
+	else if (result->outcome == HOOK_REFUSED)
+		log_warning("watchdog: %s: not run: others than root can change it", result->name);
+	else if (result->outcome == HOOK_NOT_EXECUTED)
+		log_warning("watchdog: %s: cannot be executed: %s", result->name,
+			    strerror(result->value));
+	if (result->id != guard->hook)
+		return;
+	/* A reboot that was ordered takes its time. */
+	if (guard->phase == GUARD_HOOK || (guard->phase == GUARD_REBOOTS && failed))
+		go_on(daemon, clock_boot_ns());
+	guard_check(daemon);
+}
+
+/* ---- the turn ---- */
+
+static void act(struct daemon *daemon, const struct health_verdict *verdict, uint64_t now)
+{
+	struct guard *guard = &daemon->guard;
+	const char *why = NULL;
+	char buf[512];
+
+	if (!verdict->feed)
+		why = ungated(daemon, buf, sizeof(buf));
+	if (why)
+		spare(daemon, verdict, why);
+	else
+		guard->spared = false;
+	if (verdict->feed || why) {
+		if (guard->phase != GUARD_FEEDS)
+			recover(daemon);
+	} else if (guard->phase == GUARD_FEEDS) {
+		begin_to_starve(daemon, verdict, now);
+	}
+	if (guard->phase != GUARD_FEEDS && guard->phase != GUARD_STARVES &&
+	    now >= guard->phase_until_ns)
+		go_on(daemon, now);
+}
+
+static void rearm(struct guard *guard, uint64_t now)
+{
+	guard->due_ns = now + dogs_interval_ns(guard->dogs);
+	if (guard->phase != GUARD_FEEDS && guard->phase != GUARD_STARVES &&
+	    guard->phase_until_ns < guard->due_ns)
+		guard->due_ns = guard->phase_until_ns;
+	loop_timer_set(guard->timer, guard->due_ns);
+}
+
+static void on_timer(void *arg)
+{
+	struct daemon *daemon = arg;
+	struct guard *guard = &daemon->guard;
 	uint64_t now = clock_boot_ns();
 	struct health_verdict verdict;
-	bool fed;
 
-	look_at_clock(daemon, now);
-	fed = decide(daemon, now, &verdict);
-	if (fed) {
-		dogs_feed(daemon->dogs, &daemon->config.watchdog);
-		daemon->fed_ns = now;
+	look_at_clock(guard, now);
+	decide(daemon, now, &verdict);
+	act(daemon, &verdict, now);
+	if (guard->phase != GUARD_STARVES) {
+		dogs_feed(guard->dogs, &daemon->config.watchdog);
+		guard->fed_ns = now;
 	}
-	if (fed == daemon->starving) {
-		daemon->starving = !fed;
-		if (fed)
-			log_notice("the watchdog is fed again");
-		else
-			log_line(LOG_EMERG, "the watchdog is no longer fed: %s", verdict.text);
-	}
-	daemon->feed_due_ns = now + dogs_interval_ns(daemon->dogs);
-	loop_timer_set(daemon->feed_timer, daemon->feed_due_ns);
+	judge_once(daemon);
+	note_health(daemon, &verdict, now);
+	rearm(guard, now);
 }
 
 void guard_check(struct daemon *daemon)
 {
 	/* Recovered while starving: the device may have little time left, so now and not at the next turn. */
-	if (daemon->dogs && daemon->starving)
-		loop_timer_set(daemon->feed_timer, 1);
+	if (daemon->guard.timer && daemon->guard.phase != GUARD_FEEDS)
+		loop_timer_set(daemon->guard.timer, 1);
+}
+
+/* ---- its life ---- */
+
+static int may_run(const char *path)
+{
+	char sentence[RECIPE_SENTENCE_SIZE];
+
+	return hook_events_check(path, sentence);
+}
+
+static int open_all(struct daemon *daemon)
+{
+	struct hooks_options options = {
+		.running_max = 2,
+		.waiting_max = 2,
+		.grace_ns = GRACE_NS,
+		.files = daemon->files_limit,
+		.may_run = may_run,
+		.told = on_hook,
+		.arg = daemon,
+	};
+	int r = dogs_new(&daemon->config.watchdog, &daemon->guard.dogs);
+
+	if (r == 0)
+		r = hooks_new(daemon->loop, &options, &daemon->guard.hooks);
+	if (r == 0)
+		r = loop_timer_new(daemon->loop, on_timer, daemon, &daemon->guard.timer);
+	return r;
 }
 
 int guard_open(struct daemon *daemon)
@@ -144,31 +403,101 @@ int guard_open(struct daemon *daemon)
 		log_notice("%s: left alone: obitd only observes", config->device.items[0]);
 		return 0;
 	}
-	r = dogs_new(config, &daemon->dogs);
-	if (r == 0)
-		r = loop_timer_new(daemon->loop, on_feed_timer, daemon, &daemon->feed_timer);
+	r = open_all(daemon);
 	if (r < 0) {
 		log_error("cannot guard with a watchdog: %s", strerror(-r));
 		return r;
 	}
-	dogs_open(daemon->dogs, config);
-	on_feed_timer(daemon);
+	daemon->guard.is_volatile = !daemon->guard.scribe ||
+				    state_dir_is_volatile(daemon->options->state_dir);
+	words_attach(daemon);
+	dogs_open(daemon->guard.dogs, config);
+	on_timer(daemon);
 	return 0;
+}
+
+bool guard_reap(struct daemon *daemon, pid_t pid)
+{
+	return daemon->guard.hooks && hooks_reap(daemon->guard.hooks, pid);
 }
 
 static enum dogs_end how_to_end(const struct daemon *daemon)
 {
 	if (!daemon->stopping)
 		return DOGS_KEEP; /* it fails */
-	if (shutdown_is_under_way(daemon->stopped_by))
+	if (runlevel_goes_down(NULL) || shutdown_is_under_way(daemon->stopped_by))
 		return DOGS_SHUTDOWN;
 	return daemon->config.watchdog.disarm_on_stop ? DOGS_DISARM : DOGS_KEEP;
 }
 
 void guard_close(struct daemon *daemon)
 {
-	loop_timer_free(daemon->feed_timer);
-	if (daemon->dogs)
-		dogs_free(daemon->dogs, how_to_end(daemon));
-	daemon->dogs = NULL;
+	struct guard *guard = &daemon->guard;
+	enum dogs_end end = DOGS_KEEP;
+
+	if (guard->dogs) {
+		end = how_to_end(daemon);
+		dogs_free(guard->dogs, end);
+	}
+	if (guard->dogs && end != DOGS_KEEP)
+		words_end(daemon);
+	guard->dogs = NULL;
+	loop_timer_free(guard->timer);
+	guard->timer = NULL;
+	if (guard->phase == GUARD_REBOOTS) /* it is that command that stops obitd */
+		hooks_let_run(guard->hooks);
+	hooks_free(guard->hooks);
+	words_close(daemon);
+}
+
+/* ---- obit watchdog ---- */
+
+static const char *phase_name(enum guard_phase phase)
+{
+	static const char *const names[] = {"feeds", "writes", "hook", "reboots", "starves"};
+
+	return names[phase];
+}
+
+/* How long it is fed, or how long until the reset. */
+static uint64_t left_ns(const struct daemon *daemon, const struct health_verdict *verdict,
+			uint64_t now)
+{
+	const struct guard *guard = &daemon->guard;
+	uint64_t end = guard->fed_ns + dogs_timeout_ns(guard->dogs);
+
+	if (guard->phase != GUARD_STARVES)
+		return verdict->left_ns;
+	return end > now ? end - now : 0;
+}
+
+static void put_health(struct json_object *object, struct daemon *daemon)
+{
+	struct guard *guard = &daemon->guard;
+	uint64_t now = clock_boot_ns();
+	struct health_verdict verdict;
+	char buf[512];
+
+	decide(daemon, now, &verdict);
+	put_bool(object, "fed", guard->phase != GUARD_STARVES);
+	put_string(object, "phase", phase_name(guard->phase));
+	put_bool(object, "healthy", verdict.feed);
+	put_string(object, "held_by", verdict.held_by);
+	put_string(object, "why", verdict.text);
+	put_number(object, "left_ns", left_ns(daemon, &verdict, now));
+	put_number(object, "fed_ago_ns", now - guard->fed_ns);
+	put_string(object, "ungated", ungated(daemon, buf, sizeof(buf)));
+	put_number(object, "reset_limit", daemon->config.watchdog.reset_limit);
+	put_number(object, "in_a_row", words_in_a_row(daemon));
+	json_object_object_add(object, "last_reset", words_last_reset(daemon));
+}
+
+struct json_object *guard_render(struct daemon *daemon)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_object_object_add(object, "devices", dogs_render(daemon->guard.dogs));
+	if (daemon->guard.dogs)
+		put_health(object, daemon);
+	return object;
 }

@@ -171,7 +171,7 @@ struct json_object *render_watch(const struct daemon *daemon, size_t watch)
 	guard_judge(daemon, watch, &verdict);
 	put_bool(object, "healthy", verdict.feed);
 	put_string(object, "watchdog",
-		   daemon->dogs && config->critical && verdict.ill ? verdict.text : NULL);
+		   daemon->guard.dogs && config->critical && verdict.ill ? verdict.text : NULL);
 	put_bool(object, "paused", pause_is_on(daemon, watch, &left));
 	json_object_object_add(object, "paused_for_ns", left ? json_object_new_uint64(left) : NULL);
 	put_string(object, "note", watch_note(daemon, watch, instance, note));

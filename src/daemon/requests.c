@@ -801,6 +801,11 @@ static void do_reload(const struct request *request)
 			     error.text);
 }
 
+static void do_watchdog(const struct request *request)
+{
+	control_reply(request->client, guard_render(request->daemon));
+}
+
 /* ---- the table ---- */
 
 enum request_kind {
@@ -822,6 +827,7 @@ static const struct {
 	{"show", do_show, READS, true},
 	{"status", do_status, READS, true},
 	{"stats", do_stats, READS, false},
+	{"watchdog", do_watchdog, READS, false},
 	{"version", do_version, READS, false},
 	{"stop", do_act, ACTS, true},
 	{"start", do_act, ACTS, true},

@@ -241,6 +241,30 @@ static int check_owner(const struct owner_config *owner, struct config_error *er
 	return r < 0 ? r : check_order(owner, "stop", owner->stop, error);
 }
 
+/* The same, for the hook that belongs to no watch. */
+static int check_watchdog(const struct watchdog_config *watchdog, struct config_error *error)
+{
+	_cleanup_free_ const char **argv = NULL;
+	_cleanup_free_ char *words = NULL;
+	char sentence[RECIPE_SENTENCE_SIZE];
+	int r;
+
+	if (!watchdog->on_starve)
+		return 0;
+	if (command_split(watchdog->on_starve, &words, &argv) < 0) {
+		snprintf(error->text, sizeof(error->text), "out of memory");
+		return -ENOMEM;
+	}
+	r = hook_events_check(argv[0], sentence);
+	if (r == -EPERM) {
+		snprintf(error->text, sizeof(error->text), "watchdog: on_starve: %s", sentence);
+		return -EINVAL;
+	}
+	if (r < 0)
+		log_warning("watchdog: on_starve: %s", sentence);
+	return 0;
+}
+
 static int load_sources(const struct options *options, struct config *config,
 			struct config_error *error)
 {
@@ -257,6 +281,8 @@ static int load_sources(const struct options *options, struct config *config,
 		r = config_complete_owners(config, error);
 	for (size_t i = 0; r == 0 && i < config->owner_count; i++)
 		r = check_owner(&config->owners[i], error);
+	if (r == 0)
+		r = check_watchdog(&config->watchdog, error);
 	if (r == 0 && config_warn_shadowed(config) < 0) {
 		snprintf(error->text, sizeof(error->text), "out of memory");
 		r = -ENOMEM;

@@ -15,15 +15,15 @@
 
 #include "base/cleanup.h"
 #include "base/protocol.h"
+#include "io/state_dir.h"
 #include "io/sys.h"
 
-#define FILE_NAME      OBIT_HISTORY_FILE
-#define OLDER_NAME     OBIT_HISTORY_OLDER_FILE
-#define DIRECTORY_MODE 0750
-#define FILE_MODE      0640
-#define QUEUE_FIRST    4096
-#define QUEUE_KEPT     (64 * 1024)	/* bytes that an empty queue may keep */
-#define PATIENCE_NS    (2 * NS_PER_SEC) /* at the end */
+#define FILE_NAME   OBIT_HISTORY_FILE
+#define OLDER_NAME  OBIT_HISTORY_OLDER_FILE
+#define FILE_MODE   0640
+#define QUEUE_FIRST 4096
+#define QUEUE_KEPT  (64 * 1024)	     /* bytes that an empty queue may keep */
+#define PATIENCE_NS (2 * NS_PER_SEC) /* at the end */
 
 /* What the daemon sends is lines, each with one of these in front. */
 enum { ITEM_LINE = ' ', ITEM_URGENT = '!', ITEM_SIZE = '=' };
@@ -121,50 +121,6 @@ int history_writer_timeout(const struct history_writer *writer, uint64_t now_ns)
 	return writer->due_ns <= now_ns ? 0 : (int)((writer->due_ns - now_ns) / NS_PER_MS) + 1;
 }
 
-/* For the group that may read, if there is one; without it the file is root's alone. */
-static void give_to_readers(int fd)
-{
-	gid_t group;
-
-	if (sys_group_id(OBIT_READERS_GROUP, &group) == 0 && fchown(fd, (uid_t)-1, group) < 0)
-		errno = 0; /* nothing is lost by that but their reading */
-}
-
-/* Whoever can write there could have another file written to, or tell lies. */
-static int check_trust(struct history_writer *writer, const struct stat *st)
-{
-	if ((st->st_uid == 0 || st->st_uid == sys_geteuid()) &&
-	    !(st->st_mode & (S_IWGRP | S_IWOTH)))
-		return 0;
-	return fail(writer, -EPERM,
-		    "others than root can write in %.120s (owner %u, mode %04o); expected a "
-		    "directory that root alone can change",
-		    writer->directory, st->st_uid, st->st_mode & 07777);
-}
-
-/* A descriptor, or -errno. */
-static int open_directory(struct history_writer *writer)
-{
-	bool made = mkdir(writer->directory, DIRECTORY_MODE) == 0;
-	int why = errno;
-	_cleanup_close_ int fd = sys_open(writer->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-	struct stat st;
-	int r;
-
-	if (fd < 0 && errno == ENOENT && !made && why != EEXIST)
-		return fail(writer, -why, "the directory %.120s cannot be made: %s",
-			    writer->directory, strerror(why));
-	if (fd < 0 || sys_fstat(fd, &st) < 0)
-		return fail(writer, -errno, "the directory %.120s cannot be opened: %s",
-			    writer->directory, strerror(errno));
-	r = check_trust(writer, &st);
-	if (r < 0)
-		return r;
-	if (made)
-		give_to_readers(fd);
-	return TAKE_FD(fd);
-}
-
 /* Makes the file if it is missing. A descriptor, or -errno. */
 static int open_file(struct history_writer *writer, int directory, struct stat *ret_st)
 {
@@ -174,7 +130,7 @@ static int open_file(struct history_writer *writer, int directory, struct stat *
 	if (fd < 0 && errno == ENOENT) {
 		fd = sys_openat(directory, FILE_NAME, flags | O_CREAT, FILE_MODE);
 		if (fd >= 0)
-			give_to_readers(fd);
+			state_dir_give_to_readers(fd);
 	}
 	if (fd < 0 || sys_fstat(fd, ret_st) < 0)
 		return fail_file(writer, FILE_NAME, "opened");
@@ -302,7 +258,7 @@ static int check_directory(struct history_writer *writer, int directory)
 
 static int flush(struct history_writer *writer)
 {
-	_cleanup_close_ int directory = open_directory(writer);
+	_cleanup_close_ int directory = state_dir_open(writer->directory, writer->error);
 
 	if (directory < 0)
 		return directory;

@@ -2,7 +2,6 @@
 #include "io/holder.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,12 +14,6 @@
 #include "io/sys.h"
 
 #define LEGACY_DOG makedev(10, 130)
-
-static void closedirp(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
 
 /* The other number of /dev/watchdog0 is /dev/watchdog's, or the other way round. */
 static bool is_same(dev_t a, dev_t b)
@@ -51,7 +44,7 @@ static bool is_device(int fds, const char *name, dev_t number)
 
 static bool holds(const char *pid, dev_t number)
 {
-	_cleanup_(closedirp) DIR *dir = NULL;
+	_cleanup_dir_ DIR *dir = NULL;
 	char path[PATH_MAX];
 	struct dirent *entry;
 
@@ -82,15 +75,18 @@ static void read_comm(pid_t pid, char comm[static 16])
 			*c = '?';
 }
 
-bool holder_find(dev_t number, struct holder *ret)
+bool holder_find(const char *device, struct holder *ret)
 {
-	_cleanup_(closedirp) DIR *dir = opendir("/proc");
+	_cleanup_dir_ DIR *dir = opendir("/proc");
 	struct dirent *entry;
+	struct stat st;
 	pid_t pid;
 
+	if (sys_stat(device, &st) < 0)
+		return false;
 	while (dir && (entry = readdir(dir))) {
 		pid = (pid_t)strtol(entry->d_name, NULL, 10);
-		if (pid <= 0 || pid == getpid() || !holds(entry->d_name, number))
+		if (pid <= 0 || pid == getpid() || !holds(entry->d_name, st.st_rdev))
 			continue;
 		ret->pid = pid;
 		read_comm(pid, ret->comm);

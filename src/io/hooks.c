@@ -472,6 +472,12 @@ static void free_jobs(struct job **jobs)
 	}
 }
 
+void hooks_let_run(struct hooks *hooks)
+{
+	free_jobs(&hooks->running);
+	hooks->state.running = 0;
+}
+
 void hooks_free(struct hooks *hooks)
 {
 	struct job *job;

@@ -88,6 +88,9 @@ struct hooks_state {
 
 const struct hooks_state *hooks_state(const struct hooks *hooks);
 
+/* Forgets what runs: it is not ended, and nobody hears of it. */
+void hooks_let_run(struct hooks *hooks);
+
 /* Sends SIGTERM to what runs, without waiting for it, and forgets what waits. NULL is fine. */
 void hooks_free(struct hooks *hooks);
 

@@ -7,7 +7,6 @@
 #include <sys/wait.h>
 
 #include "base/cleanup.h"
-#include "io/runlevel.h"
 #include "io/sys.h"
 
 #define PATIENCE_MS 2000
@@ -67,7 +66,7 @@ bool shutdown_is_under_way(pid_t sender)
 {
 	char word[64];
 
-	if (runlevel_goes_down(NULL) || (sender == 1 && init_stops_all()))
+	if (sender == 1 && init_stops_all())
 		return true;
 	if (access("/run/systemd/system", F_OK) < 0)
 		return false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Whether the host is going down, asked of whoever brings it down. */
+/* Whether the host is going down, asked of whoever brings it down; io/runlevel has what init writes down. */
 #ifndef OBIT_IO_SHUTDOWN_H
 #define OBIT_IO_SHUTDOWN_H
 

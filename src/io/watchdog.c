@@ -11,7 +11,6 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "io/holder.h"
 #include "io/sys.h"
 
 #define MISC_MAJOR	    10
@@ -20,7 +19,6 @@
 
 struct watchdog {
 	int fd;
-	dev_t number;
 	bool ping_by_ioctl;
 	bool tells_support; /* so that facts.magic_close can be relied on */
 	char sysfs[64];	    /* directory of its attributes; need not exist */
@@ -125,22 +123,7 @@ static int look_first(struct watchdog *wd, const char *device, char *error)
 	facts->nowayout = read_number(wd, "nowayout") != 0;
 	facts->boot_known = has_attribute(wd, "bootstatus");
 	facts->boot_status = read_number(wd, "bootstatus");
-	wd->number = st.st_rdev;
 	return 0;
-}
-
-static int fail_busy(const struct watchdog *wd, const char *device, char *error)
-{
-	struct holder holder;
-
-	if (!holder_find(wd->number, &holder))
-		return fail(error, -EBUSY,
-			    "%s: somebody else holds it (another watchdog daemon, or systemd with "
-			    "RuntimeWatchdogSec=); expected a device for obitd alone",
-			    device);
-	return fail(error, -EBUSY, "%s: pid %d (%s) holds it%s; expected a device for obitd alone",
-		    device, holder.pid, holder.comm,
-		    holder.pid == 1 ? ", perhaps by RuntimeWatchdogSec= of systemd" : "");
 }
 
 static int open_device(struct watchdog *wd, const char *device, char *error)
@@ -151,7 +134,10 @@ static int open_device(struct watchdog *wd, const char *device, char *error)
 	if (wd->fd >= 0)
 		return 0;
 	if (errno == EBUSY)
-		return fail_busy(wd, device, error);
+		return fail(error, -EBUSY,
+			    "%s: somebody else holds it (another watchdog daemon, or systemd with "
+			    "RuntimeWatchdogSec=); expected a device for obitd alone",
+			    device);
 	return fail(error, -errno,
 		    "%s: cannot be opened: %s; expected a watchdog device that "
 		    "obitd may write to",

@@ -32,7 +32,7 @@ struct watchdog_facts {
  * is no error, since giving up on an armed device would reset the machine: the nearest one is taken
  * (compare asked_ns and timeout_ns). Returns 0; or -errno with a sentence in `error` that names the
  * device, what failed and what was expected, and with the device disarmed where that is possible:
- * -ENOENT, -ENODEV (not a character device), -EBUSY (somebody else holds it: the sentence names him), -ENOTTY (not a
+ * -ENOENT, -ENODEV (not a character device), -EBUSY (somebody else holds it), -ENOTTY (not a
  * watchdog), ... The caller owns *ret. */
 int watchdog_open(const char *device, const struct watchdog_config *config, struct watchdog **ret,
 		  char error[static WATCHDOG_ERROR_SIZE]);

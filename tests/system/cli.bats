@@ -27,7 +27,7 @@ one_line_error() {
 @test "every command that needs the daemon says in one line that none answers, exit 5" {
 	local command
 	for command in "" ls "why web" tail "show web" "status web" "stop web" "start web" \
-		"restart web" "revive web" "kill web" "pause web" "resume --all" "watch /x" "unwatch web" reload stats; do
+		"restart web" "revive web" "kill web" "pause web" "resume --all" "watch /x" "unwatch web" reload stats watchdog; do
 		# shellcheck disable=SC2086 # the words are meant to be split
 		obit_run 5 $command
 		one_line_error
@@ -119,7 +119,7 @@ assert v["version"] and v["daemon"] is None, v' "$output"
 @test "help lists every command, and each has a page" {
 	obit_run 0 help
 	local all=$output command
-	for command in ls why tail log show status stop start restart revive kill pause resume watch unwatch reload stats version help; do
+	for command in ls why tail log show status stop start restart revive kill pause resume watch unwatch reload stats watchdog version help; do
 		[[ "$all" == *$'\n'"  $command "* ]]
 		obit_run 0 help "$command"
 		[[ "${lines[0]}" == "Usage: obit $command"* ]]

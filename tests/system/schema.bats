@@ -88,6 +88,18 @@ watches() {
 	[ "$(obit why web --json | jq -r '.[0].action')" = respawn ]
 }
 
+@test "watchdog: without one, and with one that is not there" {
+	start_obitd "$(watches)"
+	obit watchdog --json | validate watchdog
+	stop_obitd
+	start_obitd "$(watches)
+watchdog { device = \"$T/no-watchdog\" }"
+	obit watchdog --json >"$T/watchdog"
+	validate watchdog <"$T/watchdog"
+	refuses watchdog "$T/watchdog" 'del(.devices)' '.fed = 1' '.phase = "eats"' '.devices[0].open = null' '.left_ns = -1'
+	obit ls --json | validate ls
+}
+
 @test "what the acting commands answer" {
 	local command
 	start_obitd "$(watches)"

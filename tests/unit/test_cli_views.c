@@ -249,9 +249,69 @@ static void test_reload_tells_what_changed(void **state)
 	json_object_put(none);
 }
 
+static void test_watchdog_tells_how_it_stands(void **state)
+{
+	static const struct {
+		const char *data, *text;
+	} cases[] = {
+		{"{\"devices\": []}",
+		 "No watchdog is used: there is none in the configuration, or obitd "
+		 "only observes.\n"},
+		{"{\"devices\": [{\"device\": \"/dev/watchdog0\", \"open\": true,"
+		 "  \"identity\": \"iTCO\", \"timeout_ns\": 30000000000, \"magic_close\": true}],"
+		 " \"fed\": true, \"phase\": \"feeds\", \"healthy\": true, \"why\": \"all is "
+		 "well\","
+		 " \"fed_ago_ns\": 2000000000, \"last_reset\": null}",
+		 "/dev/watchdog0 (iTCO): resets the machine 30s after the last feed\n"
+		 "Fed 2s ago. all is well\n"
+		 "No reset by a watchdog is on record.\n"},
+		{"{\"devices\": [{\"device\": \"/dev/dog\", \"open\": true, \"nowayout\": true,"
+		 "  \"timeout_ns\": 30000000000, \"pretimeout_ns\": 5000000000,"
+		 "  \"governor\": \"panic\", \"magic_close\": false}],"
+		 " \"phase\": \"starves\", \"why\": \"web is gone\", \"left_ns\": 3000000000,"
+		 " \"ungated\": \"so it is\", \"in_a_row\": 2, \"reset_limit\": 3,"
+		 " \"last_reset\": {\"time\": \"T\", \"starved_at\": \"S\", \"what\": \"it bit\","
+		 "  \"reason\": \"web was gone\", \"death\": {\"action_detail\": \"gave up\"},"
+		 "  \"boot_status\": [\"card_reset\", \"overheat\"]}}",
+		 "/dev/dog (of unknown make): resets the machine 30s after the last feed; panic 5s "
+		 "before that; cannot be disarmed; stops if obitd crashes\n"
+		 "NOT FED: the machine is reset in 3s. web is gone\n"
+		 "Health does not count now: so it is\n"
+		 "Last reset, S: it bit.\n"
+		 "  web was gone\n"
+		 "  gave up\n"
+		 "  2 in a row (reset_limit = 3); the driver says: card_reset, overheat\n"},
+		{"{\"devices\": [{\"device\": \"/dev/dog\", \"open\": false, \"error\": \"no "
+		 "dog\"}],"
+		 " \"phase\": \"feeds\", \"why\": \"all is well\", \"in_a_row\": 1, "
+		 "\"reset_limit\": 0,"
+		 " \"last_reset\": {\"time\": \"T\", \"what\": \"it bit\", \"boot_status\": null}}",
+		 "no dog\n"
+		 "No device is open: nothing would reset this machine. all is well\n"
+		 "Last reset, T: it bit.\n"
+		 "  1 in a row (reset_limit = 0); the driver says: nothing ever\n"},
+		{"5", "No watchdog is used: there is none in the configuration, or obitd only "
+		      "observes.\n"},
+		{"{\"devices\": [7]}", "-\nNo device is open: nothing would reset this machine. -\n"
+				       "No reset by a watchdog is on record.\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct json_object *data = parse(cases[i].data);
+		char *text = NULL;
+
+		CAPTURE(text, watchdog_print(out, &pipe_term, data));
+		assert_string_equal(text, cases[i].text);
+		free(text);
+		json_object_put(data);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_watchdog_tells_how_it_stands),
 		cmocka_unit_test(test_columns_line_up),
 		cmocka_unit_test(test_only_a_terminal_cuts),
 		cmocka_unit_test(test_text_wraps_between_words),

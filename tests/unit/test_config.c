@@ -421,6 +421,11 @@ static const struct refusal bad_files[] = {
 	{"watchdog {\ntimeout = 3650d\n}", "f:2: timeout: '3650d'", "from 1s to 1d"},
 	{"watchdog {\npretimeout = 2d\n}", "f:2: pretimeout: '2d'", "up to 1d, 0 for none"},
 	{"watchdog {\ngovernor = ''\n}", "f:2: governor: ''", "expected"},
+	{"watchdog {\nstarve = die\n}", "f:2: starve: 'die'", "reset or reboot"},
+	{"watchdog {\nreset_limit = 1001\n}", "f:2: reset_limit: '1001'", "0 for no limit"},
+	{"watchdog {\non_starve = page\n}", "f:2: on_starve: 'page'", "absolute path"},
+	{"watchdog {\non_starve_timeout = 0\n}", "f:2: on_starve_timeout: '0'", "from 1ms to 1d"},
+	{"watchdog {\nvolatile_state = maybe\n}", "f:2: volatile_state: 'maybe'", "expected"},
 	{"watchdog {\ntimout = 30s\n}", "f:2: unknown key 'timout'; expected 'timeout'?", NULL},
 	{"watchdog {\npath = \"/x\"\n}", "f:2: 'path' does not belong here", "inside watch"},
 	{"watchdog {\ntimeout = 3s\ntimeout = 4s }", "f:3: 'timeout' is set already, at line 2",
@@ -873,12 +878,21 @@ static void files_add_up_and_later_settings_win(void **state)
 	assert_int_equal(config.log_level, LOG_DEBUG);
 	assert_int_equal(config.include.count, 2);
 	assert_string_equal(config.include.items[1], "/y");
-	parse(&config, "watchdog { device = { /dev/watchdog1, /dev/watchdog2 } governor = noop }\n"
-		       "log_level = error");
+	parse(&config,
+	      "watchdog { device = { /dev/watchdog1, /dev/watchdog2 } governor = noop\n"
+	      "on_starve = /bin/true starve = reboot reset_limit = 7 volatile_state = yes }\n"
+	      "log_level = error");
 	assert_int_equal(config.watchdog.device.count, 2);
 	assert_string_equal(config.watchdog.device.items[0], "/dev/watchdog1");
 	assert_string_equal(config.watchdog.device.items[1], "/dev/watchdog2");
 	assert_string_equal(config.watchdog.governor, "noop");
+	assert_string_equal(config.watchdog.on_starve, "/bin/true");
+	assert_true(config.watchdog.starve_reboots);
+	assert_true(config.watchdog.volatile_state);
+	assert_int_equal(config.watchdog.reset_limit, 7);
+	parse(&config, "log_level = error");
+	assert_string_equal(config.watchdog.on_starve, "/bin/true");
+	assert_int_equal(config.watchdog.device.count, 2);
 	assert_int_equal(config.watchdog.timeout_ns, 5 * NS_PER_SEC);
 	assert_int_equal(config.log_level, LOG_ERR);
 	config_free(&config);
