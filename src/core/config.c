@@ -295,8 +295,8 @@ int config_copy(const struct config *config, struct config *ret)
 {
 	_cleanup_(config_free) struct config copy = inherit(config);
 
-	if (copy_watchdog(&config->watchdog, &copy.watchdog) < 0 || copy_owners(config, &copy) < 0 ||
-	    reserve_watches(&copy, config->watch_count) < 0)
+	if (copy_watchdog(&config->watchdog, &copy.watchdog) < 0 ||
+	    copy_owners(config, &copy) < 0 || reserve_watches(&copy, config->watch_count) < 0)
 		return -ENOMEM;
 	while (copy.watch_count < config->watch_count) {
 		size_t i = copy.watch_count++;

@@ -175,6 +175,7 @@ struct watchdog_config {
 	bool starve_reboots;  /* starve = reboot */
 	unsigned reset_limit; /* 0: none */
 	bool volatile_state;
+	bool lock_memory, realtime;
 	bool disarm_on_stop;
 };
 

@@ -166,6 +166,8 @@ static const struct config_key watchdog_keys[] = {
 	 false,
 	 {.max = 1000, .expected = "a whole number up to 1000, 0 for no limit"}},
 	{"volatile_state", config_set_bool, D(volatile_state), false, BOOL},
+	{"lock_memory", config_set_bool, D(lock_memory), false, BOOL},
+	{"realtime", config_set_bool, D(realtime), false, BOOL},
 	{"disarm_on_stop", config_set_bool, D(disarm_on_stop), false, BOOL},
 };
 #undef D

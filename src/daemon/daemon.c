@@ -249,6 +249,8 @@ static int start(struct daemon *daemon, struct config *fresh)
 	if (r == 0)
 		death_log_open(daemon);
 	if (r == 0)
+		guard_protect(daemon, fresh);
+	if (r == 0)
 		r = open_loop(daemon);
 	if (r == 0)
 		r = open_control(daemon);

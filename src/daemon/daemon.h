@@ -79,8 +79,8 @@ struct watch_state {
 	uint64_t absent_since_ns;	/* 0: something of it is known */
 	struct json_object *last_death; /* a reference, or NULL */
 	bool paused;
-	uint64_t paused_until_ns; /* 0: until it is resumed */
-	struct obit_key counted;  /* whose death is among `deaths`, the last one */
+	uint64_t paused_until_ns;   /* 0: until it is resumed */
+	struct obit_key counted;    /* whose death is among `deaths`, the last one */
 	struct health_watch health; /* while guard.c looks at all of them */
 };
 
@@ -249,6 +249,8 @@ struct daemon {
 	struct hooks *stack_readers;
 	uint64_t questions;	   /* so many were put to owners */
 	struct rlimit files_limit; /* of open files, as it was at the start */
+	bool protected;		   /* oom_score_adj is not any more */
+	int oom_score_adj;	   /* as it was at the start */
 
 	struct guard guard;
 	uint64_t unread_since_ns; /* since then there is more to read than a turn takes; 0: there
@@ -578,6 +580,10 @@ void pause_instance(struct daemon *daemon, struct instance *instance, bool pause
 void pause_inherit(struct daemon *daemon, struct instance *instance);
 
 /* ---- guard.c ---- */
+
+/* Makes the daemon one of the last to be killed, where a watchdog depends on it; what it starts is not. To be called
+ * behind the first forks, and before the hooks are set up. */
+void guard_protect(struct daemon *daemon, const struct config *config);
 
 int guard_open(struct daemon *daemon);
 /* Decides anew whether to feed: call after anything that may change health. */

@@ -15,6 +15,7 @@
 #include "daemon/daemon.h"
 #include "daemon/put.h"
 #include "io/hooks.h"
+#include "io/protect.h"
 #include "io/runlevel.h"
 #include "io/shutdown.h"
 
@@ -372,6 +373,27 @@ static int may_run(const char *path)
 	return hook_events_check(path, sentence);
 }
 
+static void try_to(const char *what, int r)
+{
+	if (r < 0)
+		log_warning("cannot %s: %s", what, strerror(-r));
+}
+
+void guard_protect(struct daemon *daemon, const struct config *config)
+{
+	if (!config->watchdog.device.count || daemon->options->observe)
+		return;
+	if (protect_oom_score(&daemon->oom_score_adj) &&
+	    daemon->oom_score_adj > PROTECT_OOM_SCORE_ADJ) {
+		daemon->protected = true;
+		try_to("lower oom_score_adj", protect_set_oom_score(PROTECT_OOM_SCORE_ADJ));
+	}
+	if (config->watchdog.lock_memory)
+		try_to("lock the memory of obitd", protect_lock_memory());
+	if (config->watchdog.realtime)
+		try_to("run in real time", protect_real_time());
+}
+
 static int open_all(struct daemon *daemon)
 {
 	struct hooks_options options = {
@@ -379,6 +401,7 @@ static int open_all(struct daemon *daemon)
 		.waiting_max = 2,
 		.grace_ns = GRACE_NS,
 		.files = daemon->files_limit,
+		.oom_score_adj = daemon->protected ? &daemon->oom_score_adj : NULL,
 		.may_run = may_run,
 		.told = on_hook,
 		.arg = daemon,

@@ -356,6 +356,7 @@ int hook_events_open(struct daemon *daemon)
 		.waiting_max = WAITING_MAX,
 		.grace_ns = GRACE,
 		.files = daemon->files_limit,
+		.oom_score_adj = daemon->protected ? &daemon->oom_score_adj : NULL,
 		.may_run = may_run,
 		.told = on_result,
 	};

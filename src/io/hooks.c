@@ -203,6 +203,16 @@ static int check_program(const struct hooks_options *options, const char *progra
 	return options->may_run && !geteuid() ? options->may_run(program) : 0;
 }
 
+static void set_oom_score(int value)
+{
+	_cleanup_close_ int fd = sys_open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC, 0);
+	char text[16];
+	int length = snprintf(text, sizeof(text), "%d\n", value);
+
+	if (fd >= 0 && sys_write(fd, text, (size_t)length) < 0)
+		errno = 0; /* then it is as hard to kill as this process is */
+}
+
 _Noreturn static void become(const struct hooks_options *options, const struct job *job, int input,
 			     int output, int report)
 {
@@ -216,6 +226,8 @@ _Noreturn static void become(const struct hooks_options *options, const struct j
 	umask(022);
 	if (options->files.rlim_max)
 		setrlimit(RLIMIT_NOFILE, &options->files);
+	if (options->oom_score_adj)
+		set_oom_score(*options->oom_score_adj);
 	r = chdir("/") < 0 ? -errno : take_account(job);
 	if (r < 0)
 		fail(false, -r);

@@ -35,8 +35,9 @@ typedef void hooks_fn(void *arg, const struct hook_result *result);
 
 struct hooks_options {
 	unsigned running_max, waiting_max;
-	uint64_t grace_ns;   /* between SIGTERM and SIGKILL */
-	struct rlimit files; /* RLIMIT_NOFILE of a command; a maximum of 0: as it is */
+	uint64_t grace_ns;	  /* between SIGTERM and SIGKILL */
+	struct rlimit files;	  /* RLIMIT_NOFILE of a command; a maximum of 0: as it is */
+	const int *oom_score_adj; /* of a command; NULL: as it is. Borrowed */
 	/* Called in the child right before exec, where it may block, of what runs as root: 0, -EPERM for what must not
 	 * be run, or the -errno that exec would have. NULL: all may run. */
 	int (*may_run)(const char *path);
