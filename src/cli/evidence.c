@@ -131,6 +131,26 @@ static char *own_pid(struct json_object *death)
 	return pid ? must_printf("%s in its pid namespace", pid) : NULL;
 }
 
+/* "root stopped it with obit stop (pid 812)" */
+static char *operator_words(struct json_object *death)
+{
+	struct json_object *actor = member_object(death, "operator");
+	_cleanup_free_ char *command = value_text(member(actor, "command"));
+	_cleanup_free_ char *pid = value_text(member(actor, "pid"));
+	_cleanup_free_ char *comm = value_text(member(actor, "comm"));
+	_cleanup_free_ char *user = NULL;
+	int64_t uid;
+
+	if (!command || !member_int(actor, "uid", &uid))
+		return NULL;
+	user = uid == 0 ? must_printf("root") : must_printf("uid %" PRId64, uid);
+	return must_printf("%s %s it with obit %s (%s%spid %s)", user,
+			   strcmp(command, "kill") == 0	     ? "signalled"
+			   : strcmp(command, "restart") == 0 ? "restarted"
+							     : "stopped",
+			   command, comm ? comm : "", comm ? ", " : "", pid ? pid : "?");
+}
+
 /* Where the first line says nothing of it. */
 static char *left_hanging(struct json_object *death)
 {
@@ -325,29 +345,18 @@ static const struct {
 	char *(*value)(struct json_object *death);
 	bool whole; /* to be copied: not wrapped */
 } facts[] = {
-	{"watch", belonging, false},
-	{"unit", unit, false},
-	{"container", container, false},
-	{"pod", pod, false},
-	{"ended first", ended_first, false},
-	{"asked by", asker, false},
-	{"hung before", left_hanging, false},
-	{"hung in", hung_in, false},
-	{"kernel stack", kernel_stack, false},
-	{"fault", fault_code, false},
-	{"core dump", core_dump, false},
-	{"next step", next_step, true},
-	{"peak memory", memory, false},
-	{"full cgroup", full_cgroup, false},
-	{"command line", command_line, false},
-	{"executable", executable, false},
-	{"user ids", user_ids, false},
-	{"parent", parent, false},
-	{"cgroup", cgroup, false},
-	{"own pid", own_pid, false},
-	{"cpu time", cpu_time, false},
-	{"page faults", page_faults, false},
-	{"wait status", wait_status, false},
+	{"watch", belonging, false},	     {"unit", unit, false},
+	{"container", container, false},     {"pod", pod, false},
+	{"ended first", ended_first, false}, {"asked by", asker, false},
+	{"operator", operator_words, false}, {"hung before", left_hanging, false},
+	{"hung in", hung_in, false},	     {"kernel stack", kernel_stack, false},
+	{"fault", fault_code, false},	     {"core dump", core_dump, false},
+	{"next step", next_step, true},	     {"peak memory", memory, false},
+	{"full cgroup", full_cgroup, false}, {"command line", command_line, false},
+	{"executable", executable, false},   {"user ids", user_ids, false},
+	{"parent", parent, false},	     {"cgroup", cgroup, false},
+	{"own pid", own_pid, false},	     {"cpu time", cpu_time, false},
+	{"page faults", page_faults, false}, {"wait status", wait_status, false},
 };
 
 void evidence_print(FILE *out, const struct term *term, struct json_object *death, uint64_t now_ns)

@@ -176,6 +176,7 @@ static void spawn_succeeded(struct daemon *daemon, struct instance *instance, pi
 	daemon->unjoined += !joined;
 	instance->spawned = true;
 	((struct attachment *)instance->attachment)->killed = false;
+	((struct attachment *)instance->attachment)->actor = (struct actor){0};
 	instance->daemonized = instance->adopted = false;
 	daemon->counters.respawns++;
 	act_step(daemon, instance, &spawned, NULL);

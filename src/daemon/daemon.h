@@ -84,6 +84,14 @@ struct watch_state {
 	struct health_watch health; /* while guard.c looks at all of them */
 };
 
+/* Who has had it stopped, restarted or killed. */
+struct actor {
+	const char *command; /* "stop"; NULL: nobody */
+	uid_t uid;
+	pid_t pid;
+	char comm[OWNER_COMM_SIZE]; /* "" where it is not known */
+};
+
 /* The daemon's part of an instance. */
 struct attachment {
 	struct daemon *daemon;
@@ -111,6 +119,7 @@ struct attachment {
 	struct json_object *hang_threads; /* of what hung last: a reference, or NULL */
 	bool told_buried;		  /* so its hook for that was run */
 	bool killed;			  /* by `obit kill`, in this life */
+	struct actor actor;		  /* the last one in this life */
 	uint64_t launch_number;		  /* which one the last child was asked for with; 0: none */
 	uint64_t kept_recipe; /* the next daemon finds the recipe under that; 0: nowhere */
 	size_t kept_recipe_size;
@@ -168,7 +177,8 @@ struct obituary {
 	const char *watch; /* NULL: none */
 	uint64_t began;	   /* when its program was executed; 0: when it was born */
 	const struct policy_output *decision;
-	struct json_object *hung; /* of hangs_render(), or NULL */
+	struct json_object *hung;  /* of hangs_render(), or NULL */
+	const struct actor *actor; /* NULL: nobody */
 };
 
 /* What is done before the watchdog starves, in this order; it is fed until then. */

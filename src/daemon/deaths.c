@@ -107,16 +107,36 @@ static void bury_offspring(struct daemon *daemon, struct process *process,
 	lineage_gone(&daemon->lineage, process);
 }
 
-static void tell_of_kill(const struct instance *instance, const struct evidence *evidence,
-			 struct policy_output *decision)
+static bool was_killed_by_us(const struct instance *instance, const struct evidence *evidence)
 {
 	const struct attachment *attachment = instance->attachment;
 	__u32 own = (__u32)getpid();
-	bool by_own = (evidence->has_fatal && evidence->fatal.sender.tgid == own) ||
-		      (evidence->has_asked && evidence->asked.sender.tgid == own);
+
+	return attachment->killed && ((evidence->has_fatal && evidence->fatal.sender.tgid == own) ||
+				      (evidence->has_asked && evidence->asked.sender.tgid == own));
+}
+
+/* Who is behind the death of one of its processes; before that is decided about. */
+static const struct actor *operator_of(const struct instance *instance,
+				       const struct evidence *evidence)
+{
+	const struct attachment *attachment = instance->attachment;
+	const struct policy *policy = &instance->policy;
+	bool stopped = policy->state == POLICY_STOPPING &&
+		       (policy->after == AFTER_DOWN || policy->after == AFTER_START);
+
+	return attachment->actor.command && (stopped || policy->replacing ||
+					     was_killed_by_us(instance, evidence))
+		       ? &attachment->actor
+		       : NULL;
+}
+
+static void tell_of_kill(const struct instance *instance, const struct evidence *evidence,
+			 struct policy_output *decision)
+{
 	size_t used = strlen(decision->detail);
 
-	if (attachment->killed && by_own && instance->policy.state != POLICY_STOPPING)
+	if (was_killed_by_us(instance, evidence) && instance->policy.state != POLICY_STOPPING)
 		snprintf(decision->detail + used, sizeof(decision->detail) - used, "%s(obit kill)",
 			 used ? " " : "");
 }
@@ -169,6 +189,7 @@ static void bury_member(struct daemon *daemon, struct instance *instance, struct
 
 	lineage_died(process);
 	describe_death(daemon, instance, process, letter, evidence, &input, refusal, ended_by);
+	obituary.actor = operator_of(instance, evidence);
 	act_decide(instance, &input, &decision);
 	if (role == ROLE_MAIN)
 		hung = obituary.hung = hangs_render(instance);

@@ -122,6 +122,7 @@ static void begin(struct daemon *daemon, struct process *process, size_t watch,
 	instance->adopted = recipe->source == RECIPE_PROC;
 	instance->daemonized = instance->spawned = false;
 	((struct attachment *)instance->attachment)->killed = false;
+	((struct attachment *)instance->attachment)->actor = (struct actor){0};
 	instance->began = began;
 	instance->uid = recipe->facts.euid;
 	lineage_join(instance, process, ROLE_MAIN);

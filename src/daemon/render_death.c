@@ -125,6 +125,20 @@ static void put_cause(struct json_object *object, const struct evidence *evidenc
 	json_object_object_add(object, "core", render_core(evidence));
 }
 
+static struct json_object *render_operator(const struct actor *actor)
+{
+	struct json_object *object;
+
+	if (!actor)
+		return NULL;
+	object = json_object_new_object();
+	put_string(object, "command", actor->command);
+	put_number(object, "uid", actor->uid);
+	put_number(object, "pid", (uint64_t)actor->pid);
+	put_string(object, "comm", *actor->comm ? actor->comm : NULL);
+	return object;
+}
+
 static uint64_t lived_ns(const struct obituary *obituary)
 {
 	uint64_t began = obituary->role == ROLE_MAIN && obituary->began
@@ -218,6 +232,7 @@ struct json_object *render_obituary(const struct obituary *obituary)
 	put_number(object, "lived_ns", lived_ns(obituary));
 	put_usage(object, &obituary->letter->exit);
 	json_object_object_add(object, "hung", json_object_get(obituary->hung));
+	json_object_object_add(object, "operator", render_operator(obituary->actor));
 	put_string(object, "action", policy_verdict_name(obituary->decision->verdict));
 	put_string(object, "action_detail",
 		   *obituary->decision->detail ? obituary->decision->detail : NULL);

@@ -90,7 +90,7 @@ static char *put_ending(char *at, const struct obit_exit *exit)
 	at = stpcpy(stpcpy(at, ",\"oom\":"), oom ? "true" : "false");
 	at = stpcpy(stpcpy(at, ",\"cause\":\""), death_cause_name(cause));
 	return stpcpy(at, "\",\"killer\":null,\"asked_by\":null,\"fault\":null,\"oom_cause\":null,"
-			  "\"core\":null,\"hung\":null");
+			  "\"core\":null,\"hung\":null,\"operator\":null");
 }
 
 static char *put_usage(char *at, const struct obit_exit *exit)

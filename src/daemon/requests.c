@@ -14,11 +14,13 @@
 #include "base/text.h"
 #include "daemon/daemon.h"
 #include "daemon/put.h"
+#include "io/proc.h"
 
 struct request {
 	struct daemon *daemon;
 	struct control_client *client;
 	const char *command;
+	const char *verb;	      /* the same, as the table has it */
 	const char *name;	      /* "" if none was given */
 	const char *signal;	      /* the same */
 	int64_t count;		      /* -1 if none was given */
@@ -402,6 +404,18 @@ static const char *cannot_start(const struct request *request, const struct inst
 			      buf);
 }
 
+/* Whoever reads an obituary wants to know who it was, not that it was obitd. */
+static void note_operator(const struct request *request, struct instance *instance)
+{
+	struct actor *who = &((struct attachment *)instance->attachment)->actor;
+	struct owner_ancestor client;
+
+	*who = (struct actor){.command = request->verb};
+	who->uid = control_peer(request->client, &who->pid);
+	if (who->pid > 0 && proc_ancestors(who->pid, &client, 1))
+		snprintf(who->comm, sizeof(who->comm), "%s", client.comm);
+}
+
 struct outcome {
 	unsigned done, refused;
 	char text[POLICY_NOTE_SIZE];
@@ -421,6 +435,8 @@ static void act_on(const struct request *request, struct instance *instance,
 			 kind == INPUT_RESTART ? "restarted" : "started", why);
 		return;
 	}
+	if (runs(instance))
+		note_operator(request, instance);
 	act_step(request->daemon, instance, &input, &decision);
 	if (decision.refused)
 		outcome->refused++;
@@ -499,10 +515,12 @@ static void kill_target(const struct request *request, const struct target *targ
 
 	log_notice("%s: obit kill", request->name);
 	DL_FOREACH (request->daemon->lineage.instances, instance) {
-		unsigned count = is_meant(target, instance)
-					 ? act_kill(request->daemon, instance, signal)
-					 : 0;
+		unsigned count = 0;
 
+		if (!is_meant(target, instance))
+			continue;
+		note_operator(request, instance);
+		count = act_kill(request->daemon, instance, signal);
 		instances += count > 0;
 		processes = count == ACT_WHOLE_CGROUP ? count : processes + count;
 	}
@@ -892,6 +910,7 @@ void requests_handle(void *arg, struct control_client *client, const char *comma
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		if (strcmp(commands[i].name, command) != 0)
 			continue;
+		request.verb = commands[i].name;
 		if (!refuse(&request, commands[i].kind, commands[i].needs_name))
 			commands[i].run(&request);
 		return;

@@ -29,7 +29,7 @@ struct control_client {
 	int fd;
 	struct loop_source *source;
 	enum rights rights;
-	uid_t uid;
+	struct ucred peer;
 	bool subscribed;
 	enum control_topic topic; /* if subscribed */
 	bool busy;		  /* somebody up the stack works on it and will settle it */
@@ -302,6 +302,12 @@ void control_fail(struct control_client *client, int exit_status, const char *fm
 		drop(client);
 }
 
+uid_t control_peer(const struct control_client *client, pid_t *ret_pid)
+{
+	*ret_pid = client->peer.pid;
+	return client->peer.uid;
+}
+
 void control_reply(struct control_client *client, struct json_object *data)
 {
 	struct json_object *reply = json_object_new_object();
@@ -493,7 +499,7 @@ static void handle_line(struct control_client *client, const char *line, size_t 
 		client->closing = true;
 		control_fail(client, OBIT_EXIT_FAILED,
 			     "permission denied: uid %u is neither root nor in the group %s",
-			     client->uid, OBIT_READERS_GROUP);
+			     client->peer.uid, OBIT_READERS_GROUP);
 		return;
 	}
 	if (memchr(line, '\0', length)) {
@@ -592,18 +598,16 @@ static bool peer_has_group(int fd, gid_t group)
 	return false;
 }
 
-static enum rights rights_of(const struct control_server *server, int fd, uid_t *ret_uid)
+static enum rights rights_of(const struct control_server *server, int fd, struct ucred *ret)
 {
-	struct ucred peer = {.uid = (uid_t)-1, .gid = (gid_t)-1};
-	socklen_t length = sizeof(peer);
+	socklen_t length = sizeof(*ret);
 
-	*ret_uid = (uid_t)-1;
-	if (sys_getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0)
+	*ret = (struct ucred){.uid = (uid_t)-1, .gid = (gid_t)-1};
+	if (sys_getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ret, &length) < 0)
 		return RIGHTS_NONE;
-	*ret_uid = peer.uid;
-	if (peer.uid == 0)
+	if (ret->uid == 0)
 		return RIGHTS_ACT;
-	if (server->has_group && (peer.gid == server->group || peer_has_group(fd, server->group)))
+	if (server->has_group && (ret->gid == server->group || peer_has_group(fd, server->group)))
 		return RIGHTS_READ;
 	return RIGHTS_NONE;
 }
@@ -637,8 +641,8 @@ static void turn_away(struct control_server *server, int fd)
 }
 
 /* Takes ownership of `fd` on success. */
-static int client_new(struct control_server *server, int fd, enum rights rights, uid_t uid,
-		      struct control_client **ret)
+static int client_new(struct control_server *server, int fd, enum rights rights,
+		      const struct ucred *peer, struct control_client **ret)
 {
 	_cleanup_free_ struct control_client *client = calloc(1, sizeof(*client));
 	int r;
@@ -648,7 +652,7 @@ static int client_new(struct control_server *server, int fd, enum rights rights,
 	client->server = server;
 	client->fd = fd;
 	client->rights = rights;
-	client->uid = uid;
+	client->peer = *peer;
 	r = loop_add(server->loop, fd, EPOLLIN, on_client, client, &client->source);
 	if (r < 0)
 		return r;
@@ -659,11 +663,11 @@ static int client_new(struct control_server *server, int fd, enum rights rights,
 static void admit(struct control_server *server, int accepted_fd)
 {
 	_cleanup_close_ int fd = accepted_fd;
-	uid_t uid;
-	enum rights rights = rights_of(server, fd, &uid);
+	struct ucred peer;
+	enum rights rights = rights_of(server, fd, &peer);
 	struct control_client **place = find_place(server, rights);
 
-	if (!place || client_new(server, fd, rights, uid, place) < 0) {
+	if (!place || client_new(server, fd, rights, &peer, place) < 0) {
 		turn_away(server, fd);
 		return;
 	}

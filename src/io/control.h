@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/clock.h"
 #include "io/loop.h"
@@ -58,6 +59,9 @@ void control_close(struct control_server *server);
 
 /* Changes how long a request may stay unfinished and a reply unread; CONTROL_DEADLINE_NS at first. */
 void control_set_deadline(struct control_server *server, uint64_t deadline_ns);
+
+/* Who the client was when it connected, as the kernel says. */
+uid_t control_peer(const struct control_client *client, pid_t *ret_pid);
 
 /* {"ok": true, "data": data}. Takes ownership of `data`, which may be NULL for null. */
 void control_reply(struct control_client *client, struct json_object *data);

@@ -279,6 +279,7 @@ is_over() {
 	[ "$(last_death "web@$C" '"\(.signal) \(.killer.pid) \(.killer.comm) \(.action_detail)"')" = \
 		"SIGKILL $OBITD_PID obitd respawned at once (obit kill)" ]
 	obit why "web@$C" | head -n 3 | xargs | grep -q "sent by obitd (pid $OBITD_PID, .*(obit kill)\."
+	obit why "web@$C" | grep -qE "^  operator: +root signalled it with obit kill \(obit, pid [0-9]+\)$"
 	retry_until 5 states_are "up up up"
 }
 
@@ -306,4 +307,20 @@ is_over() {
 	[ "$(obit kill family --signal KILL)" = "family: SIGKILL sent to 2 processes" ]
 	retry_until 5 alive_are "session of-session offspring"
 	end_family
+}
+
+@test "the obituary names the operator of a stop and a restart, and nobody else's death has one" {
+	start_obitd "$(watch_text web "$T/service")"
+	start_watched_service web
+	obit restart web
+	wait_events up 2
+	[ "$(last_death web '.operator | "\(.command) \(.uid) \(.comm) \(.pid > 1)"')" = "restart 0 obit true" ]
+	kill -KILL "$(service_pid)"
+	wait_events up 3
+	retry_until 5 deaths_are web 2
+	[ "$(last_death web .operator)" = null ]
+	wait_state web up
+	obit stop web
+	[ "$(last_death web .operator.command)" = stop ]
+	obit why web | grep -qE "^  operator: +root stopped it with obit stop"
 }
