@@ -93,7 +93,8 @@ static void print_ungated(FILE *out, const struct term *term, struct json_object
 	say(out, term, STYLE_YELLOW, 0, line);
 }
 
-static void print_reset(FILE *out, const struct term *term, struct json_object *data)
+static void print_reset(FILE *out, const struct term *term, struct json_object *data,
+			uint64_t now_ns)
 {
 	struct json_object *reset = member_object(data, "last_reset"), *death;
 	_cleanup_free_ char *what = member_text(reset, "what"), *found = NULL, *line = NULL;
@@ -106,10 +107,8 @@ static void print_reset(FILE *out, const struct term *term, struct json_object *
 		say(out, term, STYLE_DIM, 0, "No reset by a watchdog is on record.");
 		return;
 	}
-	found = value_text(member(reset, "starved_at"));
-	if (!found)
-		found = member_text(reset, "time");
-	line = must_printf("Last reset, %s: %s.", found, what);
+	found = member_moment(reset, member(reset, "starved_at") ? "starved_at" : "time", now_ns);
+	line = must_printf("Last reset, %s: %s.", found ? found : "-", what);
 	say(out, term, STYLE_BOLD, 0, line);
 	if (reason)
 		say(out, term, STYLE_PLAIN, INDENT, reason);
@@ -125,7 +124,7 @@ static void print_reset(FILE *out, const struct term *term, struct json_object *
 	say(out, term, STYLE_PLAIN, INDENT, line);
 }
 
-void watchdog_print(FILE *out, const struct term *term, struct json_object *data)
+void watchdog_print(FILE *out, const struct term *term, struct json_object *data, uint64_t now_ns)
 {
 	struct json_object *devices = member_array(data, "devices");
 
@@ -139,7 +138,7 @@ void watchdog_print(FILE *out, const struct term *term, struct json_object *data
 		print_device(out, term, array_item(devices, i));
 	print_now(out, term, data);
 	print_ungated(out, term, data);
-	print_reset(out, term, data);
+	print_reset(out, term, data, now_ns);
 }
 
 int cmd_watchdog(const struct invocation *inv)
@@ -153,6 +152,6 @@ int cmd_watchdog(const struct invocation *inv)
 	if (option_given(inv, OPTION_JSON))
 		json_print(stdout, reply.data, true);
 	else
-		watchdog_print(stdout, &inv->term, reply.data);
+		watchdog_print(stdout, &inv->term, reply.data, clock_wall_ns());
 	return OBIT_EXIT_OK;
 }

@@ -27,19 +27,6 @@ void fact_print(FILE *out, const struct term *term, const char *key, char *value
 	term_wrap(out, term, STYLE_PLAIN, FACT_COLUMN, owned);
 }
 
-/* "2026-11-21 09:38:12 (3min ago)" */
-static char *moment(struct json_object *death, uint64_t now_ns)
-{
-	const char *time = member_word(death, "time");
-	_cleanup_free_ char *ago = NULL;
-	uint64_t then;
-
-	if (!when_parse(time, &then))
-		return value_text(member(death, "time"));
-	ago = when_ago(then, now_ns);
-	return must_printf("%.10s %.8s (%s)", time, time + strlen("2026-11-21T"), ago);
-}
-
 static char *belonging(struct json_object *death)
 {
 	_cleanup_free_ char *watch = value_text(member(death, "watch"));
@@ -363,7 +350,7 @@ void evidence_print(FILE *out, const struct term *term, struct json_object *deat
 {
 	static const struct term endless = {0};
 
-	fact_print(out, term, "when", moment(death, now_ns));
+	fact_print(out, term, "when", member_moment(death, "time", now_ns));
 	for (size_t i = 0; i < ARRAY_SIZE(facts); i++)
 		fact_print(out, facts[i].whole ? &endless : term, facts[i].key,
 			   facts[i].value(death));

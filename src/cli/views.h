@@ -20,7 +20,7 @@ void show_print(FILE *out, const struct term *term, const char *name, struct jso
 void stats_print(FILE *out, const struct term *term, struct json_object *stats);
 
 /* `obit watchdog`: the devices, how it stands, the last reset. */
-void watchdog_print(FILE *out, const struct term *term, struct json_object *data);
+void watchdog_print(FILE *out, const struct term *term, struct json_object *data, uint64_t now_ns);
 
 /* `obit reload`: what has changed. */
 void reload_print(FILE *out, const struct term *term, struct json_object *data);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/units.h"
 #include "cli/alloc.h"
@@ -151,4 +152,16 @@ char *member_duration(struct json_object *object, const char *key)
 	if (!member_span(object, key, &ns))
 		return NULL;
 	return must_printf("%s", clock_span(ns, span));
+}
+
+char *member_moment(struct json_object *object, const char *key, uint64_t now_ns)
+{
+	const char *time = member_word(object, key);
+	_cleanup_free_ char *ago = NULL;
+	uint64_t then;
+
+	if (!when_parse(time, &then))
+		return value_text(member(object, key));
+	ago = when_ago(then, now_ns);
+	return must_printf("%.10s %.8s (%s)", time, time + strlen("2026-11-21T"), ago);
 }

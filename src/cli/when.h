@@ -24,4 +24,8 @@ char *when_ago(uint64_t then_ns, uint64_t now_ns);
  * caller. */
 char *member_duration(struct json_object *object, const char *key);
 
+/* A member in RFC 3339 as "2026-11-21 09:38:12 (3min ago)"; what is no time as it is, NULL where there is none. Freed by
+ * the caller. */
+char *member_moment(struct json_object *object, const char *key, uint64_t now_ns);
+
 #endif

@@ -270,14 +270,15 @@ static void test_watchdog_tells_how_it_stands(void **state)
 		 "  \"governor\": \"panic\", \"magic_close\": false}],"
 		 " \"phase\": \"starves\", \"why\": \"web is gone\", \"left_ns\": 3000000000,"
 		 " \"ungated\": \"so it is\", \"in_a_row\": 2, \"reset_limit\": 3,"
-		 " \"last_reset\": {\"time\": \"T\", \"starved_at\": \"S\", \"what\": \"it bit\","
+		 " \"last_reset\": {\"time\": \"T\", \"starved_at\": "
+		 "\"1970-01-01T00:00:00.5+00:00\", \"what\": \"it bit\","
 		 "  \"reason\": \"web was gone\", \"death\": {\"action_detail\": \"gave up\"},"
 		 "  \"boot_status\": [\"card_reset\", \"overheat\"]}}",
 		 "/dev/dog (of unknown make): resets the machine 30s after the last feed; panic 5s "
 		 "before that; cannot be disarmed; stops if obitd crashes\n"
 		 "NOT FED: the machine is reset in 3s. web is gone\n"
 		 "Health does not count now: so it is\n"
-		 "Last reset, S: it bit.\n"
+		 "Last reset, 1970-01-01 00:00:00 (just now): it bit.\n"
 		 "  web was gone\n"
 		 "  gave up\n"
 		 "  2 in a row (reset_limit = 3); the driver says: card_reset, overheat\n"},
@@ -301,7 +302,7 @@ static void test_watchdog_tells_how_it_stands(void **state)
 		struct json_object *data = parse(cases[i].data);
 		char *text = NULL;
 
-		CAPTURE(text, watchdog_print(out, &pipe_term, data));
+		CAPTURE(text, watchdog_print(out, &pipe_term, data, 1000000000));
 		assert_string_equal(text, cases[i].text);
 		free(text);
 		json_object_put(data);
