@@ -17,7 +17,8 @@ struct dog {
 	char *device;			 /* owned */
 	struct watchdog *watchdog;	 /* NULL: it is not open */
 	char error[WATCHDOG_ERROR_SIZE]; /* why it is not, as it was logged */
-	int feed_error;			 /* that was logged */
+	int open_error;
+	int feed_error; /* that was logged */
 };
 
 struct dogs {
@@ -82,15 +83,18 @@ static void open_dog(const struct watchdog_config *config, struct dog *dog)
 
 	if (r == 0) {
 		dog->error[0] = '\0';
+		dog->open_error = 0;
 		dog->feed_error = 0;
 		tell_facts(config, dog->device, watchdog_facts(dog->watchdog));
 		return;
 	}
 	dog->watchdog = NULL;
+	if (r == dog->open_error)
+		return;
+	dog->open_error = r;
 	if (r == -EBUSY)
 		name_holder(dog->device, error);
-	if (strcmp(error, dog->error) != 0)
-		log_error("%s; it is tried again until it works", error);
+	log_error("%s; it is tried again until it works", error);
 	memcpy(dog->error, error, sizeof(error));
 }
 
