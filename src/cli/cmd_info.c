@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "base/protocol.h"
 #include "cli/alloc.h"
 #include "cli/ask.h"
@@ -152,6 +153,18 @@ void reload_print(FILE *out, const struct term *term, struct json_object *data)
 		strcmp(kept, "1") == 0 ? "it was" : "they were");
 }
 
+static void print_warnings(struct json_object *warnings)
+{
+	struct json_object *warning;
+
+	for (size_t i = 0; (warning = array_item(warnings, i)); i++) {
+		_cleanup_free_ char *text = value_text(warning);
+
+		if (text)
+			log_warning("%s", text);
+	}
+}
+
 int cmd_reload(const struct invocation *inv)
 {
 	_cleanup_reply_ struct reply reply = {0};
@@ -164,5 +177,7 @@ int cmd_reload(const struct invocation *inv)
 		json_print(stdout, reply.data, true);
 	else
 		reload_print(stdout, &inv->term, reply.data);
+	fflush(stdout);
+	print_warnings(member_array(reply.data, "warnings"));
 	return OBIT_EXIT_OK;
 }

@@ -785,22 +785,36 @@ static void log_reload(struct json_object *summary)
 		   json_object_get_int(json_object_object_get(summary, "kept")));
 }
 
+/* What was logged about it: whoever asks for a reload does not look there. */
+static struct json_object *warnings_of(const struct config *config)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < config->warnings.count; i++)
+		json_object_array_add(array, text_to_json(config->warnings.items[i],
+							  strlen(config->warnings.items[i])));
+	return array;
+}
+
 int requests_reload(struct daemon *daemon, struct config_error *error, struct json_object **summary)
 {
-	struct json_object *changes = NULL;
+	struct json_object *changes = NULL, *warnings;
 	struct config fresh;
 	int r = settings_load(daemon->options, &fresh, error);
 
 	if (r < 0)
 		return r;
+	warnings = warnings_of(&fresh);
 	r = settings_apply(daemon, &fresh, &changes);
 	config_free(&fresh);
 	if (r < 0) {
 		snprintf(error->text, sizeof(error->text), "cannot apply the configuration: %s",
 			 strerror(-r));
+		json_object_put(warnings);
 		return r;
 	}
 	log_reload(changes);
+	json_object_object_add(changes, "warnings", warnings);
 	if (summary)
 		*summary = json_object_get(changes);
 	json_object_put(changes);

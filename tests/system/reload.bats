@@ -3,6 +3,7 @@
 # A reload is atomic, and what goes on goes on: instances, counters, back-offs, stops, pauses.
 # shellcheck disable=SC2034,SC2030,SC2031 # variables of lib.bash; each test is a process of its own
 
+bats_require_minimum_version 1.5.0
 load lib
 
 setup() {
@@ -203,4 +204,17 @@ died_three_times() {
 	refute grep -vE "^(added|changed|removed|Nothing|[0-9]+ kept)|pth" "$T/reloads"
 	kill -KILL "$pid"
 	wait_events up 2
+}
+
+@test "what is doubtful in a new configuration is printed by obit reload" {
+	copy_victim service
+	start_obitd "$(watch_text web "$T/service")"
+	write_conf "$(watch_text web "$T/service")
+$(watch_text shadow "$T/service")"
+	run --separate-stderr obit reload
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"added "*shadow* ]]
+	# shellcheck disable=SC2154 # run sets it
+	[[ "$stderr" == *"obit.conf:4: watch 'shadow'"*"web"* ]]
+	[ "$(obit reload --json 2>/dev/null | jq -r '.warnings | length')" = 1 ]
 }
