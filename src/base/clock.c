@@ -18,6 +18,11 @@ uint64_t clock_boot_ns(void)
 	return read_clock(CLOCK_BOOTTIME);
 }
 
+uint64_t clock_running_ns(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
+}
+
 uint64_t clock_wall_ns(void)
 {
 	return read_clock(CLOCK_REALTIME);

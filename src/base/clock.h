@@ -16,6 +16,9 @@
 /* Nanoseconds on CLOCK_BOOTTIME. Cannot fail. */
 uint64_t clock_boot_ns(void);
 
+/* The same without the time in which the machine was suspended. */
+uint64_t clock_running_ns(void);
+
 /* Nanoseconds since 1970 (CLOCK_REALTIME). Cannot fail. */
 uint64_t clock_wall_ns(void);
 

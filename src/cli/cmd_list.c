@@ -50,6 +50,15 @@ static bool is_same(struct json_object *a, struct json_object *b, const char *ke
 }
 
 /* What the watch has said is not said again. */
+/* Its own words, and not ours. */
+static void add_status(struct table *table, struct json_object *instance)
+{
+	_cleanup_free_ char *status = value_text(member(instance, "status"));
+
+	if (status)
+		table_add_remark(table, STYLE_DIM, must_printf("\"%s\"", status));
+}
+
 static void add_own_note(struct table *table, struct json_object *watch,
 			 struct json_object *instance)
 {
@@ -111,6 +120,8 @@ static void add_instances(struct table *table, const char *name, struct json_obj
 		else if (n > 1)
 			add_instance(table, name, instance);
 		add_own_note(table, watch, instance);
+		if (alike == 1)
+			add_status(table, instance);
 	}
 }
 

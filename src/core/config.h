@@ -118,6 +118,9 @@ struct watch_config {
 	uint64_t stop_grace_ns;
 	uint64_t recipe_max; /* bytes of argv, and of the environment */
 
+	bool notify; /* it says when it is ready, and with hang_timeout that it is well */
+	uint64_t hang_timeout_ns; /* 0: never */
+
 	bool critical;
 	uint64_t recover_within_ns;
 

@@ -77,7 +77,7 @@ struct config_limits {
 	uint64_t min, max;	  /* of a number or a duration in ns */
 	const char *expected;	  /* these limits in words */
 	const char *const *words; /* NULL-terminated */
-	bool or_none;		  /* of a size: 0 is fine, too */
+	bool or_none;		  /* of a size or a duration: 0 is fine, too */
 	bool or_path;		  /* of a program: an absolute path or glob is fine, too */
 };
 

@@ -125,7 +125,7 @@ int config_set_duration(const struct config_value *value, const struct config_li
 	if (r == -EINVAL)
 		return fail(value, "a duration such as 200ms, 10s or 1h 30min "
 				   "(units: us ms s min h d)");
-	if (r < 0 || ns < limits->min || ns > limits->max)
+	if (r < 0 || ((ns || !limits->or_none) && (ns < limits->min || ns > limits->max)))
 		return fail(value, limits->expected);
 	*(uint64_t *)field = ns;
 	return 0;

@@ -2,10 +2,13 @@
 #include "core/launch.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "core/command.h"
 
 /* Variables that speak of one life of a process, or of its supervisor. */
@@ -43,15 +46,33 @@ static bool changes_user(const struct recipe *recipe, const struct watch_config 
 	return watch->account.known && watch->account.uid != recipe->facts.euid;
 }
 
+/* What sd_notify(3) and sd_watchdog_enabled(3) look for. */
+static int prepare_notify(const struct watch_config *watch, const char *path, struct launch *launch)
+{
+	if (!path)
+		return 0;
+	if (asprintf(&launch->notify_socket, "NOTIFY_SOCKET=%s", path) < 0) {
+		launch->notify_socket = NULL;
+		return -ENOMEM;
+	}
+	if (watch->hang_timeout_ns && asprintf(&launch->watchdog_usec, "WATCHDOG_USEC=%" PRIu64,
+					       watch->hang_timeout_ns / NS_PER_US) < 0) {
+		launch->watchdog_usec = NULL;
+		return -ENOMEM;
+	}
+	return 0;
+}
+
 static int prepare_env(const struct recipe *recipe, const struct watch_config *watch,
 		       struct launch *launch)
 {
 	static const char *const fresh[] = {
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"};
+	const char *const own[] = {launch->notify_socket, launch->watchdog_usec};
 	size_t position = changes_user(recipe, watch) ? recipe->env.size : 0, n = 0;
 	const char *entry;
 
-	launch->envp = calloc(1 + strings_count(&recipe->env) + watch->env.count + 1,
+	launch->envp = calloc(3 + strings_count(&recipe->env) + watch->env.count + 1,
 			      sizeof(*launch->envp));
 	if (!launch->envp)
 		return -ENOMEM;
@@ -60,6 +81,9 @@ static int prepare_env(const struct recipe *recipe, const struct watch_config *w
 	while ((entry = strings_next(&recipe->env, &position)))
 		if (!is_mortal(entry) && !is_overridden(&watch->env, entry))
 			launch->envp[n++] = entry;
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		if (own[i] && !is_overridden(&watch->env, own[i]))
+			launch->envp[n++] = own[i];
 	for (size_t i = 0; i < watch->env.count; i++)
 		launch->envp[n++] = watch->env.items[i];
 	return 0;
@@ -133,7 +157,7 @@ static int prepare_account(const struct recipe *recipe, const struct watch_confi
 _Static_assert(ACCOUNT_GROUPS_MAX == OBIT_GROUPS_MAX, "as many groups");
 
 int launch_prepare(const struct recipe *recipe, const struct watch_config *watch,
-		   struct launch *ret)
+		   const char *notify_path, struct launch *ret)
 {
 	struct launch launch = {0};
 	int r;
@@ -142,6 +166,8 @@ int launch_prepare(const struct recipe *recipe, const struct watch_config *watch
 	for (size_t i = 0; i < ARRAY_SIZE(launch.stdio); i++)
 		launch.stdio[i] = recipe->stdio[i];
 	r = watch->command ? prepare_command(watch, &launch) : prepare_captured(recipe, &launch);
+	if (r == 0)
+		r = prepare_notify(watch, notify_path, &launch);
 	if (r == 0)
 		r = prepare_env(recipe, watch, &launch);
 	if (r == 0)
@@ -159,6 +185,8 @@ void launch_clear(struct launch *launch)
 	free(launch->argv);
 	free(launch->envp);
 	free(launch->words);
+	free(launch->notify_socket);
+	free(launch->watchdog_usec);
 	free(launch->changed_facts);
 	*launch = (struct launch){0};
 }

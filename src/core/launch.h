@@ -15,14 +15,15 @@ struct launch {
 	const char *directory;			/* NULL: unknown */
 	const char *stdio[3];			/* NULL: unknown */
 	char *words;				/* owned: the words of `command` */
+	char *notify_socket, *watchdog_usec;	/* owned: two of envp, where it is to notify */
 	struct obit_exec_record *changed_facts; /* owned: facts, where `user` changes them */
 };
 
 /* Fills `ret`; launch_clear() it. From the captured environment goes what belongs to one life of a process
- * only (NOTIFY_SOCKET, LISTEN_FDS, INVOCATION_ID, ...). A script is started by its own path. 0 or -ENOMEM;
- * -EINVAL for a recipe without a path and without a command. */
+ * only (NOTIFY_SOCKET, LISTEN_FDS, INVOCATION_ID, ...); a new NOTIFY_SOCKET is `notify_path`, unless that is NULL. A
+ * script is started by its own path. 0 or -ENOMEM; -EINVAL for a recipe without a path and without a command. */
 int launch_prepare(const struct recipe *recipe, const struct watch_config *watch,
-		   struct launch *ret);
+		   const char *notify_path, struct launch *ret);
 void launch_clear(struct launch *launch);
 
 /* One block of memory that holds all of it, owned by the caller. 0 or -ENOMEM. */

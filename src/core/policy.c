@@ -314,6 +314,11 @@ static void forget_past(struct policy *policy)
 	policy->note[0] = '\0';
 }
 
+void policy_forget_attempts(struct policy *policy)
+{
+	policy->attempt = 0;
+}
+
 static bool is_owned(const struct policy *policy)
 {
 	return *policy->owner.name;
@@ -761,6 +766,7 @@ static void on_started(struct policy *policy, struct policy_output *out, uint64_
 		on_started_by_owner(policy, out, now);
 		return;
 	case POLICY_UP:
+	case POLICY_READYING:
 	case POLICY_WAITING:
 	case POLICY_ENDED:
 	case POLICY_BURIED:
@@ -819,6 +825,7 @@ static void on_main_died(struct policy *policy, struct policy_output *out,
 		reset_attempts(policy, now);
 		__attribute__((fallthrough));
 	case POLICY_STARTING:
+	case POLICY_READYING:
 		if (hand_over(policy, out, death))
 			return;
 		answer_death(policy, out, death, now);
@@ -875,6 +882,19 @@ static void on_member_died(struct policy *policy, struct policy_output *out,
 	policy->member_status = death->wait_status;
 }
 
+/* By SIGABRT, as systemd does: a core dump tells more than a hang. */
+static void stop_hung(struct policy *policy, struct policy_output *out, uint64_t now)
+{
+	char text[POLICY_NOTE_SIZE];
+
+	policy->hang.stopped = true;
+	begin_stop_by(policy, out, AFTER_HANG, SIGABRT, now);
+	snprintf(text, sizeof(text), "hung: %.*s; stopped by SIGABRT", HANG_WORDS_SIZE,
+		 policy->hang.words);
+	say_and_note(policy, out, text);
+	out->verdict = VERDICT_STOP;
+}
+
 /* What cannot be brought back, or is not to be now, is left as it is: half a service may be better than none. */
 static bool must_leave_hung(const struct policy *policy, const char *refusal, const char **ret_why)
 {
@@ -900,18 +920,14 @@ static void on_hung(struct policy *policy, struct policy_output *out,
 		since = now;
 	policy->hang = input->hang;
 	policy->hang.since_ns = since;
-	if (leave) {
-		snprintf(text, sizeof(text), "hung: %.*s; not stopped: %.160s", HANG_WORDS_SIZE,
-			 input->hang.words, why);
-		out->verdict = VERDICT_REPORT;
-	} else {
-		snprintf(text, sizeof(text), "hung: %.*s; stopped by SIGABRT", HANG_WORDS_SIZE,
-			 input->hang.words);
-		out->verdict = VERDICT_STOP;
-		policy->hang.stopped = true;
-		begin_stop_by(policy, out, AFTER_HANG, SIGABRT, now);
+	if (!leave) {
+		stop_hung(policy, out, now);
+		return;
 	}
+	snprintf(text, sizeof(text), "hung: %.*s; not stopped: %.160s", HANG_WORDS_SIZE,
+		 policy->hang.words, why);
 	say_and_note(policy, out, text);
+	out->verdict = VERDICT_REPORT;
 }
 
 static void on_recovered(struct policy *policy, struct policy_output *out)
@@ -957,6 +973,7 @@ static void on_all_gone(struct policy *policy, struct policy_output *out, uint64
 		return;
 	case POLICY_UP:
 	case POLICY_STARTING:
+	case POLICY_READYING:
 	case POLICY_ASKING:
 	case POLICY_EXPECTED:
 	case POLICY_RESTARTING:
@@ -975,6 +992,18 @@ static void stay_up(struct policy *policy, struct policy_output *out, uint64_t n
 	arm(policy, out, 0);
 	enter(policy, POLICY_UP, now);
 	say_and_note(policy, out, out->detail);
+}
+
+/* It runs, and will not be ready: that is a hang. */
+static void on_start_timeout(struct policy *policy, struct policy_output *out, uint64_t now)
+{
+	char span[CLOCK_SPAN_SIZE];
+
+	policy->hang = (struct policy_hang){
+		.by = HANG_BY_NOTIFY, .since_ns = now, .for_ns = now - policy->up_since_ns};
+	snprintf(policy->hang.words, sizeof(policy->hang.words),
+		 "no READY=1 for %s", clock_span(policy->hang.for_ns, span));
+	stop_hung(policy, out, now);
 }
 
 /* What SIGKILL does not end at once is in the kernel's hands: trying again is for the log. */
@@ -998,6 +1027,8 @@ static void on_timer(struct policy *policy, struct policy_output *out, uint64_t 
 			stay_up(policy, out, now);
 		else
 			report(policy, out, now);
+	} else if (policy->state == POLICY_READYING) {
+		on_start_timeout(policy, out, now);
 	} else if (policy->state == POLICY_STOPPING) {
 		add(out, (struct policy_action){.kind = ACTION_KILL, .signal = SIGKILL});
 		arm(policy, out, now + (again > KILL_RETRY_MIN_NS ? again : KILL_RETRY_MIN_NS));
@@ -1021,7 +1052,27 @@ static void on_spawned(struct policy *policy, struct policy_output *out, uint64_
 	policy->hang.by = HANG_NONE;
 	if (policy->automatic)
 		policy->restarts++;
+	enter(policy, policy->config->notify ? POLICY_READYING : POLICY_UP, now);
+	if (policy->state == POLICY_READYING) {
+		arm(policy, out, now + policy->config->start_timeout_ns);
+		snprintf(policy->note, sizeof(policy->note), "waits for its READY=1");
+	}
+}
+
+static void on_ready(struct policy *policy, struct policy_output *out, uint64_t now)
+{
+	if (policy->state != POLICY_READYING)
+		return;
+	arm(policy, out, 0);
+	policy->note[0] = '\0';
 	enter(policy, POLICY_UP, now);
+}
+
+/* Never to an earlier end than the one that it has. */
+static void on_extend(struct policy *policy, struct policy_output *out, uint64_t until_ns)
+{
+	if (policy->state == POLICY_READYING && until_ns > policy->deadline_ns)
+		arm(policy, out, until_ns);
 }
 
 /* The caller may answer ACTION_SPAWN before policy_step() returns to its loop: a retry at once would be
@@ -1170,6 +1221,7 @@ static void on_stop(struct policy *policy, struct policy_output *out, uint64_t n
 	switch (policy->state) {
 	case POLICY_UP:
 	case POLICY_STARTING:
+	case POLICY_READYING:
 		stop_for_operator(policy, out, AFTER_DOWN, now);
 		return;
 	case POLICY_STOPPING:
@@ -1212,6 +1264,7 @@ static void on_start(struct policy *policy, struct policy_output *out, uint64_t 
 	switch (policy->state) {
 	case POLICY_UP:
 	case POLICY_STARTING:
+	case POLICY_READYING:
 	case POLICY_RESTARTING:
 		say(out, "is running already");
 		return;
@@ -1251,6 +1304,7 @@ static void on_restart(struct policy *policy, struct policy_output *out, uint64_
 	switch (policy->state) {
 	case POLICY_UP:
 	case POLICY_STARTING:
+	case POLICY_READYING:
 		forget_past(policy);
 		if (is_owned(policy) && policy->owner.restarts)
 			replace_by_owner(policy, out, now);
@@ -1308,6 +1362,7 @@ static void on_pause(struct policy *policy, struct policy_output *out, uint64_t 
 	case POLICY_EXPECTED:
 	case POLICY_RESTARTING:
 	case POLICY_STARTING: /* what is on its way arrives */
+	case POLICY_READYING:
 	case POLICY_STOPPING: /* held when all is gone */
 	case POLICY_ENDED:
 	case POLICY_BURIED:
@@ -1334,6 +1389,7 @@ static void on_resume(struct policy *policy, struct policy_output *out, uint64_t
 	case POLICY_EXPECTED:
 	case POLICY_RESTARTING:
 	case POLICY_STARTING:
+	case POLICY_READYING:
 	case POLICY_STOPPING:
 	case POLICY_ENDED:
 	case POLICY_BURIED:
@@ -1401,6 +1457,12 @@ static void take_input(struct policy *policy, const struct policy_input *input, 
 		return;
 	case INPUT_SPAWNED:
 		on_spawned(policy, out, now_ns);
+		return;
+	case INPUT_READY:
+		on_ready(policy, out, now_ns);
+		return;
+	case INPUT_EXTEND:
+		on_extend(policy, out, input->until_ns);
 		return;
 	case INPUT_SPAWN_FAILED:
 		on_spawn_failed(policy, out, input->error, now_ns);

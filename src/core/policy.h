@@ -17,6 +17,7 @@
 	X(UP, "up")                                                                                \
 	X(WAITING, "waiting")	 /* for the back-off, or for the old processes to be gone */       \
 	X(STARTING, "waiting")	 /* a child is made, its exec not confirmed */                     \
+	X(READYING, "waiting")	 /* runs, and has not said that it is ready (notify = yes) */      \
 	X(ASKING, "waiting")	 /* its owner is asked whether it restarts it */                   \
 	X(EXPECTED, "waiting")	 /* its owner restarts it, by itself or since it was told to */    \
 	X(RESTARTING, "waiting") /* its owner's restart command runs */                            \
@@ -32,6 +33,8 @@
 	X(ALL_GONE)	/* nothing of the instance is left, zombies at most */                     \
 	X(TIMER)	/* the deadline of the last ACTION_TIMER has passed */                     \
 	X(SPAWNED)	/* the exec of ACTION_SPAWN succeeded */                                   \
+	X(READY)	/* it says that it is ready */                                             \
+	X(EXTEND)	/* it wants more time for that: .until_ns */                               \
 	X(SPAWN_FAILED) /* it did not: .error */                                                   \
 	X(OWNER_SAID)	/* what ACTION_ASK_OWNER was answered: .answer */                          \
 	X(OWNER_DONE)	/* the command of ACTION_RESTART_BY_OWNER or STOP_BY_OWNER succeeded */    \
@@ -97,7 +100,8 @@ struct policy_input {
 	enum owner_answer answer;  /* OWNER_SAID */
 	const char *
 		words; /* OWNER_SAID, OWNER_FAILED: why, where there is more to say; NULL: there is not */
-	uint64_t until_ns; /* PAUSE: when it ends by itself; 0: not before RESUME */
+	uint64_t
+		until_ns; /* PAUSE: when it ends by itself; 0: not before RESUME. EXTEND: the new deadline */
 };
 
 enum policy_action_kind {
@@ -225,5 +229,8 @@ bool policy_wants_respawn(const struct watch_config *config, uint32_t wait_statu
 
 /* True for a clean end: exit 0, a clean signal, or one of success_exit_status. */
 bool policy_is_success(const struct watch_config *config, uint32_t wait_status);
+
+/* The next respawn is at once again, as after a long life. */
+void policy_forget_attempts(struct policy *policy);
 
 #endif

@@ -46,6 +46,7 @@ static void begin(struct replay *replay, uint64_t born_ns)
 	if (replay->buried)
 		feed(replay, INPUT_START);
 	feed(replay, replay->policy.state == POLICY_STARTING ? INPUT_SPAWNED : INPUT_STARTED);
+	feed(replay, INPUT_READY); /* or it would have been a hang */
 }
 
 /* False: under this policy there is no such life. */

@@ -79,6 +79,7 @@ void act_detach(struct daemon *daemon, struct instance *instance)
 	drop_child(attachment);
 	json_object_put(attachment->last_death);
 	json_object_put(attachment->hang_threads);
+	vigil_end(attachment);
 	owners_forget(attachment);
 	free(attachment);
 	instance->attachment = NULL;
@@ -141,7 +142,7 @@ const char *act_refusal(struct daemon *daemon, struct instance *instance,
 
 	if (daemon->stopping)
 		return "obitd is stopping";
-	if (takeover_is_too_old(daemon, letter->exit.time))
+	if (letter->exit.sequence && takeover_is_too_old(daemon, letter->exit.time))
 		return "it died long before obitd was there (takeover_window)";
 	if (runlevel_goes_down(NULL))
 		return "the host is going down (runlevel 0 or 6)";
@@ -180,6 +181,7 @@ static void spawn_succeeded(struct daemon *daemon, struct instance *instance, pi
 	instance->daemonized = instance->adopted = false;
 	daemon->counters.respawns++;
 	act_step(daemon, instance, &spawned, NULL);
+	vigil_started(daemon, instance);
 	log_notice("%s: respawned as pid %d%s%s", name_of(daemon, instance), pid,
 		   *notices ? "; " : "", notices);
 	if (automatic)
@@ -389,7 +391,7 @@ static int ask(struct daemon *daemon, struct instance *instance, struct spawn_ch
 	struct spawn_number number = {.map = bpf_source_launch_fd(daemon->source)};
 	struct spawn_place place;
 	struct launch launch;
-	int r = launch_prepare(instance->recipe, watch, &launch);
+	int r = launch_prepare(instance->recipe, watch, vigil_socket(daemon, instance), &launch);
 
 	if (r < 0)
 		return r;
@@ -459,6 +461,7 @@ void act_launch(struct instance *instance)
 		spawn_failed(daemon, instance, -r, sentence);
 		return;
 	}
+	vigil_begin(daemon, instance);
 	release_child(daemon, attachment);
 	if (attachment->report.pid)
 		join_child(daemon, instance, attachment->report.pid);
@@ -644,9 +647,12 @@ void act_on_timer(void *arg)
 		struct attachment *attachment =
 			(struct attachment *)((char *)node - offsetof(struct attachment, timer));
 		struct policy_input timer = {.kind = INPUT_TIMER};
+		struct policy_output decision;
 
 		heap_remove(&daemon->timers, node);
-		act_step(daemon, attachment->instance, &timer, NULL);
+		act_step(daemon, attachment->instance, &timer, &decision);
+		if (decision.verdict == VERDICT_STOP)
+			hangs_tell(daemon, attachment->instance, &decision);
 	}
 	rearm(daemon);
 }

@@ -231,6 +231,8 @@ static int open_loop(struct daemon *daemon)
 		r = owners_open(daemon);
 	if (r == 0)
 		r = hangs_open(daemon);
+	if (r == 0)
+		r = vigil_open(daemon);
 	if (r < 0)
 		log_error("cannot set up the event loop: %s", strerror(-r));
 	return r;
@@ -278,6 +280,7 @@ static void stop(struct daemon *daemon)
 	launches_close(daemon);
 	act_free(daemon);
 	spawner_stop(daemon->spawner); /* its last children are to have letters */
+	vigil_close(daemon);
 	loop_source_free(daemon->bell);
 	audience_close(daemon);
 	bpf_source_close(daemon->source);

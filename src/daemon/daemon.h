@@ -8,6 +8,7 @@
  *   evidence.c	 what there is to know of a death beyond its letter
  *   audience.c	 who follows the deaths of all processes
  *   publish.c   an obituary -> memory, the history on disk, whoever follows
+ *   vigil.c	 who gives signs of life, and when it gave the last
  *   hangs.c	 what hangs -> inputs of the policy
  *   act.c	 the policy's actions -> spawn, kill, timers; their results -> inputs
  *   launches.c  how many children are on their way to their exec at a time, and for how long
@@ -39,6 +40,7 @@
 #include "core/health.h"
 #include "core/lineage.h"
 #include "core/match.h"
+#include "core/notify.h"
 #include "core/owner.h"
 #include "core/secret.h"
 #include "io/bpf_source.h"
@@ -92,6 +94,16 @@ struct actor {
 	char comm[OWNER_COMM_SIZE]; /* "" where it is not known */
 };
 
+/* What a service has said of itself. */
+struct vigil {
+	struct heap_node node; /* when a sign of life is due */
+	uint64_t beat_ns; /* when the last one came (clock_running_ns()); 0: none is promised yet */
+	uint64_t period_ns; /* between two of them at most; 0: none is wanted */
+	bool ready, reloading, leaving;
+	int error;
+	char status[NOTIFY_STATUS_SIZE];
+};
+
 /* The daemon's part of an instance. */
 struct attachment {
 	struct daemon *daemon;
@@ -115,6 +127,7 @@ struct attachment {
 	uint64_t died_ns;
 	uint64_t question; /* what its owner was asked or told last, unanswered; 0: nothing */
 	struct json_object *last_death; /* for its hooks: a reference, or NULL */
+	struct vigil vigil;
 	struct policy_hang hang; /* found out, and not decided on: its stacks are being read */
 	struct json_object *hang_threads; /* of what hung last: a reference, or NULL */
 	bool told_buried;		  /* so its hook for that was run */
@@ -159,8 +172,10 @@ struct daemon_counters {
 	uint64_t respawns;
 	uint64_t failed_respawns;
 	uint64_t out_of_memory;
-	uint64_t journal_lost; /* deaths that the system's log did not take */
-	uint64_t unkept;       /* what could not be kept for the next daemon */
+	uint64_t unkept;	 /* what could not be kept for the next daemon */
+	uint64_t notify_foreign; /* datagrams from others than who notifies */
+	uint64_t notify_bad;	 /* that made no sense */
+	uint64_t journal_lost;	 /* deaths that the system's log did not take */
 };
 
 /* How many deaths the log was told lately. */
@@ -257,6 +272,9 @@ struct daemon {
 	struct hooks *hooks;
 	struct hooks *owner_commands;
 	struct hooks *stack_readers;
+	struct notify_server *notify;
+	struct heap vigils; /* of attachments */
+	struct loop_timer *vigil_timer;
 	uint64_t questions;	   /* so many were put to owners */
 	struct rlimit files_limit; /* of open files, as it was at the start */
 	bool protected;		   /* oom_score_adj is not any more */
@@ -526,6 +544,27 @@ void hangs_report(struct daemon *daemon, struct instance *instance, enum hang_by
 void hangs_recovered(struct daemon *daemon, struct instance *instance);
 /* What an obituary says of it: a new reference, or NULL where it does not hang. */
 struct json_object *hangs_render(const struct instance *instance);
+
+/* What was decided about it when start_timeout had passed. */
+void hangs_tell(struct daemon *daemon, struct instance *instance,
+		const struct policy_output *decision);
+
+/* ---- vigil.c ---- */
+
+int vigil_open(struct daemon *daemon);
+void vigil_close(struct daemon *daemon);
+/* Where the instance is to notify; NULL: it is not to. Borrowed. */
+const char *vigil_socket(struct daemon *daemon, const struct instance *instance);
+/* A new life begins; has begun, started by obit; the instance is forgotten. */
+void vigil_begin(struct daemon *daemon, struct instance *instance);
+void vigil_started(struct daemon *daemon, struct instance *instance);
+void vigil_end(struct attachment *attachment);
+/* An earlier daemon had started it, and what it has said meanwhile nobody has heard: it counts as ready. */
+void vigil_resume(struct daemon *daemon, struct instance *instance);
+/* Its STATUS, or NULL. Without control characters. */
+const char *vigil_status(const struct instance *instance);
+/* Adds the counters of datagrams. */
+void vigil_counters(const struct daemon *daemon, struct json_object *object);
 
 /* ---- launches.c ---- */
 

@@ -134,6 +134,7 @@ static void begin(struct daemon *daemon, struct process *process, size_t watch,
 				: "?",
 		 instance->adopted ? " (adopted)" : "");
 	restarts = instance->policy.restarts;
+	vigil_begin(daemon, instance);
 	act_step(daemon, instance, &started, NULL);
 	if (instance->policy.restarts > restarts) {
 		daemon->counters.respawns++;

@@ -67,12 +67,13 @@ struct json_object *hangs_render(const struct instance *instance)
 {
 	const struct attachment *attachment = instance->attachment;
 	const struct policy_hang *hang = &instance->policy.hang;
-	struct json_object *object, *first;
+	struct json_object *object, *first = NULL;
 
 	if (hang->by == HANG_NONE)
 		return NULL;
 	object = json_object_new_object();
-	first = json_object_array_get_idx(attachment->hang_threads, 0);
+	if (attachment->hang_threads)
+		first = json_object_array_get_idx(attachment->hang_threads, 0);
 	put_string(object, "by", hang_by_name(hang->by));
 	put_string(object, "reason", hang->words);
 	put_number(object, "for_ns", hang->for_ns);
@@ -86,6 +87,17 @@ struct json_object *hangs_render(const struct instance *instance)
 }
 
 /* ---- what is done about it ---- */
+
+static void tell(struct daemon *daemon, struct instance *instance,
+		 const struct policy_output *decision)
+{
+	if (decision->verdict == VERDICT_NONE)
+		return;
+	if (!decision->undone)
+		log_warning("%s: pid %u %s", name_of(daemon, instance), instance->last_pid,
+			    decision->detail);
+	hook_events_hang(daemon, instance, decision);
+}
 
 static void decide(struct daemon *daemon, struct instance *instance)
 {
@@ -102,12 +114,16 @@ static void decide(struct daemon *daemon, struct instance *instance)
 		return; /* it is over anyway */
 	input.death.refusal = act_refusal(daemon, instance, &letter, refusal);
 	act_step(daemon, instance, &input, &decision);
-	if (decision.verdict == VERDICT_NONE)
-		return;
-	if (!decision.undone)
-		log_warning("%s: pid %u %s", name_of(daemon, instance), instance->last_pid,
-			    decision.detail);
-	hook_events_hang(daemon, instance, &decision);
+	tell(daemon, instance, &decision);
+}
+
+void hangs_tell(struct daemon *daemon, struct instance *instance,
+		const struct policy_output *decision)
+{
+	struct attachment *attachment = instance->attachment;
+
+	json_object_put(TAKE_PTR(attachment->hang_threads)); /* of another hang */
+	tell(daemon, instance, decision);
 }
 
 static void on_stacks(void *arg, const struct hook_result *result)

@@ -179,6 +179,8 @@ static void add_systemd_words(struct environment *environment, const struct watc
 	char number[16], name[SIGNAL_NAME_SIZE];
 	const char *word = number;
 
+	if (event == EVENT_HANG)
+		add(environment, "SERVICE_RESULT", "watchdog");
 	if (!value)
 		return; /* of no death that is known */
 	snprintf(number, sizeof(number), "%d", wait_status_exit(status));

@@ -58,8 +58,8 @@ static const char *watch_note(const struct daemon *daemon, size_t watch,
 
 /* What a person wants to know first: trouble, then life, then rest. */
 static const enum policy_state by_weight[] = {
-	POLICY_BURIED, POLICY_STOPPING, POLICY_STARTING, POLICY_WAITING,
-	POLICY_UP,     POLICY_DOWN,	POLICY_ENDED,
+	POLICY_BURIED,	POLICY_STOPPING, POLICY_STARTING, POLICY_READYING,
+	POLICY_WAITING, POLICY_UP,	 POLICY_DOWN,	  POLICY_ENDED,
 };
 
 static int weight_of(enum policy_state state)
@@ -121,6 +121,7 @@ struct json_object *render_instance(const struct instance *instance)
 				       ? json_object_new_uint64(at - now)
 				       : NULL);
 	put_string(object, "note", note_of(policy, note));
+	put_string(object, "status", vigil_status(instance));
 	return object;
 }
 
@@ -358,6 +359,7 @@ struct json_object *render_stats(struct daemon *daemon)
 	put_number(user, "rescans", daemon->counters.rescans);
 	put_number(user, "respawns", daemon->counters.respawns);
 	put_number(user, "failed_respawns", daemon->counters.failed_respawns);
+	vigil_counters(daemon, user);
 	put_number(user, "clients", clients->clients);
 	put_number(user, "clients_refused", clients->refused);
 	put_number(user, "clients_garbage", clients->garbage);

@@ -168,6 +168,8 @@ struct json_object *render_config(const struct watch_config *config)
 	put_span(object, "start_timeout", config->start_timeout_ns);
 	put_span(object, "stop_grace", config->stop_grace_ns);
 	put_size(object, "recipe_max", config->recipe_max);
+	json_object_object_add(object, "notify", json_object_new_boolean(config->notify));
+	put_span(object, "hang_timeout", config->hang_timeout_ns);
 	json_object_object_add(object, "critical", json_object_new_boolean(config->critical));
 	put_span(object, "recover_within", config->recover_within_ns);
 	put_text(object, "on_exit", config->on_exit);

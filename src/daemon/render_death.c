@@ -266,14 +266,14 @@ void render_death_sentence(const struct obituary *obituary, char buf[static DEAT
 	struct json_object *hung = json_object_object_get(obituary->hung, "reason");
 	char words[WAIT_STATUS_WORDS_SIZE], span[CLOCK_SPAN_SIZE], sender[SENDER_WORDS_SIZE];
 
-	snprintf(buf, DEATH_SENTENCE_SIZE, "%s: %s %u %s%s%s%s%s after %s%s%s",
+	snprintf(buf, DEATH_SENTENCE_SIZE, "%s: %s %u %s%s%s%s%s%s after %s%s%s",
 		 obituary->watch ? obituary->watch : "unwatched",
 		 obituary->role == ROLE_MAIN ? "pid" : process_role_name(obituary->role),
-		 obituary->process->key.tgid,
+		 obituary->process->key.tgid, hung ? "hung: " : "",
+		 hung ? json_object_get_string(hung) : "", hung ? "; " : "",
 		 wait_status_words(obituary->letter->exit.wait_status, words),
 		 sender_words(obituary->evidence, sender),
 		 obituary->evidence->cause == CAUSE_OOM ? " (out of memory)" : "",
-		 hung ? ", hung: " : "", hung ? json_object_get_string(hung) : "",
 		 clock_span(lived_ns(obituary), span), *decision->detail ? ": " : "",
 		 decision->detail);
 }

@@ -575,10 +575,12 @@ static void resume(struct returns *returns, struct instance *instance)
 	struct policy_input gone = {.kind = INPUT_ALL_GONE}, told = {.kind = INPUT_OWNER_DONE};
 
 	owners_meet_again(daemon, instance);
+	vigil_begin(daemon, instance);
 	if (policy->state == POLICY_STARTING)
 		resume_start(returns, instance);
 	else if (policy->state == POLICY_UP && !instance->main)
 		join_child(returns, instance); /* its birth was not told yet */
+	vigil_resume(daemon, instance);
 	if (abandon_if_old(daemon, instance))
 		return;
 	if (policy->state == POLICY_ASKING) /* what it was answered is not known */

@@ -35,7 +35,7 @@ static void check_launch(const struct recipe *recipe, const struct watch_config 
 {
 	struct launch launch;
 
-	if (launch_prepare(recipe, watch, &launch) < 0) {
+	if (launch_prepare(recipe, watch, "/run/x", &launch) < 0) {
 		REQUIRE(!recipe->exe && !watch->command);
 		return;
 	}

@@ -30,7 +30,7 @@ struct world {
 	struct policy policy;
 	struct policy_output out;
 	uint64_t now;
-	bool lawful;
+	bool lawful, readying;
 
 	/* what the world knows by itself */
 	enum world_main main;
@@ -108,6 +108,7 @@ static inline void world_draw_config(struct world *world)
 	config->kill_timeout_ns = spans[world_draw(world, ARRAY_SIZE(spans))];
 	config->start_timeout_ns = spans[world_draw(world, ARRAY_SIZE(spans))];
 	config->members_restart = world_draw(world, 2);
+	config->notify = world_draw(world, 4) == 0;
 }
 
 static inline void world_reload(struct world *world)
@@ -130,6 +131,8 @@ static inline bool world_allows(const struct world *world, enum policy_input_kin
 	case INPUT_MAIN_DIED:
 	case INPUT_HUNG:
 	case INPUT_RECOVERED:
+	case INPUT_READY:
+	case INPUT_EXTEND:
 		return running;
 	case INPUT_MEMBER_DIED:
 		return world->members > 0;
@@ -161,9 +164,10 @@ static inline bool world_allows(const struct world *world, enum policy_input_kin
 /* What people do: the commands, and a start from outside; and what is rare as well. */
 static inline enum policy_input_kind world_draw_deed(struct world *world)
 {
-	static const enum policy_input_kind deeds[] = {
-		INPUT_STARTED, INPUT_STOP,   INPUT_START, INPUT_RESTART,  INPUT_REVIVE,
-		INPUT_PAUSE,   INPUT_RESUME, INPUT_HUNG,  INPUT_RECOVERED};
+	static const enum policy_input_kind deeds[] = {INPUT_STARTED, INPUT_STOP,   INPUT_START,
+						       INPUT_RESTART, INPUT_REVIVE, INPUT_PAUSE,
+						       INPUT_RESUME,  INPUT_HUNG,   INPUT_RECOVERED,
+						       INPUT_READY,   INPUT_EXTEND};
 	enum policy_input_kind kind = deeds[world_draw(world, ARRAY_SIZE(deeds))];
 
 	return world->lawful && !world_allows(world, kind) ? INPUT_STOP : kind;
@@ -255,7 +259,8 @@ static inline bool world_forgets(const struct world *world, enum policy_input_ki
 
 	return world_lets_go(world, kind) || kind == INPUT_RESTART ||
 	       (kind == INPUT_REVIVE && state == POLICY_BURIED) ||
-	       (kind == INPUT_START && state != POLICY_UP && state != POLICY_STARTING);
+	       (kind == INPUT_START && state != POLICY_UP && state != POLICY_STARTING &&
+		state != POLICY_READYING);
 }
 
 static inline void world_write_start(struct world *world)
@@ -312,6 +317,8 @@ static inline void world_before_input(struct world *world, const struct policy_i
 	case INPUT_OWNER_FAILED:
 	case INPUT_HUNG:
 	case INPUT_RECOVERED:
+	case INPUT_READY:
+	case INPUT_EXTEND:
 	case INPUT_START:
 	case INPUT_RESTART:
 	case INPUT_REVIVE:
@@ -372,10 +379,10 @@ static inline void world_on_kill(struct world *world, const struct policy_input 
 {
 	int expected = world->config.kill_signal;
 
-	if (input->kind == INPUT_TIMER)
-		expected = SIGKILL;
-	else if (input->kind == INPUT_HUNG)
+	if (input->kind == INPUT_HUNG || (input->kind == INPUT_TIMER && world->readying))
 		expected = SIGABRT;
+	else if (input->kind == INPUT_TIMER)
+		expected = SIGKILL;
 	REQUIRE(world->policy.state == POLICY_STOPPING);
 	REQUIRE(signal == expected);
 	world->hung += input->kind == INPUT_HUNG;
@@ -443,6 +450,9 @@ static inline void world_check_progress(const struct world *world)
 		break;
 	case POLICY_STOPPING: /* its owner's command has an end */
 		REQUIRE(world->timer || world->policy.owner_stops);
+		break;
+	case POLICY_READYING:
+		REQUIRE(world->timer);
 		break;
 	case POLICY_UP:
 	case POLICY_STARTING:
@@ -529,13 +539,14 @@ static inline void world_step(struct world *world)
 		input.answer = world_draw(world, _OWNER_ANSWER_MAX);
 	else if (input.kind == INPUT_SPAWN_FAILED)
 		input.error = world_draw_error(world);
-	else if (input.kind == INPUT_PAUSE)
+	else if (input.kind == INPUT_PAUSE || input.kind == INPUT_EXTEND)
 		input.until_ns = world_draw_until(world);
 	else if (input.kind == INPUT_TIMER)
 		world_await_timer(world);
 	if (world->main == MAIN_RUNS && world->members < 4 && world_draw(world, 2))
 		world->members++;
 	world_before_input(world, &input);
+	world->readying = world->policy.state == POLICY_READYING;
 	policy_step(&world->policy, &input, world->now, &world->out);
 	if (input.kind == INPUT_STARTED && world->policy.state == POLICY_UP && !told)
 		world_write_start(world);

@@ -108,7 +108,8 @@ struct refusal {
 static const struct refusal bad_assignments[] = {
 	{"pth = \"/y\"", "unknown key 'pth'; expected 'path'?", NULL},
 	{"zzzzzzzzzzz = 1", "unknown key 'zzzzzzzzzzz'; expected one", "inside watch"},
-	{"hang_timeout = 10s", "unknown key 'hang_timeout'", NULL},
+	{"hang_timeout = 10us", "hang_timeout: '10us' is wrong; expected a time from 100ms", NULL},
+	{"notify = maybe", "notify: 'maybe' is wrong", NULL},
 	{"timeout = 10s", "'timeout' does not belong here; expected it inside watchdog", NULL},
 	{"log_level = info", "'log_level' does not belong here", "outside of every section"},
 	{"watch = 1", "'watch' does not belong here", "outside"},
@@ -609,6 +610,8 @@ static void assert_default_watch(const struct watch_config *watch)
 	assert_null(watch->on_restart);
 	assert_null(watch->on_give_up);
 	assert_null(watch->on_hang);
+	assert_false(watch->notify);
+	assert_int_equal(watch->hang_timeout_ns, 0);
 	assert_int_equal(watch->hook_timeout_ns, 30 * NS_PER_SEC);
 	assert_null(watch->argv0);
 	assert_null(watch->args);
@@ -695,6 +698,8 @@ static const char full_watch[] = "watch 'full'\n{\n"
 				 "on_restart = /bin/y\n"
 				 "on_give_up = \" /bin/z\"\n"
 				 "on_hang = /bin/h\n"
+				 "notify = yes\n"
+				 "hang_timeout = 90s\n"
 				 "hook_timeout = 1ms\n"
 				 "}";
 
@@ -759,6 +764,8 @@ static void assert_full_recipe(const struct watch_config *watch)
 	assert_string_equal(watch->on_restart, "/bin/y");
 	assert_string_equal(watch->on_give_up, " /bin/z");
 	assert_string_equal(watch->on_hang, "/bin/h");
+	assert_true(watch->notify);
+	assert_int_equal(watch->hang_timeout_ns, 90 * NS_PER_SEC);
 	assert_int_equal(watch->hook_timeout_ns, NS_PER_MS);
 }
 

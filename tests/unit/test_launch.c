@@ -19,7 +19,7 @@ static struct launch prepare(const struct recipe *recipe, const struct watch_con
 {
 	struct launch launch;
 
-	assert_int_equal(launch_prepare(recipe, watch, &launch), 0);
+	assert_int_equal(launch_prepare(recipe, watch, NULL, &launch), 0);
 	return launch;
 }
 
@@ -76,7 +76,7 @@ static void without_path_and_command_nothing_can_be_launched(void **state)
 	(void)state;
 	watch_config_init(&watch);
 	free(TAKE_PTR(recipe->exe));
-	assert_int_equal(launch_prepare(recipe, &watch, &launch), -EINVAL);
+	assert_int_equal(launch_prepare(recipe, &watch, NULL, &launch), -EINVAL);
 	assert_string_equal(launch.directory, "/untouched");
 	watch.command = command;
 	launch = prepare(recipe, &watch);
@@ -299,9 +299,9 @@ static void a_command_without_words_is_none(void **state)
 	(void)state;
 	watch_config_init(&watch);
 	watch.command = blanks;
-	assert_int_equal(launch_prepare(recipe, &watch, &launch), -EINVAL);
+	assert_int_equal(launch_prepare(recipe, &watch, NULL, &launch), -EINVAL);
 	watch.command = nothing;
-	assert_int_equal(launch_prepare(recipe, &watch, &launch), -EINVAL);
+	assert_int_equal(launch_prepare(recipe, &watch, NULL, &launch), -EINVAL);
 	recipe_free(recipe);
 }
 

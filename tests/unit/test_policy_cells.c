@@ -53,6 +53,8 @@ static const struct cell cells[_POLICY_STATE_MAX][_POLICY_INPUT_MAX] =
 				[INPUT_ALL_GONE] = {TO(UP, "its death will tell")},
 				[INPUT_TIMER] = {MUTE("none is set")},
 				[INPUT_SPAWNED] = {MUTE("nothing was spawned")},
+				[INPUT_READY] = {MUTE("did not wait for that")},
+				[INPUT_EXTEND] = {MUTE("did not wait for that")},
 				[INPUT_SPAWN_FAILED] = {MUTE("nothing was spawned")},
 				[INPUT_OWNER_SAID] = {MUTE("nobody was asked")},
 				[INPUT_OWNER_DONE] = {MUTE("nobody was told to")},
@@ -78,6 +80,8 @@ static const struct cell cells[_POLICY_STATE_MAX][_POLICY_INPUT_MAX] =
 				[INPUT_TIMER] = {TO(STARTING, "the back-off is over"),
 						 ACTIONS(SPAWN)},
 				[INPUT_SPAWNED] = {MUTE("nothing was spawned")},
+				[INPUT_READY] = {MUTE("did not wait for that")},
+				[INPUT_EXTEND] = {MUTE("did not wait for that")},
 				[INPUT_SPAWN_FAILED] = {MUTE("nothing was spawned")},
 				[INPUT_OWNER_SAID] = {MUTE("nobody was asked")},
 				[INPUT_OWNER_DONE] = {MUTE("nobody was told to")},
@@ -101,6 +105,8 @@ static const struct cell cells[_POLICY_STATE_MAX][_POLICY_INPUT_MAX] =
 				[INPUT_ALL_GONE] = {TO(STARTING, "the child will tell")},
 				[INPUT_TIMER] = {MUTE("none is set")},
 				[INPUT_SPAWNED] = {TO(UP, "runs")},
+				[INPUT_READY] = {MUTE("did not wait for that")},
+				[INPUT_EXTEND] = {MUTE("did not wait for that")},
 				[INPUT_SPAWN_FAILED] = {TO(WAITING, "tries again"), VERDICT_RESPAWN,
 							ACTIONS(TIMER(MS(100)))},
 				[INPUT_OWNER_SAID] = {MUTE("nobody was asked")},
@@ -117,6 +123,33 @@ static const struct cell cells[_POLICY_STATE_MAX][_POLICY_INPUT_MAX] =
 				[INPUT_PAUSE] = {TO(STARTING, "is on its way")},
 				[INPUT_RESUME] = {TO(STARTING, "is on its way")},
 			},
+		[POLICY_READYING] =
+			{
+				[INPUT_STARTED] = {TO(UP, "another life begins"), ACTIONS(CANCEL)},
+				[INPUT_MAIN_DIED] = {TO(WAITING, "died young"), VERDICT_RESPAWN,
+						     ACTIONS(CANCEL)},
+				[INPUT_MEMBER_DIED] = {MUTE("is not up yet")},
+				[INPUT_ALL_GONE] = {TO(READYING, "its death will tell")},
+				[INPUT_TIMER] = {TO(STOPPING, "a start that hangs"), VERDICT_STOP,
+						 ACTIONS(KILL(SIGABRT), TIMER(S(10)))},
+				[INPUT_SPAWNED] = {MUTE("is known")},
+				[INPUT_READY] = {TO(UP, "it is"), ACTIONS(CANCEL)},
+				[INPUT_EXTEND] = {TO(READYING, "later"), ACTIONS(TIMER(S(100)))},
+				[INPUT_SPAWN_FAILED] = {MUTE("it did not")},
+				[INPUT_OWNER_SAID] = {MUTE("nobody was asked")},
+				[INPUT_OWNER_DONE] = {MUTE("nobody was told to")},
+				[INPUT_OWNER_FAILED] = {MUTE("nobody was told to")},
+				[INPUT_HUNG] = {MUTE("start_timeout is what counts")},
+				[INPUT_RECOVERED] = {MUTE("did not hang")},
+				[INPUT_STOP] = {TO(STOPPING, "stop it"),
+						ACTIONS(KILL(SIGTERM), TIMER(S(10)))},
+				[INPUT_START] = {MUTE("runs already")},
+				[INPUT_RESTART] = {TO(STOPPING, "stop it"),
+						   ACTIONS(KILL(SIGTERM), TIMER(S(10)))},
+				[INPUT_REVIVE] = {REFUSED("is not buried")},
+				[INPUT_PAUSE] = {TO(READYING, "is on its way")},
+				[INPUT_RESUME] = {TO(READYING, "is on its way")},
+			},
 		[POLICY_ASKING] =
 			{
 				[INPUT_STARTED] = {TO(UP, "it has answered by a deed")},
@@ -125,6 +158,8 @@ static const struct cell cells[_POLICY_STATE_MAX][_POLICY_INPUT_MAX] =
 				[INPUT_ALL_GONE] = {TO(ASKING, "its owner's business")},
 				[INPUT_TIMER] = {MUTE("none is set")},
 				[INPUT_SPAWNED] = {MUTE("nothing was spawned")},
+				[INPUT_READY] = {MUTE("did not wait for that")},
+				[INPUT_EXTEND] = {MUTE("did not wait for that")},
 				[INPUT_SPAWN_FAILED] = {MUTE("nothing was spawned")},
 				[INPUT_OWNER_SAID] = {TO(RESTARTING, "it will not"),
 						      VERDICT_RESTART_BY_OWNER, ACTIONS(RESTART)},
@@ -147,6 +182,8 @@ static const struct cell cells[_POLICY_STATE_MAX][_POLICY_INPUT_MAX] =
 				[INPUT_ALL_GONE] = {TO(EXPECTED, "its owner's business")},
 				[INPUT_TIMER] = {TO(ENDED, "nothing came"), VERDICT_REPORT},
 				[INPUT_SPAWNED] = {MUTE("nothing was spawned")},
+				[INPUT_READY] = {MUTE("did not wait for that")},
+				[INPUT_EXTEND] = {MUTE("did not wait for that")},
 				[INPUT_SPAWN_FAILED] = {MUTE("nothing was spawned")},
 				[INPUT_OWNER_SAID] = {MUTE("nobody was asked")},
 				[INPUT_OWNER_DONE] = {MUTE("is known")},
@@ -171,6 +208,8 @@ static const struct cell cells[_POLICY_STATE_MAX][_POLICY_INPUT_MAX] =
 				[INPUT_ALL_GONE] = {TO(RESTARTING, "its owner's business")},
 				[INPUT_TIMER] = {MUTE("none is set")},
 				[INPUT_SPAWNED] = {MUTE("nothing was spawned")},
+				[INPUT_READY] = {MUTE("did not wait for that")},
+				[INPUT_EXTEND] = {MUTE("did not wait for that")},
 				[INPUT_SPAWN_FAILED] = {MUTE("nothing was spawned")},
 				[INPUT_OWNER_SAID] = {MUTE("was said before")},
 				[INPUT_OWNER_DONE] = {TO(EXPECTED, "it must come now"),
@@ -197,6 +236,8 @@ static const struct cell cells[_POLICY_STATE_MAX][_POLICY_INPUT_MAX] =
 						 ACTIONS(KILL(SIGKILL), TIMER(S(10)))},
 				[INPUT_SPAWNED] = {TO(STOPPING, "too late to live"),
 						   ACTIONS(KILL(SIGTERM))},
+				[INPUT_READY] = {MUTE("did not wait for that")},
+				[INPUT_EXTEND] = {MUTE("did not wait for that")},
 				[INPUT_SPAWN_FAILED] = {TO(DOWN, "there was nothing to stop"),
 							ACTIONS(CANCEL)},
 				[INPUT_OWNER_SAID] = {MUTE("nobody was asked")},
@@ -219,6 +260,8 @@ static const struct cell cells[_POLICY_STATE_MAX][_POLICY_INPUT_MAX] =
 				[INPUT_ALL_GONE] = {MUTE("is known")},
 				[INPUT_TIMER] = {MUTE("none is set")},
 				[INPUT_SPAWNED] = {MUTE("nothing was spawned")},
+				[INPUT_READY] = {MUTE("did not wait for that")},
+				[INPUT_EXTEND] = {MUTE("did not wait for that")},
 				[INPUT_SPAWN_FAILED] = {MUTE("nothing was spawned")},
 				[INPUT_OWNER_SAID] = {MUTE("nobody was asked")},
 				[INPUT_OWNER_DONE] = {MUTE("nobody was told to")},
@@ -240,6 +283,8 @@ static const struct cell cells[_POLICY_STATE_MAX][_POLICY_INPUT_MAX] =
 				[INPUT_ALL_GONE] = {MUTE("is known")},
 				[INPUT_TIMER] = {MUTE("none is set")},
 				[INPUT_SPAWNED] = {MUTE("nothing was spawned")},
+				[INPUT_READY] = {MUTE("did not wait for that")},
+				[INPUT_EXTEND] = {MUTE("did not wait for that")},
 				[INPUT_SPAWN_FAILED] = {MUTE("nothing was spawned")},
 				[INPUT_OWNER_SAID] = {MUTE("nobody was asked")},
 				[INPUT_OWNER_DONE] = {MUTE("nobody was told to")},
@@ -261,6 +306,8 @@ static const struct cell cells[_POLICY_STATE_MAX][_POLICY_INPUT_MAX] =
 				[INPUT_ALL_GONE] = {MUTE("is known")},
 				[INPUT_TIMER] = {MUTE("none is set")},
 				[INPUT_SPAWNED] = {MUTE("nothing was spawned")},
+				[INPUT_READY] = {MUTE("did not wait for that")},
+				[INPUT_EXTEND] = {MUTE("did not wait for that")},
 				[INPUT_SPAWN_FAILED] = {MUTE("nothing was spawned")},
 				[INPUT_OWNER_SAID] = {MUTE("nobody was asked")},
 				[INPUT_OWNER_DONE] = {MUTE("nobody was told to")},
@@ -295,6 +342,13 @@ static void prepare_STARTING(struct bench *bench)
 {
 	bench_init(bench);
 	give(bench, INPUT_START);
+}
+
+static void prepare_READYING(struct bench *bench)
+{
+	prepare_STARTING(bench);
+	bench->config.notify = true;
+	give(bench, INPUT_SPAWNED);
 }
 
 static void prepare_ASKING(struct bench *bench)
@@ -360,6 +414,7 @@ static void give_cells_input(struct bench *bench, enum policy_input_kind kind)
 				  .death = {.wait_status = EXITED(1), .lived_ns = S(1)},
 				  .error = EACCES,
 				  .answer = OWNER_SAYS_NO,
+				  .until_ns = kind == INPUT_EXTEND ? bench->now + S(100) : 0,
 				  .hang = {.by = HANG_BY_PROBE, .words = "no answer for 3s"},
 			  });
 }

@@ -2,7 +2,7 @@
 /* What hangs: it is stopped, and its death is a watchdog's. */
 #include "tests/unit/test_policy.h"
 
-static const char words[] = "no WATCHDOG=1 for 30s (hang_timeout)";
+static const char words[] = "no WATCHDOG=1 for 30s";
 
 static void hang(struct bench *bench, enum hang_by by, const char *refusal)
 {
@@ -288,6 +288,59 @@ static void who_observes_says_it_once(void **state)
 	bench_free(&bench);
 }
 
+static void respawn_to_readying(struct bench *bench)
+{
+	bench_up(bench);
+	bench->config.notify = true;
+	fail_once(bench);
+	give(bench, INPUT_SPAWNED);
+	expect_state(bench, POLICY_READYING);
+	assert_true(bench->policy.down_since_ns); /* not up yet */
+}
+
+static void it_is_up_when_it_says_so(void **state)
+{
+	struct bench bench;
+
+	(void)state;
+	respawn_to_readying(&bench);
+	assert_int_equal(bench.policy.deadline_ns, bench.now + S(30));
+	assert_int_equal(bench.policy.restarts, 1);
+	assert_string_equal(bench.policy.note, "waits for its READY=1");
+	give(&bench, INPUT_READY);
+	expect_state(&bench, POLICY_UP);
+	assert_int_equal(bench.policy.deadline_ns, 0);
+	assert_string_equal(bench.policy.note, "");
+	give(&bench, INPUT_READY); /* once more, after a reload of its own */
+	expect_nothing(&bench);
+	bench_free(&bench);
+}
+
+static void extend(struct bench *bench, uint64_t until_ns)
+{
+	give_input(bench, &(struct policy_input){.kind = INPUT_EXTEND, .until_ns = until_ns});
+}
+
+static void a_start_that_is_never_ready_hangs(void **state)
+{
+	struct bench bench;
+	uint64_t began;
+
+	(void)state;
+	respawn_to_readying(&bench);
+	began = bench.now;
+	extend(&bench, began + S(5));
+	assert_int_equal(bench.policy.deadline_ns, began + S(30)); /* not shortened */
+	extend(&bench, began + S(45));
+	assert_int_equal(bench.policy.deadline_ns, began + S(45));
+	fire(&bench);
+	expect_kill(&bench, SIGABRT);
+	expect_detail(&bench, "no READY=1 for 45s");
+	give_death(&bench, (struct policy_death){.wait_status = DUMPED(SIGABRT)});
+	expect_verdict(&bench, VERDICT_RESPAWN);
+	bench_free(&bench);
+}
+
 static void each_witness_has_its_word(void **state)
 {
 	(void)state;
@@ -312,6 +365,8 @@ int main(void)
 		cmocka_unit_test(an_operators_stop_is_the_last_word),
 		cmocka_unit_test(an_owner_brings_back_what_was_stopped),
 		cmocka_unit_test(who_observes_says_it_once),
+		cmocka_unit_test(it_is_up_when_it_says_so),
+		cmocka_unit_test(a_start_that_is_never_ready_hangs),
 		cmocka_unit_test(each_witness_has_its_word),
 	};
 

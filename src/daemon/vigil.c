@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Whether what runs does its work: what services say of themselves, and when they last did. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "core/notify.h"
+#include "daemon/daemon.h"
+#include "daemon/put.h"
+#include "io/notify.h"
+
+#define EXTENSION_MAX (60 * NS_PER_MIN)
+
+static const struct watch_config *watch_of(const struct daemon *daemon,
+					   const struct instance *instance)
+{
+	return &daemon->config.watches[instance->watch];
+}
+
+/* ---- when to look ---- */
+
+static void rearm(struct daemon *daemon)
+{
+	struct heap_node *first = heap_first(&daemon->vigils);
+
+	loop_timer_set(daemon->vigil_timer, first ? first->key : 0);
+}
+
+static void look_in(struct attachment *attachment, uint64_t delay_ns)
+{
+	struct daemon *daemon = attachment->daemon;
+
+	if (!delay_ns)
+		heap_remove(&daemon->vigils, &attachment->vigil.node);
+	else if (heap_set(&daemon->vigils, &attachment->vigil.node, clock_boot_ns() + delay_ns) < 0)
+		daemon_out_of_memory(daemon, "waiting for a sign of life");
+	rearm(daemon);
+}
+
+/* A machine that was suspended has not made anybody hang. */
+static void on_no_beat(struct attachment *attachment)
+{
+	struct daemon *daemon = attachment->daemon;
+	struct vigil *vigil = &attachment->vigil;
+	uint64_t silent = clock_running_ns() - vigil->beat_ns;
+	char words[HANG_WORDS_SIZE], span[CLOCK_SPAN_SIZE];
+
+	if (silent < vigil->period_ns) {
+		look_in(attachment, vigil->period_ns - silent);
+		return;
+	}
+	look_in(attachment, vigil->period_ns);
+	snprintf(words, sizeof(words), "no WATCHDOG=1 for %s", clock_span(silent, span));
+	hangs_report(daemon, attachment->instance, HANG_BY_NOTIFY, 0, silent, words);
+}
+
+static void on_timer(void *arg)
+{
+	struct daemon *daemon = arg;
+	uint64_t now = clock_boot_ns();
+	struct heap_node *node;
+
+	notify_drain(daemon->notify);
+	while ((node = heap_first(&daemon->vigils)) && node->key <= now) {
+		struct attachment *attachment = (struct attachment *)((char *)node -
+								      offsetof(struct attachment,
+									       vigil.node));
+
+		heap_remove(&daemon->vigils, node);
+		if (attachment->instance->policy.state == POLICY_UP)
+			on_no_beat(attachment);
+	}
+	rearm(daemon);
+}
+
+/* ---- what they say ---- */
+
+static void beat(struct attachment *attachment)
+{
+	struct vigil *vigil = &attachment->vigil;
+
+	vigil->beat_ns = clock_running_ns();
+	look_in(attachment, vigil->leaving ? 0 : vigil->period_ns);
+}
+
+/* Another process of the instance, and not a stranger. */
+static void take_main(struct daemon *daemon, struct instance *instance, uint32_t pid)
+{
+	struct process *process;
+
+	DL_FOREACH (instance->processes, process)
+		if (process->key.tgid == pid)
+			break;
+	if (!process || process->dying) {
+		log_warning("%s: MAINPID=%u: none of its processes",
+			    watch_of(daemon, instance)->name, pid);
+		return;
+	}
+	if (process == instance->main)
+		return;
+	lineage_join(instance, process, ROLE_MAIN);
+	instance->daemonized = true;
+	log_info("%s: pid %u is the main process now (MAINPID)", watch_of(daemon, instance)->name,
+		 pid);
+}
+
+static void take_words(struct vigil *vigil, const struct notify_message *message)
+{
+	if (message->has_status)
+		memcpy(vigil->status, message->status, sizeof(vigil->status));
+	if (message->has_error)
+		vigil->error = message->error;
+	if (message->reloading)
+		vigil->reloading = true;
+	if (message->ready) {
+		vigil->ready = true;
+		vigil->reloading = false;
+	}
+	if (message->stopping)
+		vigil->leaving = true;
+	if (message->has_period)
+		vigil->period_ns = message->period_ns;
+}
+
+static void step(struct daemon *daemon, struct instance *instance, enum policy_input_kind kind,
+		 uint64_t until_ns)
+{
+	struct policy_input input = {.kind = kind, .until_ns = until_ns};
+
+	act_step(daemon, instance, &input, NULL);
+}
+
+static void take(struct daemon *daemon, struct instance *instance,
+		 const struct notify_message *message)
+{
+	struct attachment *attachment = instance->attachment;
+	uint64_t extension = message->extend_ns < EXTENSION_MAX ? message->extend_ns
+								: EXTENSION_MAX;
+
+	take_words(&attachment->vigil, message);
+	if (message->main_pid)
+		take_main(daemon, instance, message->main_pid);
+	if (message->forgotten)
+		policy_forget_attempts(&instance->policy);
+	if (extension)
+		step(daemon, instance, INPUT_EXTEND, clock_boot_ns() + extension);
+	if (message->ready)
+		step(daemon, instance, INPUT_READY, 0);
+	if (message->alive)
+		hangs_recovered(daemon, instance);
+	/* From READY on obit waits for it; whoever started it. */
+	if (message->alive || (message->ready && instance->spawned) ||
+	    (attachment->vigil.beat_ns && (message->stopping || message->has_period)))
+		beat(attachment);
+	if (message->hung)
+		hangs_report(daemon, instance, HANG_BY_NOTIFY, 0, 0,
+			     "it said so: WATCHDOG=trigger");
+}
+
+/* Its main process or what forked from it; never what it claims to be. Only who notifies is looked at, and it is
+ * on a socket of its user's own that others cannot fill. */
+static struct instance *instance_of(const struct daemon *daemon, pid_t sender)
+{
+	struct instance *instance;
+	struct process *process;
+
+	DL_FOREACH (daemon->lineage.instances, instance) {
+		if (!watch_of(daemon, instance)->notify)
+			continue;
+		DL_FOREACH (instance->processes, process)
+			if (process->key.tgid == (__u32)sender)
+				return instance;
+	}
+	return NULL;
+}
+
+static void on_message(void *arg, pid_t sender, const char *data, size_t size)
+{
+	struct daemon *daemon = arg;
+	struct instance *instance = instance_of(daemon, sender);
+	struct notify_message message;
+
+	if (!instance) { /* who was just started may be faster than the news of that */
+		losses_read(daemon);
+		act_read_reports(daemon);
+		instance = instance_of(daemon, sender);
+	}
+	if (!instance)
+		daemon->counters.notify_foreign++;
+	else if (notify_parse(data, size, &message) < 0)
+		daemon->counters.notify_bad++;
+	else
+		take(daemon, instance, &message);
+}
+
+/* ---- whom to listen to ---- */
+
+const char *vigil_socket(struct daemon *daemon, const struct instance *instance)
+{
+	const struct watch_config *watch = watch_of(daemon, instance);
+	uid_t uid = watch->account.known ? watch->account.uid : instance->uid;
+	char error[NOTIFY_ERROR_SIZE];
+	const char *path;
+
+	if (!watch->notify)
+		return NULL;
+	path = notify_path(daemon->notify, uid, error);
+	if (!path)
+		log_error("%s: %s; it cannot notify", watch->name, error);
+	return path;
+}
+
+void vigil_begin(struct daemon *daemon, struct instance *instance)
+{
+	struct attachment *attachment = instance->attachment;
+
+	look_in(attachment, 0);
+	attachment->vigil = (struct vigil){
+		.period_ns = watch_of(daemon, instance)->hang_timeout_ns};
+	vigil_socket(daemon, instance); /* it may have the path from an earlier daemon */
+}
+
+/* It may have been ready before its exec was known; and what has no socket to say so is taken for ready. */
+void vigil_started(struct daemon *daemon, struct instance *instance)
+{
+	struct attachment *attachment = instance->attachment;
+
+	if (instance->policy.state != POLICY_READYING)
+		return;
+	if (attachment->vigil.ready || !vigil_socket(daemon, instance))
+		step(daemon, instance, INPUT_READY, 0);
+	if (attachment->vigil.ready)
+		beat(attachment);
+}
+
+void vigil_resume(struct daemon *daemon, struct instance *instance)
+{
+	step(daemon, instance, INPUT_READY, 0);
+}
+
+void vigil_end(struct attachment *attachment)
+{
+	look_in(attachment, 0);
+}
+
+const char *vigil_status(const struct instance *instance)
+{
+	const struct attachment *attachment = instance->attachment;
+
+	return *attachment->vigil.status ? attachment->vigil.status : NULL;
+}
+
+void vigil_counters(const struct daemon *daemon, struct json_object *object)
+{
+	const struct notify_counters *counters = notify_counters(daemon->notify);
+
+	put_number(object, "notify_received", counters->received);
+	put_number(object, "notify_foreign", daemon->counters.notify_foreign);
+	put_number(object, "notify_bad", daemon->counters.notify_bad + counters->cut);
+}
+
+int vigil_open(struct daemon *daemon)
+{
+	_cleanup_free_ char *directory = NULL;
+	int r = loop_timer_new(daemon->loop, on_timer, daemon, &daemon->vigil_timer);
+
+	if (r < 0)
+		return r;
+	if (asprintf(&directory, "%s.notify", daemon->options->socket) < 0) {
+		directory = NULL;
+		return -ENOMEM;
+	}
+	return notify_open(daemon->loop, directory, on_message, daemon, &daemon->notify);
+}
+
+void vigil_close(struct daemon *daemon)
+{
+	heap_clear(&daemon->vigils);
+	loop_timer_free(daemon->vigil_timer);
+	notify_close(daemon->notify);
+}

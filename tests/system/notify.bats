@@ -1,0 +1,182 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# What services say of themselves by sd_notify(3), and what is done where they say nothing any more.
+# shellcheck disable=SC2034,SC2030,SC2031 # variables of lib.bash; each test is a process of its own
+
+load lib
+
+setup() {
+	obit_setup
+	copy_victim notifier
+	copy_victim notifier stranger
+}
+
+teardown() {
+	obit_teardown
+}
+
+# watch_notifier LINE...: and no core dumps of it.
+watch_notifier() {
+	start_obitd "$(watch_text web "$T/notifier" "notify = yes" "backoff_initial = 50ms" "backoff_jitter = 0%" "$@")"
+}
+
+# run_steps STEP...: its first life, which obit has not started, ends at once; the second one takes the steps, and so do
+# those after it.
+run_steps() {
+	SERVICE_WRAP=(prlimit --core=0:0 --)
+	start_program "$T/notifier" await "$T/second" "$@"
+	wait_state web up
+	kill -KILL "$(ls_field web .pid)"
+	retry_until 10 restarts_reach 1
+	touch "$T/second"
+}
+
+# What cannot get anywhere hangs again and again.
+restarts_reach() {
+	[ "$(ls_field web .restarts)" -ge "$1" ]
+}
+
+status_is() {
+	[ "$(ls_field web '.instances[0].status')" = "$1" ]
+}
+
+# counter_is NAME N: or more.
+counter_is() {
+	[ "$(obit stats --json | jq -r ".. | objects | .$1 // empty")" -ge "$2" ]
+}
+
+died_of() {
+	has_died web && [ "$(last_death web .signal)" = "$1" ]
+}
+
+has_hung() {
+	has_died web && [ "$(last_death web .hung.by)" = notify ]
+}
+
+is_older_than() {
+	[ "$(ls_field web .uptime_ns)" -gt "$1" ]
+}
+
+make_recorder() {
+	cat >"$T/record" <<-EOF
+		#!/bin/sh
+		cat >"$T/hang.json.\$OBIT_PID"
+		echo "\$OBIT_EVENT \$OBIT_PID \$OBIT_HUNG_BY \$SERVICE_RESULT" >>"$T/hangs"
+	EOF
+	chmod 0755 "$T/record"
+}
+
+hang_is_recorded() {
+	grep -q "^hang $pid notify watchdog$" "$T/hangs"
+}
+
+@test "a start is up when it says so, and shows what it says" {
+	watch_notifier "hang_timeout = 90s"
+	run_steps env "$T/env" say $'STATUS=loading \x1b[2J' await "$T/go" say 'READY=1\nSTATUS=serving' \
+		await "$T/leave" say 'STOPPING=1\nSTATUS=leaving' pause
+	retry_until 10 status_is 'loading ?[2J'
+	state_is web waiting
+	[ "$(ls_field web .note)" = "waits for its READY=1" ]
+	[ "$(cat "$T/env")" = "$SOCKET.notify/0"$'\n'90000000 ]
+	touch "$T/go"
+	wait_state web up
+	retry_until 10 status_is serving
+	[[ "$(obit ls)" == *'"serving"'* ]]
+	touch "$T/leave"
+	retry_until 10 status_is leaving
+}
+
+@test "what is never ready is stopped and tried again" {
+	watch_notifier "start_timeout = 300ms"
+	run_steps say 'EXTEND_TIMEOUT_USEC=1' pause
+	retry_until 10 died_of SIGABRT
+	[ "$(last_death web '.hung | [.by, .stopped] | join(" ")')" = "notify true" ]
+	[[ "$(last_death web .hung.reason)" == "no READY=1 for "* ]]
+	retry_until 10 restarts_reach 2
+}
+
+@test "who gives no sign of life any more is aborted, and comes back; who never promised one is not" {
+	make_recorder
+	watch_notifier "hang_timeout = 400ms" "restart = on-watchdog" "restart_force_exit_status = SIGKILL" \
+		"on_hang = '$T/record'"
+	touch "$T/alive"
+	run_steps say READY=1 beat "$T/alive" say STATUS=silent pause
+	wait_state web up
+	# as long as it beats; its first life never did, and was older
+	retry_until 10 is_older_than 900000000
+	state_is web up
+	[ ! -e "$T/hangs" ]
+	pid=$(ls_field web .pid)
+	rm "$T/alive"
+	retry_until 10 has_died "$pid"
+	[ "$(last_death "$pid" '[.pid, .hung.by, .hung.stopped, .action] | join(" ")')" = "$pid notify true respawn" ]
+	[[ "$(last_death "$pid" .hung.reason)" == "no WATCHDOG=1 for "* ]]
+	[ "$(last_death "$pid" '.hung.for_ns >= 400000000 and .hung.for_ns < 3000000000')" = true ]
+	[ "$(last_death "$pid" '.hung.threads[0] | [.tid, .comm, .state] | join(" ")')" = "$pid notifier S" ]
+	[ "$(last_death "$pid" '.hung.stack | join(" ") | test("pause|nanosleep|schedule")')" = true ]
+	[[ "$(obit why "$pid" | tr '\n' ' ')" == *"(pid $pid) hung (no WATCHDOG=1 for "*"), and was killed by SIGABRT"* ]]
+	retry_until 10 hang_is_recorded
+	[ "$(jq -r '[.watch, .hung.by, .action] | join(" ")' "$T/hang.json.$pid")" = "web notify stop" ]
+	retry_until 10 restarts_reach 2
+}
+
+@test "SIGKILL ends what ignores SIGABRT, and it is a hang all the same" {
+	watch_notifier "kill_timeout = 200ms"
+	run_steps ignore-abort say 'READY=1\nWATCHDOG=trigger' pause
+	retry_until 10 has_hung
+	[ "$(last_death web .signal)/$(last_death web .hung.reason)" = "SIGKILL/it said so: WATCHDOG=trigger" ]
+	retry_until 10 restarts_reach 2
+}
+
+@test "MAINPID names another process of the instance, and nobody else" {
+	watch_notifier
+	run_steps say 'READY=1\nMAINPID=1' child-says 'STATUS=from the child' child-is-main await "$T/go" exit 0
+	retry_until 10 log_has 'MAINPID=1: none of its processes'
+	retry_until 10 status_is 'from the child'
+	first=$(ls_field web .instances[0].last_pid)
+	retry_until 10 log_has "is the main process now \(MAINPID\)"
+	[ "$(ls_field web .pid)" != "$(pgrep -o -f "^$T/notifier")" ]
+	state_is web up
+}
+
+@test "strangers are not heard, nonsense is harmless, descriptors are let go, a barrier is answered" {
+	watch_notifier "hang_timeout = 10s"
+	run_steps say 'READY=1\nSTATUS=mine' stranger STATUS=theirs files STATUS=files say '' say 'STATUS=\0' \
+		say "STATUS=$(head -c 4200 /dev/zero | tr '\0' x)" barrier say STATUS=answered await "$T/leave"
+	retry_until 10 status_is answered
+	retry_until 10 counter_is notify_foreign 1
+	retry_until 10 counter_is notify_bad 3
+	state_is web up
+	[ "$(find /proc/"$OBITD_PID"/fd -mindepth 1 | wc -l)" -lt 60 ]
+}
+
+@test "a flood of datagrams delays nobody" {
+	watch_notifier
+	run_steps say READY=1 flood 100000000
+	wait_state web up
+	retry_until 10 counter_is notify_received 10000
+	copy_victim victim
+	for _ in {1..5}; do
+		began=$(date +%s%N)
+		obit ls >/dev/null
+		[ $(($(date +%s%N) - began)) -lt 2000000000 ]
+	done
+}
+
+@test "a child of a daemon that is gone is not taken for hung, but heard again" {
+	OBITD_OPTIONS=()
+	watch_notifier "hang_timeout = 2s"
+	touch "$T/alive"
+	run_steps say READY=1 beat "$T/stay" await "$T/go" beat "$T/alive" pause
+	wait_state web up
+	pid=$(ls_field web .pid)
+	kill_obitd
+	sed -i 's/hang_timeout = 2s/hang_timeout = 300ms/' "$CONF"
+	launch_obitd
+	wait_state web up
+	sleep 0.9 # three times what it may be silent: it is the silence that is tested
+	[ "$(ls_field web .pid)" = "$pid" ]
+	touch "$T/go" # it beats once, and from then on it is waited for
+	rm "$T/alive"
+	"$OBIT" --socket "$SOCKET" purge >/dev/null 2>&1 || true
+}
