@@ -302,13 +302,16 @@ void act_child_execed(struct daemon *daemon, const struct obit_key *key)
 }
 
 /* One whose report has come to its end before its birth was told. */
-static void join_late_child(struct daemon *daemon, pid_t pid)
+static void join_late_child(struct daemon *daemon, pid_t pid, uint64_t launch)
 {
 	struct instance *instance;
 
-	DL_FOREACH (daemon->lineage.instances, instance)
-		if (instance->spawning == (__u32)pid)
+	DL_FOREACH (daemon->lineage.instances, instance) {
+		const struct attachment *attachment = instance->attachment;
+
+		if (instance->spawning && attachment->launch_number == launch)
 			break;
+	}
 	if (!instance)
 		return;
 	daemon->unjoined--;
@@ -328,12 +331,12 @@ void act_child_born(struct daemon *daemon, const struct obit_key *key,
 	}
 	daemon->newborn[key->tgid % NEWBORNS] = *key;
 	DL_FOREACH (daemon->on_way, attachment)
-		if (attachment->instance->spawning == key->tgid)
+		if (attachment->released && attachment->launch_number == letter->launch)
 			break;
 	if (attachment)
 		join_child(daemon, attachment->instance, (pid_t)key->tgid);
 	else if (daemon->unjoined)
-		join_late_child(daemon, (pid_t)key->tgid);
+		join_late_child(daemon, (pid_t)key->tgid, letter->launch);
 }
 
 int act_start_spawner(struct daemon *daemon)
