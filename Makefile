@@ -257,7 +257,7 @@ tidy: $(BUILD)/obit.skel.h ## clang-tidy over src/
 	$(Q)printf '%s\n' $(BASE) $(CORE) $(IO) $(DAEMON) $(CLI) | xargs -P "$$(nproc)" -I {} \
 		$(CLANG_TIDY) --quiet {} -- -std=gnu17 -D_GNU_SOURCE -Isrc -I. -I$(BUILD)
 
-SHELL_SCRIPTS := $(wildcard scripts/* .ci/run tests/run tests/bench/run* tests/fuzz/run \
+SHELL_SCRIPTS := $(wildcard scripts/* .ci/run tests/run tests/bench/run* tests/soak/* tests/fuzz/run \
 	tests/kernels/run tests/kernels/init tests/vm/run tests/vm/guest)
 lint: ## shellcheck, mandoc, layers and words
 	$(Q)shellcheck $(SHELL_SCRIPTS) $(wildcard tests/system/*.bats tests/system/*.bash)

@@ -83,8 +83,8 @@ const struct command command_table[] = {
 	 "hold its respawns until it is resumed, or --for TIME",
 	 "For maintenance: what dies stays away until the pause is over, and is then\n"
 	 "respawned at once. What runs is left alone, and the commands that act still do.\n"
-	 "With --all every watch is paused. A reload keeps a pause; a restart of the\n"
-	 "daemon ends it.",
+	 "With --all every watch is paused. A reload keeps a pause, and so does a restart\n"
+	 "of the daemon.",
 	 cmd_pause},
 	{"resume", "NAME", false, false, "NAME|--all", OPTION_JSON | OPTION_ALL,
 	 "end a pause, and respawn what it has held", "With --all that of every watch.", cmd_pause},
@@ -110,6 +110,13 @@ const struct command command_table[] = {
 	 "All or nothing: a configuration with an error changes nothing; the message says\n"
 	 "file and line.",
 	 cmd_reload},
+	{"upgrade", NULL, false, false, NULL, OPTION_JSON | OPTION_WAIT,
+	 "have the daemon execute its program anew",
+	 "After a package has replaced it: the process stays, and goes on with all that it\n"
+	 "watches. The new program must take the configuration (obitd --check), else\n"
+	 "nothing changes. SIGHUP does the same where the program was replaced. Waits\n"
+	 "until it answers.",
+	 cmd_upgrade},
 	{"simulate", NULL, false, false, NULL,
 	 OPTION_JSON | OPTION_CONFIG | OPTION_HISTORY | OPTION_STATE_DIR,
 	 "tell what a configuration would have done about past deaths",

@@ -49,6 +49,7 @@ int cmd_pause(const struct invocation *inv); /* pause, resume */
 int cmd_watch(const struct invocation *inv);
 int cmd_unwatch(const struct invocation *inv);
 int cmd_reload(const struct invocation *inv);
+int cmd_upgrade(const struct invocation *inv);
 int cmd_simulate(const struct invocation *inv);
 int cmd_stats(const struct invocation *inv);
 int cmd_watchdog(const struct invocation *inv);

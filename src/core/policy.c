@@ -1001,8 +1001,8 @@ static void on_start_timeout(struct policy *policy, struct policy_output *out, u
 
 	policy->hang = (struct policy_hang){
 		.by = HANG_BY_NOTIFY, .since_ns = now, .for_ns = now - policy->up_since_ns};
-	snprintf(policy->hang.words, sizeof(policy->hang.words),
-		 "no READY=1 for %s", clock_span(policy->hang.for_ns, span));
+	snprintf(policy->hang.words, sizeof(policy->hang.words), "no READY=1 for %s",
+		 clock_span(policy->hang.for_ns, span));
 	stop_hung(policy, out, now);
 }
 

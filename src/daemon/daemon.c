@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/protocol.h"
+#include "daemon/upgrade.h"
 #include "io/kernel_btf.h"
 #include "io/proc.h"
 
@@ -35,6 +36,12 @@ static void reload(struct daemon *daemon)
 {
 	struct config_error error;
 
+	if (upgrade_is_due()) {
+		log_notice("the program has been replaced: upgrade");
+		if (upgrade_begin(daemon) < 0)
+			log_error("cannot begin an upgrade, or one is under way");
+		return;
+	}
 	if (requests_reload(daemon, &error, NULL) < 0)
 		log_error("%s; the configuration stays as it was", error.text);
 }
@@ -75,7 +82,7 @@ static void reap(struct daemon *daemon)
 		child.si_pid = 0;
 		if (hook_events_reap(daemon, pid) || owners_reap(daemon, pid) ||
 		    hangs_reap(daemon, pid) || guard_reap(daemon, pid) ||
-		    waitpid(pid, NULL, WNOHANG) <= 0)
+		    upgrade_reap(daemon, pid) || waitpid(pid, NULL, WNOHANG) <= 0)
 			continue;
 		publish_reaped(daemon, pid);
 		words_reaped(daemon, pid);
@@ -230,6 +237,8 @@ static int open_loop(struct daemon *daemon)
 	if (r == 0)
 		r = owners_open(daemon);
 	if (r == 0)
+		r = upgrade_open(daemon);
+	if (r == 0)
 		r = hangs_open(daemon);
 	if (r == 0)
 		r = vigil_open(daemon);
@@ -273,6 +282,7 @@ static void stop(struct daemon *daemon)
 {
 	hook_events_close(daemon);
 	owners_close(daemon);
+	upgrade_close(daemon);
 	hangs_close(daemon);
 	guard_close(daemon);
 	events_free(daemon);
@@ -304,6 +314,8 @@ static int run(struct daemon *daemon)
 			log_error("the event loop fails: %s", strerror(-r));
 			return r;
 		}
+		if (daemon->upgrading && !daemon->stopping)
+			upgrade_execute(daemon);
 	}
 	return 0;
 }
@@ -342,7 +354,7 @@ static bool may_start(void)
 
 /* Returns the descriptor that tells the waiting parent how it went, or -1 in the foreground. The parent
  * never returns. */
-static int go_background(const struct options *options)
+static int go_background(const struct options *options, bool upgraded)
 {
 	int fds[2];
 	char ready = 0;
@@ -350,6 +362,10 @@ static int go_background(const struct options *options)
 
 	if (!options->daemonize)
 		return -1;
+	if (upgraded) {
+		log_open("obitd", LOG_SINK_SYSLOG);
+		return -1;
+	}
 	if (pipe2(fds, O_CLOEXEC) < 0 || (pid = fork()) < 0) {
 		log_error("cannot go into the background: %s", strerror(errno));
 		exit(OBIT_EXIT_FAILED);
@@ -386,6 +402,7 @@ int daemon_run(const struct options *options)
 				.kept_spawner = -1};
 	struct config_error error;
 	struct config fresh;
+	bool upgraded = upgrade_is_under_way();
 	int background, r;
 
 	if (!may_start())
@@ -400,7 +417,7 @@ int daemon_run(const struct options *options)
 			    "command line",
 			    options->config);
 	raise_limits(&daemon);
-	background = go_background(options);
+	background = go_background(options, upgraded);
 	config_init(&daemon.config);
 	proc_login_uids(&daemon.people.uid_min, &daemon.people.uid_max);
 	r = start(&daemon, &fresh);
@@ -415,6 +432,7 @@ int daemon_run(const struct options *options)
 			tell_ready(&background);
 			act_start_spawner(&daemon); /* one without the terminal */
 		}
+		reap(&daemon); /* what an obitd in this process has left, before an upgrade */
 		r = run(&daemon);
 		log_notice("stopped; what it watched is left as it is");
 	}

@@ -21,6 +21,7 @@
  *   dogs.c	 its devices
  *   last_words.c what is written down before a reset, and read after it
  *   keep.c      what the next daemon is to know -> the kernel side
+ *   upgrade.c   another program in place of this one
  *   takeover.c  what the last daemon has kept -> instances, and on with them
  *   render.c    state -> JSON; render_death.c: a death -> JSON and a sentence
  *   death_log.c deaths -> obitd's log, the system's log
@@ -68,6 +69,7 @@ struct options {
 	const char *history; /* of simulate: a file instead of state_dir, or NULL */
 	bool check, probe, simulate, json, ephemeral, daemonize;
 	bool observe;	 /* decide and tell, but do nothing about it */
+	char **argv;	 /* all of them, as they were given */
 	char **patterns; /* NULL-terminated: watches from the command line */
 	size_t pattern_count;
 };
@@ -299,6 +301,9 @@ struct daemon {
 	bool map_full; /* of letters: some processes are not seen */
 	bool followed; /* somebody wants to hear of all deaths */
 	struct loop_timer *follow_timer;
+	struct hooks *upgrade_check;
+	char upgrade[256]; /* what has become of the last one; "": there was none */
+	bool upgrading;	   /* at the end of this turn */
 	bool stopping;
 	pid_t stopped_by;
 };

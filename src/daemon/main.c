@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/protocol.h"
 #include "daemon/daemon.h"
+#include "daemon/upgrade.h"
 
 static const char usage[] =
 	"usage: obitd [OPTION]... [PATTERN]...\n"
@@ -158,10 +159,24 @@ static void take_option(struct options *options, int option)
 	}
 }
 
+/* getopt_long() changes their order. */
+static char **keep_words(int argc, char **argv)
+{
+	char **words = calloc((size_t)argc + 1, sizeof(*words));
+
+	if (!words) {
+		log_error("out of memory");
+		exit(OBIT_EXIT_FAILED);
+	}
+	memcpy(words, argv, (size_t)argc * sizeof(*words));
+	return words;
+}
+
 static void parse_options(struct options *options, int argc, char **argv)
 {
 	int option;
 
+	options->argv = keep_words(argc, argv);
 	opterr = 0; /* one line, in our words */
 	while ((option = getopt_long(argc, argv, ":c:h", long_options, NULL)) != -1) {
 		if (option == ':')
@@ -210,6 +225,7 @@ int main(int argc, char **argv)
 	};
 
 	log_open("obitd", LOG_SINK_STDERR);
+	upgrade_note_program();
 	parse_options(&options, argc, argv);
 	if (options.check)
 		return check_configuration(&options);

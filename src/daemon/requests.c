@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "daemon/daemon.h"
 #include "daemon/put.h"
+#include "daemon/upgrade.h"
 #include "io/proc.h"
 
 struct request {
@@ -363,7 +364,21 @@ static void do_version(const struct request *request)
 	json_object_object_add(reply, "pid", json_object_new_int(getpid()));
 	json_object_object_add(reply, "observing",
 			       json_object_new_boolean(request->daemon->options->observe));
+	json_object_object_add(reply, "started_ns",
+			       json_object_new_int64((int64_t)request->daemon->started_ns));
+	put_string(reply, "upgrade", *request->daemon->upgrade ? request->daemon->upgrade : NULL);
 	control_reply(request->client, reply);
+}
+
+static void do_upgrade(const struct request *request)
+{
+	int r = upgrade_begin(request->daemon);
+
+	if (r == 0)
+		do_version(request);
+	else
+		control_fail(request->client, OBIT_EXIT_FAILED, "%s",
+			     r == -EAGAIN ? "an upgrade is under way already" : strerror(-r));
 }
 
 /* ---- acting ---- */
@@ -871,6 +886,7 @@ static const struct {
 	{"watch", do_watch, CONFIGURES, false},
 	{"unwatch", do_unwatch, CONFIGURES, true},
 	{"reload", do_reload, CONFIGURES, false},
+	{"upgrade", do_upgrade, CONFIGURES, false},
 };
 
 /* True after it has answered. */

@@ -112,6 +112,7 @@ watchdog { device = \"$T/no-watchdog\" }"
 	obit start web --json | validate act
 	printf '%s\n' "$(watch_text web "$T/service" "restart = always" "min_uptime = 1h")" >"$CONF"
 	obit reload --json | validate reload
+	obit upgrade --json | validate upgrade
 	wait_state web up
 	kill -KILL "$(service_pid)"
 	wait_state web buried

@@ -74,3 +74,303 @@ told_once() {
 	[ "$(event_count start)" = 2 ]
 	told_once
 }
+
+# ---- one moment after the other ----
+
+spawner_pid() {
+	pgrep -P "$OBITD_PID" -x obitd-spawner
+}
+
+state_text() {
+	ls_field "$1" '[.state, .restarts, .deaths] | join(" ")'
+}
+
+text_is() {
+	[ "$(state_text web)" = "$1" ]
+}
+
+# It was asked for a child, and has made none.
+@test "killed between the release of a child and its birth: the child comes once" {
+	start_obitd "$(watch_text web "$T/service")"
+	start_watched_service web
+	local spawner pid
+	pid=$(service_pid)
+	spawner=$(spawner_pid)
+	kill -STOP "$spawner"
+	kill -KILL "$pid"
+	wait_state web waiting
+	[ "$(ls_field web .deaths)" = 1 ]
+	kill_obitd
+	launch_obitd
+	# the old one would make the child now
+	retry_until 5 is_dead "$spawner"
+	wait_events up 2
+	wait_state web up
+	retry_until 5 text_is "up 1 1"
+	[ "$(event_count start)" = 2 ]
+	expect_no_conflict
+	told_once
+}
+
+# The successor is made while the old process is on its way out, and waits for its release.
+@test "killed while a child is held: it leaves, and the next daemon makes another" {
+	start_obitd "$(watch_text web "$T/service" "backoff_initial = 1h")"
+	start_watched_service web
+	kill -KILL "$(service_pid)"
+	wait_events up 2
+	wait_state web up
+	kill -KILL "$(service_pid)"
+	wait_state web waiting
+	kill_obitd
+	launch_obitd
+	# the back-off is the same still
+	retry_until 5 text_is "waiting 1 2"
+	[[ "$(ls_field web .instances[0].note)" = "respawn in "* ]]
+	obit start web
+	wait_events up 3
+	[ "$(event_count start)" = 3 ]
+	told_once
+}
+
+# With the spawner's report unread, the daemon knows nothing of the exec.
+@test "killed before it knows of an exec: the child is the main process, and counts" {
+	start_obitd "$(watch_text web "$T/service")"
+	start_watched_service web
+	local spawner
+	spawner=$(spawner_pid)
+	kill -STOP "$spawner"
+	kill -KILL "$(service_pid)"
+	wait_state web waiting
+	kill -STOP "$OBITD_PID"
+	kill -CONT "$spawner"
+	wait_events up 2
+	kill_obitd
+	launch_obitd
+	retry_until 5 text_is "up 1 1"
+	main_pid_is web "$(service_pid)"
+	[ "$(event_count start)" = 2 ]
+	# it is a child of the daemon that is dead, and respawned as ever
+	kill -KILL "$(service_pid)"
+	wait_events up 3
+	retry_until 5 text_is "up 2 2"
+	told_once
+}
+
+@test "killed before it knows of an exec, and the child dies, too: both deaths are told, and answered" {
+	start_obitd "$(watch_text web "$T/service")"
+	start_watched_service web
+	local spawner pid
+	spawner=$(spawner_pid)
+	kill -STOP "$spawner"
+	kill -KILL "$(service_pid)"
+	wait_state web waiting
+	kill -STOP "$OBITD_PID"
+	kill -CONT "$spawner"
+	wait_events up 2
+	pid=$(service_pid)
+	kill -USR2 "$pid"
+	kill_obitd
+	retry_until 5 is_dead "$pid"
+	launch_obitd
+	wait_events up 3
+	retry_until 5 text_is "up 2 2"
+	[ "$(last_death "$pid" .exit_status)" = 3 ]
+	[ "$(event_count start)" = 3 ]
+	told_once
+}
+
+@test "deaths that a stopped daemon had not read are told, and answered, by the next one" {
+	start_obitd "$(watch_text web "$T/service")"
+	start_watched_service web
+	kill -STOP "$OBITD_PID"
+	local pid
+	pid=$(service_pid)
+	kill -ABRT "$pid"
+	retry_until 5 is_dead "$pid"
+	kill_obitd
+	launch_obitd
+	wait_events up 2
+	retry_until 5 text_is "up 1 1"
+	[ "$(last_death "$pid" .signal)" = SIGABRT ]
+	told_once
+}
+
+@test "killed while it stops a service: the next one ends what it had begun" {
+	start_obitd "$(watch_text web "$T/service" "kill_timeout = 1s")"
+	start_watched_service web --ignore-term
+	local pid
+	pid=$(service_pid)
+	obit stop web --no-wait
+	wait_state web stopping
+	kill_obitd
+	launch_obitd
+	wait_state web down
+	is_dead "$pid"
+	[ "$(event_count start)" = 1 ]
+	kill_obitd
+	launch_obitd
+	state_is web down
+	obit start web
+	wait_events up 2
+	told_once
+}
+
+@test "members are members again, and offspring stays offspring" {
+	start_obitd "$(watch_text web "$T/service")"
+	start_watched_service web --workers 2
+	wait_events worker 2
+	local worker
+	worker=$(event worker 1 .pid)
+	kill_obitd
+	launch_obitd
+	state_is web up
+	kill -KILL "$worker"
+	retry_until 5 has_died "$worker"
+	[ "$(last_death "$worker" .role)" = member ]
+	[ "$(last_death "$worker" .watch)" = web ]
+	kill -KILL "$(service_pid)"
+	wait_events up 2
+	expect_no_conflict
+	told_once
+}
+
+@test "a pause outlives the daemon, with what it holds" {
+	start_obitd "$(watch_text web "$T/service")"
+	start_watched_service web
+	obit pause web
+	kill -KILL "$(service_pid)"
+	wait_state web waiting
+	kill_obitd
+	launch_obitd
+	state_is web waiting
+	[ "$(ls_field web .paused)" = true ]
+	[ "$(event_count start)" = 1 ]
+	obit resume web
+	wait_events up 2
+	restarts_are web 1
+	told_once
+}
+
+@test "under another configuration what matches no more is looked at anew" {
+	start_obitd "$(watch_text web "$T/service")"
+	start_watched_service web
+	kill_obitd
+	write_conf "$(watch_text other "$T/service")"
+	launch_obitd
+	state_is other up
+	main_pid_is other "$(service_pid)"
+	restarts_are other 0
+	kill -KILL "$(service_pid)"
+	wait_events up 2
+}
+
+# ---- layouts ----
+
+@test "pins of another layout, older or newer, are replaced with one line, and what runs is watched" {
+	local version
+	start_obitd "$(watch_text web "$T/service")"
+	start_watched_service web
+	for version in 01 63; do
+		kill_obitd
+		bpftool map update pinned "$PIN_DIR/schema" key hex 00 00 00 00 value hex "$version" 00 00 00
+		: >"$T/obitd.log"
+		launch_obitd
+		[ "$(grep -c "pins of another layout (schema $((16#$version)), here [0-9]*) are replaced" "$T/obitd.log")" = 1 ]
+		state_is web up
+		main_pid_is web "$(service_pid)"
+	done
+	kill -KILL "$(service_pid)"
+	wait_events up 2
+}
+
+# The first number of the header (kind 1, id 0) is its version.
+@test "a state of another version is dropped with one line, and what runs is watched" {
+	start_obitd "$(watch_text web "$T/service")"
+	start_watched_service web
+	kill -KILL "$(service_pid)"
+	wait_events up 2
+	wait_state web up
+	kill_obitd
+	bpftool -j map lookup pinned "$PIN_DIR/state" key hex 00 00 00 00 00 00 00 00 01 00 00 00 00 00 00 00 |
+		jq -r '.value | .[0] = "0x63" | map(.[2:]) | join(" ")' >"$T/header"
+	# shellcheck disable=SC2046 # a word for each byte
+	bpftool map update pinned "$PIN_DIR/state" key hex 00 00 00 00 00 00 00 00 01 00 00 00 00 00 00 00 \
+		value hex $(cat "$T/header")
+	: >"$T/obitd.log"
+	launch_obitd
+	[ "$(grep -c "what another version of obitd has kept is dropped" "$T/obitd.log")" = 1 ]
+	state_is web up
+	restarts_are web 0
+	main_pid_is web "$(service_pid)"
+	kill -KILL "$(service_pid)"
+	wait_events up 3
+	retry_until 5 restarts_are web 1
+	told_once
+}
+
+# ---- another program ----
+
+start_own_obitd() {
+	install -m 0755 "$OBITD" "$T/obitd"
+	OBITD=$T/obitd
+	start_obitd "$1"
+}
+
+executed_from() {
+	[ "$(stat -L -c %i "/proc/$OBITD_PID/exe")" = "$(stat -c %i "$1")" ]
+}
+
+@test "SIGHUP to a replaced program: the new one goes on in the same process" {
+	start_own_obitd "$(watch_text web "$T/service")"
+	start_watched_service web
+	kill -KILL "$(service_pid)"
+	wait_events up 2
+	wait_state web up
+	install -m 0755 "$BUILD/obitd" "$T/obitd.new"
+	mv "$T/obitd.new" "$T/obitd"
+	refute executed_from "$T/obitd"
+	kill -HUP "$OBITD_PID"
+	retry_until 15 executed_from "$T/obitd"
+	retry_until 15 text_is "up 1 1"
+	main_pid_is web "$(service_pid)"
+	kill -KILL "$(service_pid)"
+	wait_events up 3
+	retry_until 5 text_is "up 2 2"
+	told_once
+	# with the same program it is a reload
+	: >"$T/obitd.log"
+	kill -HUP "$OBITD_PID"
+	retry_until 5 log_has "configuration reloaded"
+}
+
+@test "obit upgrade executes it anew, and refuses what does not run or take the configuration" {
+	start_own_obitd "$(watch_text web "$T/service")"
+	start_watched_service web
+	run obit upgrade
+	[ "$status" = 0 ]
+	[[ "$output" = "upgraded: obitd "*" (pid $OBITD_PID)" ]]
+	state_is web up
+	main_pid_is web "$(service_pid)"
+	cp "$CONF" "$T/good"
+	echo "nonsense" >>"$CONF"
+	run obit upgrade
+	[ "$status" = 1 ]
+	[[ "$output" = *"--check exited 1; "*"(nothing was changed)"* ]]
+	cp "$T/good" "$CONF"
+	echo "no program" >"$T/broken"
+	chmod 0755 "$T/broken"
+	mv "$T/broken" "$T/obitd"
+	run obit upgrade
+	[ "$status" = 1 ]
+	[[ "$output" = *"cannot be executed: Exec format error"* ]]
+	log_has "upgrade refused: .*Exec format error; obitd goes on as it is"
+	state_is web up
+	kill -KILL "$(service_pid)"
+	wait_events up 2
+}
+
+@test "killed at any moment under load, the books agree" {
+	run "$BATS_TEST_DIRNAME/../soak/takeover" "$BUILD" 20
+	echo "$output"
+	[ "$status" = 0 ]
+}
