@@ -37,6 +37,7 @@ enum obit_letter_flags {
 	OBIT_LETTER_SCANNED = 1 << 1,	/* was running before obit: entered by the task iterator */
 	OBIT_LETTER_SPAWNED = 1 << 2,	/* started by the daemon, tracked from its birth */
 	OBIT_LETTER_HOST = 1 << 4,  /* see OBIT_EXEC_HOST_MNT_OWNER: /proc cannot tell all of it */
+	OBIT_LETTER_LANDLOCK = 1 << 5, /* in a Landlock domain at its last exec, or when it was found */
 	OBIT_LETTER_MOVED = 1 << 3, /* entered when it migrated into a watched cgroup */
 };
 
@@ -227,6 +228,7 @@ enum obit_exec_flags {
 	OBIT_EXEC_CWD_DELETED = 1 << 11,
 	OBIT_EXEC_TEXT_LOST = 1 << 12, /* the ring was full: some text is missing */
 	OBIT_EXEC_CHROOT = 1 << 13,    /* its root directory is not its mount namespace's */
+	OBIT_EXEC_LANDLOCK = 1 << 14,  /* in a Landlock domain */
 	OBIT_EXEC_OTHER_NS = 1 << 16,  /* and the next bits: enum obit_namespace */
 };
 

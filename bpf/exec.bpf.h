@@ -227,7 +227,8 @@ static __always_inline void fill_habits(struct obit_exec_record *exec, struct ta
 	fill_ignored((__u64)BPF_CORE_READ(task, sighand));
 }
 
-static __always_inline __u32 exec_flags_of(struct task_struct *task, struct linux_binprm *bprm)
+static __always_inline __u32 exec_flags_of(struct task_struct *task, struct linux_binprm *bprm,
+					   __u32 letter_flags)
 {
 	__u32 flags = 0;
 
@@ -242,6 +243,8 @@ static __always_inline __u32 exec_flags_of(struct task_struct *task, struct linu
 	if (bpf_core_field_exists(task->seccomp.mode) &&
 	    BPF_CORE_READ(task, seccomp.mode) == SECCOMP_FILTER)
 		flags |= OBIT_EXEC_SECCOMP;
+	if (letter_flags & OBIT_LETTER_LANDLOCK)
+		flags |= OBIT_EXEC_LANDLOCK;
 	if (task->signal->tty)
 		flags |= OBIT_EXEC_HAS_TTY;
 	return flags | other_namespaces(task);
@@ -285,7 +288,7 @@ static __always_inline void send_exec(struct scratch *s, const struct obit_key *
 	init_record(&exec->header, OBIT_RECORD_EXEC, sizeof(*exec), key);
 	bpf_probe_read_kernel(&exec->letter, sizeof(exec->letter), letter);
 	begin_texts(s, key, exec->letter.exec_sequence);
-	exec->flags = exec_flags_of(task, bprm);
+	exec->flags = exec_flags_of(task, bprm, exec->letter.flags);
 	if (s->walk_flags & WALK_DELETED)
 		exec->flags |= OBIT_EXEC_EXE_DELETED;
 	exec->exe_uid = BPF_CORE_READ(bprm, file, f_inode, i_uid.val);

@@ -8,6 +8,7 @@
 #define EEXIST		  17
 #define CORE_FLAG	  0x80	       /* of a wait status */
 #define EXITS_FULL	  (128 * 1024) /* bytes unread in the ring `exits` that end the daemon's sleep */
+#define LANDLOCK_AT_MOST 128 /* bytes of what the security modules keep of credentials */
 
 static __always_inline void key_of(struct task_struct *task, struct obit_key *ret)
 {
@@ -95,6 +96,42 @@ static __always_inline struct obit_letter *make_letter(struct task_struct *task,
 	return bpf_map_lookup_elem(&processes, key);
 }
 
+static __always_inline __u64 security_word(const struct cred *cred, __u32 at)
+{
+	__u64 word = 0;
+
+	if (bpf_core_field_exists(cred->security))
+		bpf_probe_read_kernel(&word, sizeof(word), BPF_CORE_READ(cred, security) + at);
+	return word;
+}
+
+/* The kernel tells nobody who is in a Landlock domain. Where that stands among what the security modules keep of
+ * credentials is in a variable of the kernel whose address not every kernel shows; but a process that has just gone into
+ * its first domain has a pointer to it where the daemon has none. */
+VERIFIED_ONCE int learn_landlock(__u64 confined)
+{
+	const struct cred *cred = (void *)confined;
+	struct task_struct *own = (void *)bpf_get_current_task();
+	struct landlock_ruleset *domain;
+
+	for (__u32 at = 0; at < LANDLOCK_AT_MOST; at += sizeof(__u64)) {
+		if (security_word(BPF_CORE_READ(own, cred), at))
+			continue;
+		domain = (void *)security_word(cred, at);
+		if (domain && bpf_core_field_exists(domain->num_layers) &&
+		    BPF_CORE_READ(domain, num_layers) == 1) {
+			landlock_at = at + 1;
+			return 1;
+		}
+	}
+	return 0;
+}
+
+static __always_inline __u32 landlock_flag(struct task_struct *task)
+{
+	return landlock_at && security_word(task->cred, landlock_at - 1) ? OBIT_LETTER_LANDLOCK : 0;
+}
+
 static __always_inline void mark_exec(struct obit_letter *letter, struct task_struct *task,
 				      struct linux_binprm *bprm, bool candidate, __u32 prefix)
 {
@@ -104,6 +141,7 @@ static __always_inline void mark_exec(struct obit_letter *letter, struct task_st
 		letter->flags |= OBIT_LETTER_HOST;
 	else
 		letter->flags &= ~OBIT_LETTER_HOST;
+	letter->flags = (letter->flags & ~OBIT_LETTER_LANDLOCK) | landlock_flag(task);
 	if (prefix)
 		letter->prefix = prefix;
 	letter->uid = task->cred->euid.val;

@@ -195,7 +195,7 @@ int BPF_PROG(obit_cgroup_attach, struct cgroup *cgroup, const char *path, struct
 	key_of(task, &key);
 	if (task->mm && is_hosts(task, BPF_CORE_READ(task, mm, exe_file, f_path.mnt)))
 		flags |= OBIT_LETTER_HOST;
-	letter = make_letter(task, &key, &nobody, flags);
+	letter = make_letter(task, &key, &nobody, flags | landlock_flag(task));
 	if (letter)
 		ring_letter(OBIT_RECORD_MOVE, &key, letter, BPF_RB_FORCE_WAKEUP);
 	else
@@ -216,6 +216,11 @@ int obit_scan(struct bpf_iter__task *ctx)
 
 	if (!task || !task->mm || !s)
 		return 0; /* a kernel thread or a zombie */
+	if (confined_tgid) {
+		if ((__u32)task->tgid == confined_tgid)
+			learn_landlock((__u64)BPF_CORE_READ(task, cred));
+		return 0;
+	}
 	if (task->pid == 1)
 		read_namespaces(task, host_namespaces);
 	file = task->mm->exe_file;
@@ -229,7 +234,8 @@ int obit_scan(struct bpf_iter__task *ctx)
 	if (!prefix && !is_in_watched_cgroup(task))
 		return 0;
 	key_of(task->group_leader->real_parent, &parent_key);
-	letter = make_letter(task, &key, &parent_key, OBIT_LETTER_CANDIDATE | OBIT_LETTER_SCANNED);
+	letter = make_letter(task, &key, &parent_key,
+			     OBIT_LETTER_CANDIDATE | OBIT_LETTER_SCANNED | landlock_flag(task));
 	if (!letter) {
 		COUNT(untracked);
 		return 0;

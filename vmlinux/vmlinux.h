@@ -211,6 +211,11 @@ struct cred {
 	kernel_cap_t cap_inheritable, cap_permitted, cap_effective, cap_bset, cap_ambient;
 	struct group_info *group_info;
 	struct user_namespace *user_ns;
+	void *security;
+};
+
+struct landlock_ruleset {
+	unsigned int num_layers;
 };
 
 struct rlimit {

@@ -247,6 +247,8 @@ static const char *privilege_refusal(const struct recipe *recipe)
 		return "it gained privileges at exec (setuid, setgid or file capabilities)";
 	if (facts->flags & OBIT_EXEC_SECCOMP)
 		return "it was started under a seccomp filter, which cannot be set again";
+	if (facts->flags & OBIT_EXEC_LANDLOCK)
+		return "it was started in a Landlock domain, which cannot be set again";
 	if (facts->flags & OBIT_EXEC_CHROOT)
 		return "it ran in a chroot";
 	if (strings_find(&recipe->env, "LISTEN_FDS"))

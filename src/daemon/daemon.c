@@ -22,6 +22,7 @@
 #include "base/protocol.h"
 #include "daemon/upgrade.h"
 #include "io/kernel_btf.h"
+#include "io/landlock.h"
 #include "io/proc.h"
 
 void daemon_out_of_memory(struct daemon *daemon, const char *doing)
@@ -191,7 +192,9 @@ static int open_kernel_side(struct daemon *daemon, const struct config *config)
 	if (r < 0)
 		return r;
 	proc_namespaces(getpid(), options.namespaces);
+	options.confined = landlock_start();
 	r = bpf_source_open(&options, events_record, daemon, &daemon->source, error);
+	landlock_stop(options.confined);
 	if (r < 0) {
 		log_error("%s", error);
 		return r;

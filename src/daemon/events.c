@@ -278,9 +278,11 @@ static void take_from_proc(struct daemon *daemon, const struct obit_key *key,
 			events_forget(daemon, key);
 		return;
 	}
-	/* Only the kernel side sees whose the executable's mount is. */
+	/* Only the kernel side sees whose the executable's mount is, and who is in a Landlock domain. */
 	if (!(letter->flags & OBIT_LETTER_HOST))
 		recipe->facts.flags &= ~(__u32)OBIT_EXEC_HOST_MNT_OWNER;
+	if (letter->flags & OBIT_LETTER_LANDLOCK)
+		recipe->facts.flags |= OBIT_EXEC_LANDLOCK;
 	take_exec(daemon, key, letter, recipe);
 }
 

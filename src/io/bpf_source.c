@@ -356,6 +356,33 @@ static int attach_program(struct bpf_source *source, struct bpf_program *program
 	return r;
 }
 
+static int run_iterator(int link)
+{
+	_cleanup_close_ int iterator = bpf_iter_create(link);
+	char nothing[64];
+	ssize_t n;
+
+	if (iterator < 0)
+		return -errno;
+	do
+		n = read(iterator, nothing, sizeof(nothing));
+	while (n > 0 || (n < 0 && errno == EINTR));
+	return n < 0 ? -errno : 0;
+}
+
+/* Before the hooks are attached: no exec is looked at without it. */
+static int learn_landlock(struct bpf_source *source, struct obit_bpf *skel, pid_t confined)
+{
+	int r = attach_program(source, skel->progs.obit_scan);
+
+	if (r < 0 || !confined)
+		return r;
+	source->switches->confined_tgid = (__u32)confined;
+	r = run_iterator(source->scan_link);
+	source->switches->confined_tgid = 0;
+	return r;
+}
+
 static int attach_all(struct bpf_source *source, struct obit_bpf *skel,
 		      char error[static BPF_SOURCE_ERROR_SIZE])
 {
@@ -363,7 +390,7 @@ static int attach_all(struct bpf_source *source, struct obit_bpf *skel,
 
 	bpf_object__for_each_program(program, skel->obj)
 	{
-		int r = attach_program(source, program);
+		int r = program == skel->progs.obit_scan ? 0 : attach_program(source, program);
 
 		if (r < 0)
 			return fail(error, r, "cannot attach %s: %s", bpf_program__name(program),
@@ -424,6 +451,9 @@ static int load(struct bpf_source *source, const struct bpf_source_options *opti
 	r = keep_maps(source, skel);
 	if (r < 0)
 		return fail(error, r, "cannot keep the maps: %s", strerror(-r));
+	r = learn_landlock(source, skel, options->confined);
+	if (r < 0)
+		return fail(error, r, "cannot read the kernel's processes: %s", strerror(-r));
 	if (source->took_over && options->before_attach)
 		options->before_attach(source->arg, source);
 	return attach_all(source, skel, error);
@@ -693,19 +723,11 @@ void bpf_source_clear_cgroups(struct bpf_source *source)
 
 int bpf_source_scan(struct bpf_source *source)
 {
-	_cleanup_close_ int iterator = -1;
 	__u64 before = source->stats->scanned;
-	char nothing[64];
-	ssize_t n;
+	int r = run_iterator(source->scan_link);
 
-	iterator = bpf_iter_create(source->scan_link);
-	if (iterator < 0)
-		return -errno;
-	do
-		n = read(iterator, nothing, sizeof(nothing));
-	while (n > 0 || (n < 0 && errno == EINTR));
-	if (n < 0)
-		return -errno;
+	if (r < 0)
+		return r;
 	return (int)(*(const volatile __u64 *)&source->stats->scanned - before);
 }
 

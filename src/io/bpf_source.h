@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "bpf/abi.h"
 #include "core/kernel.h"
@@ -21,6 +22,7 @@ struct bpf_source_options {
 	/* Called when the pins of an earlier daemon are taken over, before its programs are replaced. NULL: nobody. */
 	void (*before_attach)(void *arg, struct bpf_source *source);
 	__u32 max_processes; /* letters at the same time */
+	pid_t confined;	     /* a process in a Landlock domain of its own, to learn from; 0: none */
 	__u32 recipe_max;    /* see bpf_source_set_recipe_max() */
 	__u64 ring_bytes; /* of the ring that rings the bell, rounded up to what the kernel takes; pins that
 			     are taken over keep theirs */

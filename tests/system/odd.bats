@@ -197,6 +197,33 @@ expect_refusal() {
 	expect_refusal "it runs as root, and others than root can change $T/home (owner 12345, mode 0755)"
 }
 
+@test "refused: what root would run through a symbolic link into a user's directory" {
+	mkdir -p "$T/app" "$T/home"
+	install -m 0755 "$VICTIMS/service" "$T/app/service"
+	start_obitd "$(watch_text web "$T/app/service")"
+	start_program "$T/app/service" --state "$T/service.state"
+	wait_events up 1
+	wait_state web up
+	# all that the path names belongs to root, but the owner of home can put another app there
+	mv "$T/app" "$T/home/app"
+	chown 12345 "$T/home"
+	ln -s home/app "$T/app"
+	expect_refusal "it runs as root, and others than root can change $T/home (owner 12345, mode 0755)"
+}
+
+@test "a directory that has become a symbolic link is not entered" {
+	mkdir "$T/there" "$T/else"
+	SERVICE_CWD=$T/there
+	start_obitd_for_service
+	start_watched_service web
+	rmdir "$T/there"
+	ln -s else "$T/there"
+	kill -KILL "$(service_pid)"
+	wait_events up 2
+	[ "$(event start 2 .cwd)" = / ]
+	retry_until 5 log_has "cannot enter the working directory: Too many levels of symbolic links"
+}
+
 @test "refused: what is confined by a seccomp filter; command starts it" {
 	start_obitd_for_service
 	start_program "$T/wrap" seccomp "$T/service" --state "$T/service.state"
@@ -209,6 +236,24 @@ expect_refusal() {
 	grep -q $'^Seccomp:\t2$' "/proc/$(service_pid)/status"
 	kill -KILL "$(service_pid)"
 	wait_events up 3
+}
+
+@test "refused: what is in a Landlock domain, seen at its exec or found; command starts it" {
+	local rc=0
+
+	"$VICTIMS/wrap" landlock /bin/true || rc=$?
+	[ "$rc" != 3 ] || skip "not here: this kernel has no Landlock"
+	start_obitd_for_service
+	start_program "$T/wrap" landlock "$T/service" --state "$T/service.state"
+	wait_events up 1
+	expect_refusal "it was started in a Landlock domain"
+	start_program "$T/wrap" landlock "$T/service" --state "$T/service.state"
+	wait_events up 2
+	wait_state web up
+	stop_obitd
+	start_obitd_for_service
+	wait_state web up
+	[[ "$(obit show web --json | jq -r .instances[-1].recipe.refusal)" == "it was started in a Landlock domain"* ]]
 }
 
 @test "refused: what was socket-activated" {
@@ -230,22 +275,15 @@ some_arguments() {
 	done
 }
 
-@test "100 KiB of arguments come back, and 1.8 MB with a larger recipe_max" {
+@test "1.8 MB of arguments come back with a larger recipe_max" {
 	[ "$(ulimit -s)" = unlimited ] || [ "$(ulimit -s)" -ge 8192 ] || skip "no room for such arguments"
 	start_obitd_for_service "recipe_max = 2MiB"
-	some_arguments 1
-	start_watched_service web "${MANY[@]}"
-	kill -KILL "$(service_pid)"
-	wait_events up 2
-	expect_same_start 1 -1
-	kill "$(service_pid)"
-	wait_state web ended
 	some_arguments 18
 	start_watched_service web "${MANY[@]}"
 	[ "$(obit show web --json | jq -c '.instances[-1].recipe | [.complete, (.argv | length)]')" = '[true,21]' ]
 	kill -KILL "$(service_pid)"
-	wait_events up 4
-	expect_same_start 3 -1
+	wait_events up 2
+	expect_same_start 1 2
 }
 
 @test "a larger recipe_max holds from a reload on, and is said to need a larger ring" {

@@ -370,6 +370,7 @@ static const struct {
 } refusal_table[] = {
 	{OBIT_EXEC_SECURE, 0, NULL, "it gained privileges at exec"},
 	{OBIT_EXEC_SECCOMP, 0, NULL, "seccomp filter"},
+	{OBIT_EXEC_LANDLOCK, 0, NULL, "Landlock domain"},
 	{0, OBIT_EXEC_HOST_PIDNS, NULL, "another pid namespace"},
 	{0, OBIT_EXEC_HOST_MNT_OWNER, NULL, "user's mount namespace"},
 	{OBIT_EXEC_CHROOT, 0, NULL, "chroot"},

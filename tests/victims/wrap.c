@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* wrap HOW PROGRAM [WORD...]: executes the program in a way that no shell can.
- * "seccomp": under a filter that allows everything; "no-argv": with argc = 0. */
+ * "seccomp": under a filter that allows everything; "landlock": in a domain that allows all but block devices (exits
+ * with 3 where the kernel has none); "no-argv": with argc = 0. */
+#include <errno.h>
 #include <linux/filter.h>
+#include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -20,6 +24,18 @@ static int confine(void)
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0);
 }
 
+static int confine_files(void)
+{
+	struct landlock_ruleset_attr rules = {.handled_access_fs = LANDLOCK_ACCESS_FS_MAKE_BLOCK};
+	int fd = (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof(rules), 0);
+
+	if (fd < 0 && (errno == ENOSYS || errno == EOPNOTSUPP))
+		_exit(3);
+	if (fd < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -1;
+	return (int)syscall(SYS_landlock_restrict_self, fd, 0);
+}
+
 int main(int argc, char **argv)
 {
 	static char *nothing[] = {NULL};
@@ -28,6 +44,8 @@ int main(int argc, char **argv)
 		return 2;
 	if (!strcmp(argv[1], "no-argv"))
 		execve(argv[2], nothing, environ);
+	else if (!strcmp(argv[1], "landlock") && confine_files() == 0)
+		execve(argv[2], argv + 2, environ);
 	else if (!strcmp(argv[1], "seccomp") && confine() == 0)
 		execve(argv[2], argv + 2, environ);
 	perror("wrap");
