@@ -84,6 +84,13 @@ static void print_stdio(FILE *out, const struct term *term, struct json_object *
 	}
 }
 
+static char *uncommon_label(struct json_object *recipe)
+{
+	_cleanup_free_ char *label = value_text(member(recipe, "label"));
+
+	return label && strcmp(label, "unconfined") != 0 ? TAKE_PTR(label) : NULL;
+}
+
 static char *source_words(struct json_object *recipe)
 {
 	const char *source = member_word(recipe, "source");
@@ -128,6 +135,7 @@ static void print_recipe(FILE *out, const struct term *term, struct json_object 
 	fact_print(out, term, "user", ids(recipe));
 	fact_print(out, term, "umask", value_text(member(recipe, "umask")));
 	fact_print(out, term, "cgroup", value_text(member(recipe, "cgroup")));
+	fact_print(out, term, "security label", uncommon_label(recipe));
 	print_stdio(out, term, member(recipe, "stdio"));
 	print_lines(out, term, "environment", STYLE_PLAIN, member(recipe, "env"));
 }

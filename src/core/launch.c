@@ -165,6 +165,7 @@ int launch_prepare(const struct recipe *recipe, const struct watch_config *watch
 	launch.directory = watch->directory ? watch->directory : recipe->cwd;
 	for (size_t i = 0; i < ARRAY_SIZE(launch.stdio); i++)
 		launch.stdio[i] = recipe->stdio[i];
+	launch.label = watch->command ? NULL : recipe->label;
 	r = watch->command ? prepare_command(watch, &launch) : prepare_captured(recipe, &launch);
 	if (r == 0)
 		r = prepare_notify(watch, notify_path, &launch);
@@ -191,17 +192,30 @@ void launch_clear(struct launch *launch)
 	*launch = (struct launch){0};
 }
 
+bool launch_label_words(const char *label, char buf[static LAUNCH_LABEL_SIZE])
+{
+	size_t length = strlen(label);
+	const char *mode = length && label[length - 1] == ')' ? strrchr(label, '(') : NULL;
+	bool is_apparmors = mode > label + 1 && mode[-1] == ' ';
+
+	if (is_apparmors)
+		length = (size_t)(mode - 1 - label);
+	else
+		is_apparmors = !strcmp(label, "unconfined");
+	return snprintf(buf, LAUNCH_LABEL_SIZE, "%s%.*s", is_apparmors ? "exec " : "", (int)length,
+			label) < LAUNCH_LABEL_SIZE;
+}
+
 /* ---- packing: the facts, the counts, then strings; an absent one is told by its length ---- */
 
 #define ABSENT	UINT32_MAX
-#define SINGLES 5 /* path, directory, stdio */
+#define SINGLES 6 /* path, directory, stdio, label */
 
 struct packed {
 	struct obit_exec_record facts;
 	uint32_t argc, envc;
 	uint32_t lengths[SINGLES]; /* with the NUL; ABSENT */
 	uint32_t argv_bytes, env_bytes;
-	uint32_t pad;
 };
 
 static size_t count_strings(const char *const *strings, size_t *ret_bytes)
@@ -224,7 +238,7 @@ static char *put_strings(char *at, const char *const *strings)
 int launch_pack(const struct launch *launch, char **ret_bytes, size_t *ret_size)
 {
 	const char *singles[SINGLES] = {launch->path, launch->directory, launch->stdio[0],
-					launch->stdio[1], launch->stdio[2]};
+					launch->stdio[1], launch->stdio[2], launch->label};
 	size_t argv_bytes, env_bytes, size = sizeof(struct packed);
 	struct packed packed = {.facts = *launch->facts};
 	char *bytes, *at;
@@ -287,7 +301,7 @@ int launch_unpack(const char *bytes, size_t size, struct launch *ret)
 	const char *at = bytes + sizeof(*packed), *end = bytes + size;
 	struct launch launch = {.facts = &packed->facts};
 	const char **singles[SINGLES] = {&launch.path, &launch.directory, &launch.stdio[0],
-					 &launch.stdio[1], &launch.stdio[2]};
+					 &launch.stdio[1], &launch.stdio[2], &launch.label};
 
 	if (size < sizeof(*packed) || packed->facts.group_count > OBIT_GROUPS_MAX)
 		return -EBADMSG;

@@ -14,6 +14,7 @@ struct launch {
 	const char **envp;			/* owned; NULL-terminated */
 	const char *directory;			/* NULL: unknown */
 	const char *stdio[3];			/* NULL: unknown */
+	const char *label; /* of its security module; NULL: none, or whatever comes about by itself */
 	char *words;				/* owned: the words of `command` */
 	char *notify_socket, *watchdog_usec;	/* owned: two of envp, where it is to notify */
 	struct obit_exec_record *changed_facts; /* owned: facts, where `user` changes them */
@@ -25,6 +26,11 @@ struct launch {
 int launch_prepare(const struct recipe *recipe, const struct watch_config *watch,
 		   const char *notify_path, struct launch *ret);
 void launch_clear(struct launch *launch);
+
+#define LAUNCH_LABEL_SIZE 4104 /* a page, as the kernel has it, and "exec " */
+/* What is to be written to /proc/self/attr/exec for this label. False if it is too long. AppArmor tells the mode behind
+ * the name, and wants a word in front of it; SELinux takes what it has told. */
+bool launch_label_words(const char *label, char buf[static LAUNCH_LABEL_SIZE]);
 
 /* One block of memory that holds all of it, owned by the caller. 0 or -ENOMEM. */
 int launch_pack(const struct launch *launch, char **ret_bytes, size_t *ret_size);

@@ -29,6 +29,7 @@ void recipe_free(struct recipe *recipe)
 	free(recipe->cgroup);
 	for (size_t i = 0; i < ARRAY_SIZE(recipe->stdio); i++)
 		free(recipe->stdio[i]);
+	free(recipe->label);
 	free(recipe->argv.bytes);
 	free(recipe->env.bytes);
 	free(recipe);
@@ -199,6 +200,8 @@ const char *recipe_missing(const struct recipe *recipe, unsigned i)
 		return "the executable's path";
 	if (!recipe->cwd && i-- == 0)
 		return "the working directory";
+	if (recipe->label_unknown && i-- == 0)
+		return "its security label (it was gone before that could be read)";
 	for (size_t g = 0; g < ARRAY_SIZE(gaps); g++)
 		if (recipe->facts.flags & gaps[g].flag && i-- == 0)
 			return gaps[g].phrase;

@@ -31,6 +31,8 @@ struct recipe {
 	char *root;
 	char *cgroup;
 	char *stdio[3];
+	char *label;	    /* of its security module, as /proc/PID/attr/current has it; NULL: none */
+	bool label_unknown; /* there may be one, and it was gone before that could be read */
 	struct strings argv;
 	struct strings env;
 	struct obit_exec_record facts; /* credentials, limits, ... and enum obit_exec_flags */

@@ -422,6 +422,7 @@ int daemon_run(const struct options *options)
 	raise_limits(&daemon);
 	background = go_background(options, upgraded);
 	config_init(&daemon.config);
+	daemon.has_labels = proc_has_labels();
 	proc_login_uids(&daemon.people.uid_min, &daemon.people.uid_max);
 	r = start(&daemon, &fresh);
 	if (r == 0) {

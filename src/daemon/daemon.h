@@ -241,6 +241,7 @@ struct daemon {
 	struct control_server *control;
 
 	struct lineage lineage;
+	bool has_labels; /* a security module gives processes labels */
 	struct arrival *arrivals;
 	size_t arrival_bytes; /* of them all */
 	struct farewell *farewells;

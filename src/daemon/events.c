@@ -101,6 +101,14 @@ static struct instance *begin_instance(struct daemon *daemon, size_t watch)
 	return instance;
 }
 
+/* Of a main process, at once: it may change its label, and when it is gone nobody tells. */
+static void read_label(const struct daemon *daemon, const struct obit_key *key,
+		       struct recipe *recipe)
+{
+	if (proc_label(key, &recipe->label) < 0)
+		recipe->label_unknown = daemon->has_labels;
+}
+
 /* A matching process that belongs to none: it continues an instance that has the same recipe and nothing
  * running, or it is a new one. Takes the recipe. */
 static void begin(struct daemon *daemon, struct process *process, size_t watch,
@@ -116,6 +124,7 @@ static void begin(struct daemon *daemon, struct process *process, size_t watch,
 		recipe_free(recipe);
 		return;
 	}
+	read_label(daemon, &process->key, recipe);
 	recipe_free(instance->recipe);
 	instance->recipe = recipe;
 	((struct attachment *)instance->attachment)->recipe_changed = true;

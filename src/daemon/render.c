@@ -281,6 +281,7 @@ static struct json_object *render_recipe(const struct recipe *recipe,
 		json_object_array_add(groups, json_object_new_int64(recipe->facts.groups[i]));
 	json_object_object_add(object, "groups", groups);
 	put_string(object, "cgroup", recipe->cgroup);
+	put_string(object, "label", recipe->label);
 	json_object_object_add(object, "nice", json_object_new_int(recipe->facts.nice));
 	json_object_object_add(object, "oom_score_adj",
 			       json_object_new_int(recipe->facts.oom_score_adj));

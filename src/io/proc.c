@@ -125,6 +125,30 @@ pid_t proc_session(const struct obit_key *key)
 	return r < 0 ? r : (pid_t)session;
 }
 
+int proc_label(const struct obit_key *key, char **ret)
+{
+	_cleanup_free_ char *label = NULL;
+	size_t size;
+	int r = read_proc((pid_t)key->tgid, "attr/current", &label, &size);
+
+	if (!proc_exists(key))
+		return -ESRCH;
+	if (r < 0 && r != -EINVAL && r != -ESRCH)
+		return r;
+	if (r == 0)
+		label[strcspn(label, "\n")] = '\0';
+	*ret = r == 0 && *label ? TAKE_PTR(label) : NULL;
+	return 0;
+}
+
+bool proc_has_labels(void)
+{
+	_cleanup_free_ char *label = NULL;
+	size_t size;
+
+	return read_proc(getpid(), "attr/current", &label, &size) == 0 && size;
+}
+
 static char *read_link(pid_t pid, const char *name)
 {
 	char path[64], target[PATH_MAX + 1];

@@ -44,6 +44,7 @@
 	X(GROUPS, "set the supplementary groups", true)                                            \
 	X(IDS, "set uid and gid", true)                                                            \
 	X(VERIFY, "verify uid and gid", true)                                                      \
+	X(LABEL, "set its security label", true)                                                   \
 	X(DIRECTORY, "enter the working directory", false)                                         \
 	X(STDIO, "reopen stdin, stdout or stderr", false)                                          \
 	X(EXEC, "execute", true)
@@ -66,10 +67,12 @@ struct message {
  * shrinks it here. The filter is that of the memory, which children may share: so is this note of it. */
 static __u64 own_bounding;
 static __u32 own_coredump_filter;
+static char own_label[LAUNCH_LABEL_SIZE];
 
 static void read_own_state(void)
 {
 	_cleanup_close_ int fd = open("/proc/self/coredump_filter", O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int label = open("/proc/self/attr/current", O_RDONLY | O_CLOEXEC);
 	char text[16] = "";
 
 	own_bounding = 0;
@@ -78,6 +81,8 @@ static void read_own_state(void)
 			own_bounding |= UINT64_C(1) << cap;
 	if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0)
 		own_coredump_filter = (__u32)strtoul(text, NULL, 16);
+	if (label >= 0 && read(label, own_label, sizeof(own_label) - 1) > 0)
+		own_label[strcspn(own_label, "\n")] = '\0';
 }
 
 /* ---- in the child: nothing here may return to the daemon's code ---- */
@@ -256,6 +261,19 @@ static void restore_credentials(const struct obit_exec_record *facts, int report
 	verify_ids(facts, report);
 }
 
+/* What has the spawner's label gets that by itself, or what its path stands for, as at any start. All other labels
+ * are asked for: without its own it does not start. A policy that has no such label any more says ENOENT, which must not
+ * be taken for a missing executable. */
+static void restore_label(const char *label, int report)
+{
+	char words[LAUNCH_LABEL_SIZE];
+
+	if (!label || !strcmp(label, own_label))
+		return;
+	if (!launch_label_words(label, words) || write_file("/proc/self/attr/exec", words) < 0)
+		say(report, STAGE_LABEL, errno == ENOENT ? EINVAL : errno);
+}
+
 /* The recorded path had no symbolic link in it: one that is there now was put there. (O_NOFOLLOW says less, and the
  * process would keep the flag.) */
 static int open_as_it_was(const char *path, int flags, mode_t mode)
@@ -372,6 +390,7 @@ _Noreturn static void become(const struct order *order)
 	restore_habits(launch->facts, report);
 	restore_scheduler(launch->facts, report);
 	restore_credentials(launch->facts, report);
+	restore_label(launch->label, report);
 	umask(launch->facts->umask);
 	enter_directory(launch->directory, report);
 	restore_stdio(launch, report);

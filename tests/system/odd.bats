@@ -256,6 +256,31 @@ expect_refusal() {
 	[[ "$(obit show web --json | jq -r .instances[-1].recipe.refusal)" == "it was started in a Landlock domain"* ]]
 }
 
+load_profile() {
+	printf 'profile %s flags=(attach_disconnected) {\n file,\n signal,\n network,\n ptrace,\n unix,\n}\n' "$1" |
+		apparmor_parser "${@:2}"
+}
+
+@test "a profile of AppArmor that its starter had chosen is set again, or it does not start" {
+	[ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" = Y ] || skip "not here: this kernel has no AppArmor"
+	local profile=obit-test-$$
+	[ -d /sys/kernel/security/apparmor ] || mount -t securityfs securityfs /sys/kernel/security
+	load_profile "$profile" --skip-cache --replace
+	start_obitd_for_service
+	SERVICE_WRAP=(aa-exec -p "$profile" --)
+	start_watched_service web
+	[ "$(cat "/proc/$(service_pid)/attr/current")" = "$profile (enforce)" ]
+	[ "$(obit show web --json | jq -r .instances[-1].recipe.label)" = "$profile (enforce)" ]
+	kill -KILL "$(service_pid)"
+	wait_events up 2
+	[ "$(cat "/proc/$(service_pid)/attr/current")" = "$profile (enforce)" ]
+	expect_same_start 1 2
+	load_profile "$profile" --remove
+	kill -KILL "$(service_pid)"
+	retry_until 10 log_has "cannot set its security label"
+	[ "$(event_count start)" = 2 ]
+}
+
 @test "refused: what was socket-activated" {
 	start_obitd_for_service
 	SERVICE_ENV+=(LISTEN_FDS=1 LISTEN_PID=1)

@@ -66,6 +66,55 @@ static void a_program_without_arguments_gets_none(void **state)
 	recipe_free(recipe);
 }
 
+static void a_label_is_asked_for_in_its_modules_words(void **state)
+{
+	static const struct {
+		const char *label, *words;
+	} table[] = {
+		{"nginx (enforce)", "exec nginx"},
+		{"/usr/sbin/nginx (complain)", "exec /usr/sbin/nginx"},
+		{"a b//hat (x) (enforce)", "exec a b//hat (x)"},
+		{"one//&two (mixed)", "exec one//&two"},
+		{"unconfined", "exec unconfined"},
+		{"system_u:system_r:httpd_t:s0", "system_u:system_r:httpd_t:s0"},
+		{"(enforce)", "(enforce)"},
+		{" (enforce)", " (enforce)"},
+		{"_", "_"},
+	};
+	char buf[LAUNCH_LABEL_SIZE], *longest = calloc(1, LAUNCH_LABEL_SIZE + 1);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		assert_true(launch_label_words(table[i].label, buf));
+		assert_string_equal(buf, table[i].words);
+	}
+	memset(longest, 'x', LAUNCH_LABEL_SIZE);
+	assert_false(launch_label_words(longest, buf));
+	longest[LAUNCH_LABEL_SIZE - 1] = '\0';
+	assert_true(launch_label_words(longest, buf));
+	free(longest);
+}
+
+static void the_label_goes_along_but_not_with_a_command(void **state)
+{
+	struct recipe *recipe = make_recipe("/bin/x", WORDS("x"));
+	char command[] = "/bin/y";
+	struct watch_config watch;
+	struct launch launch;
+
+	(void)state;
+	watch_config_init(&watch);
+	recipe->label = copy_of("web (enforce)");
+	launch = prepare(recipe, &watch);
+	assert_string_equal(launch.label, "web (enforce)");
+	launch_clear(&launch);
+	watch.command = command;
+	launch = prepare(recipe, &watch);
+	assert_null(launch.label);
+	launch_clear(&launch);
+	recipe_free(recipe);
+}
+
 static void without_path_and_command_nothing_can_be_launched(void **state)
 {
 	struct recipe *recipe = make_recipe("/bin/x", WORDS("x"));
@@ -322,6 +371,7 @@ static struct parcel pack_one(void)
 	watch_config_init(&watch);
 	set_strings(&recipe->env, WORDS("PATH=/bin", "A="));
 	recipe->stdio[2] = copy_of("/dev/null");
+	recipe->label = copy_of("web (enforce)");
 	recipe->facts.euid = 33;
 	launch = prepare(recipe, &watch);
 	assert_int_equal(launch_pack(&launch, &parcel.bytes, &parcel.size), 0);
@@ -344,6 +394,7 @@ static void a_parcel_holds_it_all(void **state)
 	assert_null(launch.stdio[0]);
 	assert_null(launch.stdio[1]);
 	assert_string_equal(launch.stdio[2], "/dev/null");
+	assert_string_equal(launch.label, "web (enforce)");
 	assert_int_equal(launch.facts->euid, 33);
 	launch_clear(&launch);
 	free(parcel.bytes);
@@ -444,6 +495,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_recipe_is_launched_as_it_was),
 		cmocka_unit_test(a_program_without_arguments_gets_none),
+		cmocka_unit_test(a_label_is_asked_for_in_its_modules_words),
+		cmocka_unit_test(the_label_goes_along_but_not_with_a_command),
 		cmocka_unit_test(without_path_and_command_nothing_can_be_launched),
 		cmocka_unit_test(a_script_is_launched_by_its_own_path),
 		cmocka_unit_test(what_belongs_to_one_life_goes),

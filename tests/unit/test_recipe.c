@@ -309,13 +309,14 @@ static void a_variable_is_found_by_its_whole_name(void **state)
 struct gap {
 	const char *phrase;
 	__u32 flags;
-	bool overwritten, no_exe, no_cwd;
+	bool overwritten, no_exe, no_cwd, no_label;
 };
 
 static const struct gap gap_table[] = {
 	{"argv (the process has overwritten it)", .overwritten = true},
 	{"the executable's path", .no_exe = true},
 	{"the working directory", .no_cwd = true},
+	{"its security label (it was gone before that could be read)", .no_label = true},
 	{"the end of argv", .flags = OBIT_EXEC_ARGS_CUT},
 	{"the end of the environment", .flags = OBIT_EXEC_ENV_CUT},
 	{"the front of a path", .flags = OBIT_EXEC_PATH_CUT},
@@ -326,6 +327,7 @@ static const struct gap gap_table[] = {
 static void tear(struct recipe *recipe, const struct gap *gap)
 {
 	recipe->argv_overwritten |= gap->overwritten;
+	recipe->label_unknown |= gap->no_label;
 	recipe->facts.flags |= gap->flags;
 	if (gap->no_exe)
 		free(TAKE_PTR(recipe->exe));
