@@ -36,8 +36,9 @@ enum obit_letter_flags {
 	OBIT_LETTER_CANDIDATE = 1 << 0, /* its last exec or its cgroup passed the coarse filter */
 	OBIT_LETTER_SCANNED = 1 << 1,	/* was running before obit: entered by the task iterator */
 	OBIT_LETTER_SPAWNED = 1 << 2,	/* started by the daemon, tracked from its birth */
-	OBIT_LETTER_HOST = 1 << 4,  /* see OBIT_EXEC_HOST_MNT_OWNER: /proc cannot tell all of it */
-	OBIT_LETTER_LANDLOCK = 1 << 5, /* in a Landlock domain at its last exec, or when it was found */
+	OBIT_LETTER_HOST = 1 << 4, /* see OBIT_EXEC_HOST_MNT_OWNER: /proc cannot tell all of it */
+	OBIT_LETTER_LANDLOCK =
+		1 << 5, /* in a Landlock domain at its last exec, or when it was found */
 	OBIT_LETTER_MOVED = 1 << 3, /* entered when it migrated into a watched cgroup */
 };
 

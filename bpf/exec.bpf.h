@@ -276,6 +276,31 @@ static __always_inline bool is_script(struct linux_binprm *bprm)
 	return BPF_CORE_READ(bprm, filename) != BPF_CORE_READ(bprm, interp);
 }
 
+/* Of a script by the name that its caller gave. Where a relative one leads is for user space to say, if it winds. The
+ * executable's path is in the scratch before and after. */
+static __always_inline __u32 script_prefix(struct scratch *s, struct task_struct *task,
+					   struct linux_binprm *bprm, bool *ret_winds)
+{
+	const char *name = BPF_CORE_READ(bprm, filename);
+	char first = 0, second = 0;
+	__u32 prefix;
+
+	bpf_probe_read_kernel(&first, sizeof(first), name);
+	if (first == '/')
+		return string_prefix(&path_prefixes, s, name);
+	bpf_probe_read_kernel(&second, sizeof(second), name + 1);
+	if (first == '.' && second == '/')
+		name += 2;
+	if (is_winding((__u64)name)) {
+		*ret_winds = true;
+		return 0;
+	}
+	walk_file(SCRATCH_EXEC, &task->fs->pwd);
+	prefix = prefix_below_walked((__u64)name);
+	walk_file(SCRATCH_EXEC, &bprm->file->f_path);
+	return prefix;
+}
+
 /* Sends all of it. `exe` is where the executable's path stands in scratch->path already. */
 static __always_inline void send_exec(struct scratch *s, const struct obit_key *key,
 				      struct obit_letter *letter, struct task_struct *task,

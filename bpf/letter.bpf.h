@@ -8,7 +8,7 @@
 #define EEXIST		  17
 #define CORE_FLAG	  0x80	       /* of a wait status */
 #define EXITS_FULL	  (128 * 1024) /* bytes unread in the ring `exits` that end the daemon's sleep */
-#define LANDLOCK_AT_MOST 128 /* bytes of what the security modules keep of credentials */
+#define LANDLOCK_AT_MOST  128	       /* bytes of what the security modules keep of credentials */
 
 static __always_inline void key_of(struct task_struct *task, struct obit_key *ret)
 {

@@ -163,11 +163,12 @@ struct {
 
 /* Switches that the daemon may turn at any time. */
 __u32 spawner_tgid;    /* the process that makes obitd's children: each is tracked from its birth */
+__u32 watches_paths;   /* not 0: path_prefixes has entries */
 __u32 watches_cgroups; /* not 0: cgroup_prefixes has entries */
 __u32 tells_all;       /* not 0: somebody wants to hear of every death */
-__u32 confined_tgid;   /* not 0: the scan learns landlock_at from that process, and does nothing else */
-__u32 landlock_at;     /* where credentials have their Landlock domain, + 1; 0: not known */
-__u32 recipe_max;      /* bytes of argv, and of the environment, that are told of an exec */
+__u32 confined_tgid; /* not 0: the scan learns landlock_at from that process, and does nothing else */
+__u32 landlock_at;   /* where credentials have their Landlock domain, + 1; 0: not known */
+__u32 recipe_max;    /* bytes of argv, and of the environment, that are told of an exec */
 
 /* Inode numbers of the host's namespaces: set by the daemon as well as it can, then by the scan, that sees PID 1. */
 __u32 host_namespaces[OBIT_NAMESPACES];

@@ -84,4 +84,50 @@ static __always_inline __u32 string_prefix(void *trie, struct scratch *s, const 
 	return look_up_prefix(trie, s);
 }
 
+/* True if the name has a component that is no name: then it takes a look at each to say where it leads. So it does where it
+ * is longer than the filter sees. */
+VERIFIED_ONCE int is_winding(__u64 address)
+{
+	struct scratch *s = get_scratch(SCRATCH_EXEC);
+	char before = '/';
+
+	if (!s || bpf_probe_read_kernel_str(s->text.data, OBIT_PREFIX_SIZE, (void *)address) < 0)
+		return 0;
+	for (__u32 i = 0; i < OBIT_PREFIX_SIZE - 1; i++) {
+		char now = s->text.data[i];
+
+		if (!now)
+			return 0;
+		if (before == '/' && (now == '.' || now == '/'))
+			return 1;
+		before = now;
+	}
+	return 1;
+}
+
+/* Of a name below the directory whose path was walked last. */
+VERIFIED_ONCE int prefix_below_walked(__u64 name)
+{
+	struct scratch *s = get_scratch(SCRATCH_EXEC);
+	__u64 length;
+	char *end;
+
+	if (!s)
+		return 0;
+	length = OBIT_PATH_MAX - s->start;
+	if (length == 1)
+		length = 0; /* the root directory */
+	if (length >= OBIT_PREFIX_SIZE)
+		return walked_prefix(&path_prefixes, s);
+	__builtin_memset(s->text.data, 0, 2 * OBIT_PREFIX_SIZE);
+	bpf_probe_read_kernel(s->text.data, OBIT_PREFIX_SIZE,
+			      &s->path[s->start & (OBIT_PATH_MAX - 1)]);
+	/* The compiler knows already what the verifier is to be shown. */
+	asm volatile("" : "+r"(length));
+	end = &s->text.data[length & (OBIT_PREFIX_SIZE - 1)];
+	*end = '/';
+	bpf_probe_read_kernel_str(end + 1, OBIT_PREFIX_SIZE, (void *)name);
+	return string_prefix(&path_prefixes, s, s->text.data);
+}
+
 #endif

@@ -54,7 +54,7 @@ int BPF_PROG(obit_exec, struct task_struct *task, pid_t old_pid, struct linux_bi
 	struct scratch *s = get_scratch(SCRATCH_EXEC);
 	struct obit_key key, nobody = {};
 	struct obit_letter *letter;
-	bool candidate, tracked;
+	bool candidate, tracked, winds = false;
 	__u32 prefix;
 
 	if (!s)
@@ -63,9 +63,9 @@ int BPF_PROG(obit_exec, struct task_struct *task, pid_t old_pid, struct linux_bi
 	tracked = letter != NULL;
 	walk_file(SCRATCH_EXEC, &bprm->file->f_path);
 	prefix = walked_prefix(&path_prefixes, s);
-	if (!prefix && is_script(bprm))
-		prefix = string_prefix(&path_prefixes, s, BPF_CORE_READ(bprm, filename));
-	candidate = prefix || is_in_watched_cgroup(task);
+	if (!prefix && watches_paths && is_script(bprm))
+		prefix = script_prefix(s, task, bprm, &winds);
+	candidate = prefix || winds || is_in_watched_cgroup(task);
 	if (!tracked && !candidate)
 		return 0;
 	if (!letter) {

@@ -106,7 +106,10 @@ static int prepare_captured(const struct recipe *recipe, struct launch *launch)
 	size_t position = script_position(recipe), n = 0;
 	const char *arg;
 
-	launch->path = position ? recipe->script : recipe->exe;
+	/* A relative name, that it finds in its arguments, means the same from the same directory alone. */
+	launch->path = !position	? recipe->exe
+		       : launch->follow ? recipe->script_path
+					: recipe->script;
 	if (!launch->path)
 		return -EINVAL;
 	launch->argv = calloc(strings_count(&recipe->argv) + 1, sizeof(*launch->argv));
@@ -163,6 +166,7 @@ int launch_prepare(const struct recipe *recipe, const struct watch_config *watch
 	int r;
 
 	launch.directory = watch->directory ? watch->directory : recipe->cwd;
+	launch.follow = watch->directory != NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(launch.stdio); i++)
 		launch.stdio[i] = recipe->stdio[i];
 	launch.label = watch->command ? NULL : recipe->label;
@@ -216,6 +220,7 @@ struct packed {
 	uint32_t argc, envc;
 	uint32_t lengths[SINGLES]; /* with the NUL; ABSENT */
 	uint32_t argv_bytes, env_bytes;
+	uint32_t follow, pad;
 };
 
 static size_t count_strings(const char *const *strings, size_t *ret_bytes)
@@ -237,10 +242,10 @@ static char *put_strings(char *at, const char *const *strings)
 
 int launch_pack(const struct launch *launch, char **ret_bytes, size_t *ret_size)
 {
-	const char *singles[SINGLES] = {launch->path, launch->directory, launch->stdio[0],
-					launch->stdio[1], launch->stdio[2], launch->label};
+	const char *singles[SINGLES] = {launch->path,	  launch->directory, launch->stdio[0],
+					launch->stdio[1], launch->stdio[2],  launch->label};
 	size_t argv_bytes, env_bytes, size = sizeof(struct packed);
-	struct packed packed = {.facts = *launch->facts};
+	struct packed packed = {.facts = *launch->facts, .follow = launch->follow};
 	char *bytes, *at;
 
 	packed.argc = (uint32_t)count_strings(launch->argv, &argv_bytes);
@@ -299,9 +304,9 @@ int launch_unpack(const char *bytes, size_t size, struct launch *ret)
 {
 	const struct packed *packed = (const void *)bytes;
 	const char *at = bytes + sizeof(*packed), *end = bytes + size;
-	struct launch launch = {.facts = &packed->facts};
-	const char **singles[SINGLES] = {&launch.path, &launch.directory, &launch.stdio[0],
-					 &launch.stdio[1], &launch.stdio[2], &launch.label};
+	struct launch launch = {.facts = &packed->facts, .follow = packed->follow};
+	const char **singles[SINGLES] = {&launch.path,	   &launch.directory, &launch.stdio[0],
+					 &launch.stdio[1], &launch.stdio[2],  &launch.label};
 
 	if (size < sizeof(*packed) || packed->facts.group_count > OBIT_GROUPS_MAX)
 		return -EBADMSG;

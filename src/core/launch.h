@@ -10,12 +10,14 @@
 struct launch {
 	const struct obit_exec_record *facts;
 	const char *path;
-	const char **argv;			/* owned; NULL-terminated */
-	const char **envp;			/* owned; NULL-terminated */
-	const char *directory;			/* NULL: unknown */
-	const char *stdio[3];			/* NULL: unknown */
-	const char *label; /* of its security module; NULL: none, or whatever comes about by itself */
-	char *words;				/* owned: the words of `command` */
+	const char **argv;     /* owned; NULL-terminated */
+	const char **envp;     /* owned; NULL-terminated */
+	const char *directory; /* NULL: unknown */
+	bool follow;	       /* symbolic links on the way to it: the configuration has named it */
+	const char *stdio[3];  /* NULL: unknown */
+	const char
+		*label; /* of its security module; NULL: none, or whatever comes about by itself */
+	char *words;	/* owned: the words of `command` */
 	char *notify_socket, *watchdog_usec;	/* owned: two of envp, where it is to notify */
 	struct obit_exec_record *changed_facts; /* owned: facts, where `user` changes them */
 };

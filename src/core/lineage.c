@@ -442,8 +442,9 @@ static bool watches_exact_path(const struct watch_config *watch, const struct in
 	for (size_t i = 0; recipe && i < watch->path.count; i++) {
 		const char *path = watch->path.items[i];
 
-		if (!glob_is_pattern(path) && ((recipe->exe && !strcmp(path, recipe->exe)) ||
-					       (recipe->script && !strcmp(path, recipe->script))))
+		if (!glob_is_pattern(path) &&
+		    ((recipe->exe && !strcmp(path, recipe->exe)) ||
+		     (recipe->script_path && !strcmp(path, recipe->script_path))))
 			return true;
 	}
 	return false;

@@ -19,7 +19,7 @@ static bool any_glob(const struct string_list *globs, const char *text)
 static bool path_matches(const struct watch_config *watch, const struct recipe *recipe)
 {
 	/* In a chroot the name of a script means something else. */
-	const char *script = recipe->facts.flags & OBIT_EXEC_CHROOT ? NULL : recipe->script;
+	const char *script = recipe->facts.flags & OBIT_EXEC_CHROOT ? NULL : recipe->script_path;
 
 	return !watch->path.count || any_glob(&watch->path, recipe->exe) ||
 	       any_glob(&watch->path, script);

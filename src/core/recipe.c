@@ -24,6 +24,7 @@ void recipe_free(struct recipe *recipe)
 		return;
 	free(recipe->exe);
 	free(recipe->script);
+	free(recipe->script_path);
 	free(recipe->cwd);
 	free(recipe->root);
 	free(recipe->cgroup);
@@ -105,11 +106,56 @@ static void terminate(struct strings *strings)
 		strings->size++; /* append() has put one more NUL there */
 }
 
+/* Below the directory, which has no symbolic link in it, nor "." or "..". Where the name has "..", it must be in front: behind
+ * another component that would be the parent of wherever a link leads. NULL for any other, or without memory. */
+static char *join(const char *directory, const char *name)
+{
+	size_t end = strcmp(directory, "/") != 0 ? strlen(directory) : 0, length;
+	char *path = malloc(end + strlen(name) + 2);
+	bool is_below = false;
+
+	if (path)
+		memcpy(path, directory, end);
+	for (; path && *name; name += length + (name[length] == '/')) {
+		length = strcspn(name, "/");
+		if (length == 0 || (length == 1 && *name == '.'))
+			continue;
+		if (length == 2 && !memcmp(name, "..", 2)) {
+			if (is_below) {
+				free(path);
+				return NULL;
+			}
+			while (end && path[--end] != '/')
+				;
+			continue;
+		}
+		is_below = true;
+		path[end++] = '/';
+		memcpy(path + end, name, length);
+		end += length;
+	}
+	if (path)
+		path[end] = '\0';
+	return path;
+}
+
+/* In a chroot its name means something else. */
+static void resolve_script(struct recipe *recipe)
+{
+	const __u32 unsure = OBIT_EXEC_CHROOT | OBIT_EXEC_PATH_CUT | OBIT_EXEC_CWD_DELETED;
+	const char *script = recipe->script;
+
+	if (!script || (*script != '/' && (!recipe->cwd || recipe->facts.flags & unsure)))
+		return;
+	recipe->script_path = *script == '/' ? strdup(script) : join(recipe->cwd, script);
+}
+
 int recipe_finish(struct recipe *recipe, const struct obit_exec_record *exec)
 {
 	recipe->facts = *exec;
 	if (recipe->root && strcmp(recipe->root, "/") != 0)
 		recipe->facts.flags |= OBIT_EXEC_CHROOT;
+	resolve_script(recipe);
 	if (recipe->argv.size != exec->argv_bytes)
 		recipe->facts.flags |= OBIT_EXEC_ARGS_CUT;
 	if (recipe->env.size != exec->env_bytes)
@@ -294,6 +340,8 @@ const char *recipe_refusal(const struct recipe *recipe, const struct watch_confi
 		return NULL;
 	if (watch->account.known && watch->account.uid != recipe->facts.euid)
 		why = "another user than its own is to run it, to whom its argv is not handed";
+	if (watch->directory && recipe->script && !recipe->script_path)
+		why = "which file its script is cannot be told from another directory";
 	if (why)
 		snprintf(buf, RECIPE_SENTENCE_SIZE,
 			 "%s; command = \"...\" in watch %s would start it", why, watch->name);

@@ -26,12 +26,13 @@ struct recipe {
 	enum recipe_source source;
 	/* Paths; NULL where unknown. All owned. */
 	char *exe;
-	char *script;
+	char *script; /* as its caller named it */
+	char *script_path; /* the same, absolute; NULL too where a relative one cannot be resolved for sure */
 	char *cwd;
 	char *root;
 	char *cgroup;
 	char *stdio[3];
-	char *label;	    /* of its security module, as /proc/PID/attr/current has it; NULL: none */
+	char *label; /* of its security module, as /proc/PID/attr/current has it; NULL: none */
 	bool label_unknown; /* there may be one, and it was gone before that could be read */
 	struct strings argv;
 	struct strings env;

@@ -7,22 +7,23 @@
 #include "core/recipe.h"
 
 #define ABSENT UINT32_MAX
-#define PATHS  8
+#define PATHS  10
 
 /* Then the paths that are there, each with its NUL, argv and env. */
 struct packed {
 	struct obit_exec_record facts;
 	uint64_t stack;
-	uint32_t source, argv_overwritten;
+	uint32_t source, argv_overwritten, label_unknown, pad;
 	uint32_t lengths[PATHS]; /* with the NUL; ABSENT */
 	uint32_t argv_size, env_size;
 };
 
 static void list_paths(struct recipe *recipe, char **ret[static PATHS])
 {
-	char **all[PATHS] = {&recipe->exe,	&recipe->script,  &recipe->cwd,
-			     &recipe->root,	&recipe->cgroup,  &recipe->stdio[0],
-			     &recipe->stdio[1], &recipe->stdio[2]};
+	char **all[PATHS] = {&recipe->exe,	&recipe->script,   &recipe->cwd,
+			     &recipe->root,	&recipe->cgroup,   &recipe->stdio[0],
+			     &recipe->stdio[1], &recipe->stdio[2], &recipe->script_path,
+			     &recipe->label};
 
 	memcpy(ret, all, sizeof(all));
 }
@@ -39,6 +40,7 @@ int recipe_pack(struct recipe *recipe, char **ret_bytes, size_t *ret_size)
 		.stack = recipe->stack,
 		.source = recipe->source,
 		.argv_overwritten = recipe->argv_overwritten,
+		.label_unknown = recipe->label_unknown,
 		.argv_size = (uint32_t)recipe->argv.size,
 		.env_size = (uint32_t)recipe->env.size,
 	};
@@ -102,6 +104,7 @@ static int unpack(const char *bytes, size_t size, struct recipe *recipe)
 	recipe->facts = packed.facts;
 	recipe->stack = packed.stack;
 	recipe->argv_overwritten = packed.argv_overwritten;
+	recipe->label_unknown = packed.label_unknown;
 	list_paths(recipe, paths);
 	for (size_t i = 0; r == 0 && i < PATHS; i++)
 		if (packed.lengths[i] != ABSENT)

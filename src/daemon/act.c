@@ -91,16 +91,15 @@ void act_detach(struct daemon *daemon, struct instance *instance)
  * at again before exec. */
 static bool others_can_change(const struct recipe *recipe, char buf[static RECIPE_SENTENCE_SIZE])
 {
-	_cleanup_free_ char *script = NULL;
-
 	if (spawn_check_trust(recipe->exe, buf) == -EPERM)
 		return true;
-	if (!recipe->script)
-		return false;
-	if (recipe->script[0] != '/' && recipe->cwd &&
-	    asprintf(&script, "%s/%s", recipe->cwd, recipe->script) < 0)
-		script = NULL;
-	return spawn_check_trust(script ? script : recipe->script, buf) == -EPERM;
+	if (recipe->script && !recipe->script_path) {
+		snprintf(buf, RECIPE_SENTENCE_SIZE,
+			 "it runs as root, and which file its script %.80s is, is not known",
+			 recipe->script);
+		return true;
+	}
+	return recipe->script && spawn_check_trust(recipe->script_path, buf) == -EPERM;
 }
 
 static const char *trust_refusal(const struct watch_config *watch, const struct recipe *recipe,

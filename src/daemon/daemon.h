@@ -749,10 +749,6 @@ void hook_events_hang(struct daemon *daemon, struct instance *instance,
 bool hook_events_reap(struct daemon *daemon, pid_t pid);
 uint64_t hook_events_dropped(const struct daemon *daemon);
 
-/* Whether a file may be run as a hook: 0, -EPERM with a sentence where others than root can change it, or -errno
- * (also with a sentence). */
-int hook_events_check(const char *path, char sentence[static RECIPE_SENTENCE_SIZE]);
-
 /* ---- audience.c ---- */
 
 int audience_open(struct daemon *daemon);

@@ -138,9 +138,9 @@ static void begin(struct daemon *daemon, struct process *process, size_t watch,
 	keep_process(daemon, process);
 	daemon->watches[watch].absent_since_ns = 0;
 	log_info("%s: watching pid %u, %s%s", daemon->config.watches[watch].name, process->key.tgid,
-		 recipe->script ? recipe->script
-		 : recipe->exe	? recipe->exe
-				: "?",
+		 recipe->script_path ? recipe->script_path
+		 : recipe->exe	     ? recipe->exe
+				     : "?",
 		 instance->adopted ? " (adopted)" : "");
 	restarts = instance->policy.restarts;
 	vigil_begin(daemon, instance);

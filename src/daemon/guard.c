@@ -370,7 +370,7 @@ static int may_run(const char *path)
 {
 	char sentence[RECIPE_SENTENCE_SIZE];
 
-	return hook_events_check(path, sentence);
+	return spawn_check_trust(path, sentence);
 }
 
 static void try_to(const char *what, int r)

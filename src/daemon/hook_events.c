@@ -48,27 +48,12 @@ static const char *command_of(const struct watch_config *watch, enum event event
 
 /* ---- what went wrong ---- */
 
-int hook_events_check(const char *path, char sentence[static RECIPE_SENTENCE_SIZE])
-{
-	char real[PATH_MAX];
-	int r = spawn_check_trust(path, sentence);
-
-	if (r < 0)
-		return r;
-	if (!realpath(path, real)) {
-		r = -errno;
-		snprintf(sentence, RECIPE_SENTENCE_SIZE, "%.120s: %s", path, strerror(-r));
-		return r;
-	}
-	return spawn_check_trust(real, sentence);
-}
-
 /* In the child: the file may have come, or changed hands, since the configuration was read. */
 static int may_run(const char *path)
 {
 	char sentence[RECIPE_SENTENCE_SIZE];
 
-	return hook_events_check(path, sentence);
+	return spawn_check_trust(path, sentence);
 }
 
 static void on_result(void *arg, const struct hook_result *result)

@@ -381,7 +381,7 @@ static int may_run(const char *path)
 {
 	char sentence[RECIPE_SENTENCE_SIZE];
 
-	return hook_events_check(path, sentence);
+	return spawn_check_trust(path, sentence);
 }
 
 /* The daemon's own environment: where the engines' tools find their daemons is told there. Less what is between it and

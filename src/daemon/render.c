@@ -270,6 +270,7 @@ static struct json_object *render_recipe(const struct recipe *recipe,
 	snprintf(umask_text, sizeof(umask_text), "%04o", recipe->facts.umask & 0777);
 	put_string(object, "exe", recipe->exe);
 	put_string(object, "script", recipe->script);
+	put_string(object, "script_path", recipe->script_path);
 	json_object_object_add(object, "argv", strings_to_json(&recipe->argv, SIZE_MAX / 2));
 	json_object_object_add(object, "env", render_env(&recipe->env, view));
 	put_string(object, "cwd", recipe->cwd);

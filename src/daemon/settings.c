@@ -177,7 +177,7 @@ static int check_hook(const struct watch_config *watch, const char *key, const c
 	}
 	if (check_program(watch, argv[0], error) < 0)
 		return -EINVAL;
-	r = hook_events_check(argv[0], sentence);
+	r = spawn_check_trust(argv[0], sentence);
 	if (r == -EPERM) {
 		snprintf(what, sizeof(what), "%s: %s", key, sentence);
 		say_where(watch, error, what);
@@ -220,7 +220,7 @@ static int check_order(const struct owner_config *owner, const char *key, const 
 		snprintf(error->text, sizeof(error->text), "out of memory");
 		return -ENOMEM;
 	}
-	if (argv[0][0] != '/' || hook_events_check(argv[0], sentence) != -EPERM)
+	if (argv[0][0] != '/' || spawn_check_trust(argv[0], sentence) != -EPERM)
 		return 0;
 	snprintf(error->text, sizeof(error->text), "%.120s:%u: owner %s: %s: %.250s", owner->file,
 		 owner->line, owner->name, key, sentence);
@@ -255,7 +255,7 @@ static int check_watchdog(const struct watchdog_config *watchdog, struct config_
 		snprintf(error->text, sizeof(error->text), "out of memory");
 		return -ENOMEM;
 	}
-	r = hook_events_check(argv[0], sentence);
+	r = spawn_check_trust(argv[0], sentence);
 	if (r == -EPERM) {
 		snprintf(error->text, sizeof(error->text), "watchdog: on_starve: %s", sentence);
 		return -EINVAL;

@@ -203,7 +203,7 @@ static struct recipe *recipe_of(struct json_object *death)
 	strings_next(&recipe->argv, &position);
 	script = strings_next(&recipe->argv, &position);
 	if (script && *script == '/')
-		recipe->script = strdup(script);
+		recipe->script_path = strdup(script);
 	return recipe;
 }
 

@@ -148,7 +148,7 @@ static int may_run(const char *path)
 {
 	char sentence[RECIPE_SENTENCE_SIZE];
 
-	return hook_events_check(path, sentence);
+	return spawn_check_trust(path, sentence);
 }
 
 int upgrade_open(struct daemon *daemon)

@@ -690,7 +690,10 @@ static int set_prefixes(int map, const struct bpf_prefix *prefixes, size_t count
 
 int bpf_source_set_paths(struct bpf_source *source, const struct bpf_prefix *prefixes, size_t count)
 {
-	return set_prefixes(source->maps[MAP_PATH_PREFIXES], prefixes, count);
+	int r = set_prefixes(source->maps[MAP_PATH_PREFIXES], prefixes, count);
+
+	source->switches->watches_paths = count > 0;
+	return r;
 }
 
 int bpf_source_set_cgroups(struct bpf_source *source, const struct bpf_prefix *prefixes,

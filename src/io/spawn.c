@@ -335,11 +335,31 @@ static void restore_stdio(const struct launch *launch, int report)
 			dup2(fds[i], i);
 }
 
-static void enter_directory(const char *directory, int report)
+/* The recorded one as it was, see open_as_it_was(). */
+static int change_directory(const struct launch *launch)
 {
-	if (directory && chdir(directory) == 0)
+	struct open_how how = {
+		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+		.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+	};
+	_cleanup_close_ int fd = -1;
+
+	if (!launch->directory) {
+		errno = ENOENT;
+		return -1;
+	}
+	if (launch->follow)
+		return chdir(launch->directory);
+	fd = (int)syscall(SYS_openat2, AT_FDCWD, launch->directory, &how, sizeof(how));
+	return fd < 0 ? -1 : fchdir(fd);
+}
+
+static void enter_directory(const struct launch *launch, int report)
+{
+	if (change_directory(launch) == 0)
 		return;
-	say(report, STAGE_DIRECTORY, directory ? errno : ENOENT);
+	/* What is named relative to it is not to be looked for elsewhere. */
+	say(report, launch->path[0] == '/' ? STAGE_DIRECTORY : STAGE_EXEC, errno);
 	if (chdir("/") < 0)
 		_exit(127);
 }
@@ -392,7 +412,7 @@ _Noreturn static void become(const struct order *order)
 	restore_credentials(launch->facts, report);
 	restore_label(launch->label, report);
 	umask(launch->facts->umask);
-	enter_directory(launch->directory, report);
+	enter_directory(launch, report);
 	restore_stdio(launch, report);
 	wait_for_go(order->go);
 	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
@@ -812,34 +832,84 @@ static bool others_can_write(const struct stat *st, const struct stat *child)
 	return !(S_ISDIR(st->st_mode) && (st->st_mode & S_ISVTX) && child && child->st_uid == 0);
 }
 
-int spawn_check_trust(const char *path, char sentence[static RECIPE_SENTENCE_SIZE])
+#define MAX_LINKS 40 /* as the kernel follows */
+
+static int check_path(const char *path, unsigned links, char sentence[static RECIPE_SENTENCE_SIZE]);
+
+static int cannot_look(const char *path, char sentence[static RECIPE_SENTENCE_SIZE])
 {
-	char part[PATH_MAX];
+	int r = -errno;
+
+	snprintf(sentence, RECIPE_SENTENCE_SIZE, "%.120s: %s", path, strerror(-r));
+	return r;
+}
+
+/* Where the symbolic link leads. Itself it is as safe as the directory that it is in. */
+static int check_link(const char *link, unsigned links, char sentence[static RECIPE_SENTENCE_SIZE])
+{
+	char target[PATH_MAX], path[2 * PATH_MAX];
+	ssize_t n = sys_readlink(link, target, sizeof(target) - 1);
+	size_t directory = (size_t)(strrchr(link, '/') - link) + 1;
+
+	if (n < 0)
+		return cannot_look(link, sentence);
+	if (links >= MAX_LINKS) {
+		errno = ELOOP;
+		return cannot_look(link, sentence);
+	}
+	target[n] = '\0';
+	snprintf(path, sizeof(path), "%.*s%s", *target == '/' ? 0 : (int)directory, link, target);
+	return check_path(path, links + 1, sentence);
+}
+
+/* One file on the way, that `child` is in (NULL: it is the last one). Fills `ret` with what it is, a link or not. */
+static int check_part(const char *part, const struct stat *child, unsigned links, struct stat *ret,
+		      char sentence[static RECIPE_SENTENCE_SIZE])
+{
+	struct stat st;
+
+	if (sys_lstat(part, ret) < 0)
+		return cannot_look(part, sentence);
+	if (S_ISLNK(ret->st_mode)) {
+		int r = check_link(part, links, sentence);
+
+		if (r < 0)
+			return r;
+	}
+	if (sys_stat(part, &st) < 0)
+		return cannot_look(part, sentence);
+	if (!others_can_write(&st, child))
+		return 0;
+	snprintf(sentence, RECIPE_SENTENCE_SIZE,
+		 "it runs as root, and others than root can change %.80s (owner %u, mode %04o)",
+		 part, st.st_uid, st.st_mode & 07777);
+	return -EPERM;
+}
+
+static int check_path(const char *path, unsigned links, char sentence[static RECIPE_SENTENCE_SIZE])
+{
+	char part[2 * PATH_MAX];
 	struct stat st, child;
 	bool first = true;
 
 	snprintf(part, sizeof(part), "%s", path);
 	for (;;) {
-		char *slash;
+		int r = check_part(*part ? part : "/", first ? NULL : &child, links, &st, sentence);
+		char *slash = strrchr(part, '/');
 
-		if (sys_stat(*part ? part : "/", &st) < 0) {
-			snprintf(sentence, RECIPE_SENTENCE_SIZE, "%.120s: %s", part,
-				 strerror(errno));
-			return -errno;
-		}
-		if (others_can_write(&st, first ? NULL : &child)) {
-			snprintf(
-				sentence, RECIPE_SENTENCE_SIZE,
-				"it runs as root, and others than root can change %.80s (owner %u, "
-				"mode %04o)",
-				*part ? part : "/", st.st_uid, st.st_mode & 07777);
-			return -EPERM;
-		}
-		slash = strrchr(part, '/');
-		if (!*part || !slash)
-			return 0;
+		if (r < 0 || !*part || !slash)
+			return r;
 		*slash = '\0';
 		child = st;
 		first = false;
 	}
+}
+
+int spawn_check_trust(const char *path, char sentence[static RECIPE_SENTENCE_SIZE])
+{
+	if (*path != '/') {
+		errno = EINVAL;
+		return cannot_look(path, sentence);
+	}
+	return check_path(path, 0, sentence);
 }

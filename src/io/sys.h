@@ -70,6 +70,11 @@ static inline int sys_lstat(const char *path, struct stat *st)
 	return lstat(path, st);
 }
 
+static inline ssize_t sys_readlink(const char *path, char *buf, size_t size)
+{
+	return readlink(path, buf, size);
+}
+
 static inline int sys_fstat(int fd, struct stat *st)
 {
 	return fstat(fd, st);

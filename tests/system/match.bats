@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Whom a watch means: paths, globs, links, cgroups, arguments, and what was there before the daemon.
-# shellcheck disable=SC2034,SC2030,SC2031,SC2154 # variables of lib.bash; each test is a process of its own
+# shellcheck disable=SC2034,SC2030,SC2031,SC2154,SC2016 # variables of lib.bash; each test is a process of its own
 
 load lib
 
@@ -251,6 +251,58 @@ with_sentinel() {
 	retry_until 5 state_is script up
 	main_pid_is script "$(service_pid)"
 	kill -KILL "$(service_pid)"
+	wait_events up 2
+	expect_same_start 1 2
+}
+
+# start_script DIRECTORY NAME: it runs the service.
+start_script() {
+	local ups
+
+	ups=$(event_count up)
+	SERVICE_CWD=$1
+	start_program "$2"
+	wait_events up $((${ups:-0} + 1))
+}
+
+@test "a script matches by a relative name, and comes back by the same words" {
+	copy_victim service
+	mkdir -p "$T/app/bin" "$T/app/deep"
+	printf '#!/bin/bash\nexec "%s" --state "%s" "$0"\n' "$T/service" "$T/service.state" >"$T/app/bin/script"
+	chmod +x "$T/app/bin/script"
+	start_obitd "$(watch_text script "$T/app/bin/script" "backoff_initial = 10ms")"
+	local name starts=0
+	for name in bin:./script app:bin/script deep:../bin/script deep:.././bin//script; do
+		start_script "$T/app/$([ "${name%%:*}" = app ] && echo . || echo "${name%%:*}")" "${name#*:}"
+		starts=$((starts + 2))
+		retry_until 5 state_is script up
+		main_pid_is script "$(service_pid)"
+		[ "$(obit show script --json | jq -r '.instances[-1].recipe.script_path')" = "$T/app/bin/script" ]
+		kill -KILL "$(service_pid)"
+		wait_events up "$starts"
+		expect_same_start -2 -1
+		[ "$(event start -1 '.argv[-1]')" = "${name#*:}" ]
+		kill "$(service_pid)"
+		retry_until 5 state_is script ended
+	done
+	[ "$(ls_field script '.instances | length')" -le 4 ]
+}
+
+@test "a relative script is not looked for in another directory: its own is waited for" {
+	copy_victim service
+	mkdir "$T/app"
+	printf '#!/bin/bash\nexec "%s" --state "%s" "$0"\n' "$T/service" "$T/service.state" >"$T/app/script"
+	chmod +x "$T/app/script"
+	start_obitd "$(watch_text script "$T/app/script" "backoff_initial = 10ms" "backoff_max = 50ms")"
+	start_script "$T/app" ./script
+	retry_until 5 state_is script up
+	mv "$T/app" "$T/real"
+	ln -s real "$T/app" # a link that was not there is not followed
+	kill -KILL "$(service_pid)"
+	retry_until 5 state_is script waiting
+	retry_until 5 log_has "cannot execute: Too many levels of symbolic links"
+	rm "$T/app"
+	mv "$T/real" "$T/app"
 	wait_events up 2
 	expect_same_start 1 2
 }

@@ -115,6 +115,29 @@ static void the_label_goes_along_but_not_with_a_command(void **state)
 	recipe_free(recipe);
 }
 
+static void a_relative_script_from_another_directory_is_named_in_full(void **state)
+{
+	struct recipe *recipe = make_recipe("/bin/sh", WORDS("sh", "./b.sh"));
+	char directory[] = "/srv";
+	struct watch_config watch;
+	struct launch launch;
+
+	(void)state;
+	watch_config_init(&watch);
+	recipe->script = copy_of("./b.sh");
+	recipe->script_path = copy_of("/opt/b.sh");
+	launch = prepare(recipe, &watch);
+	assert_string_equal(launch.path, "./b.sh");
+	assert_false(launch.follow);
+	launch_clear(&launch);
+	watch.directory = directory;
+	launch = prepare(recipe, &watch);
+	assert_string_equal(launch.path, "/opt/b.sh");
+	assert_true(launch.follow);
+	launch_clear(&launch);
+	recipe_free(recipe);
+}
+
 static void without_path_and_command_nothing_can_be_launched(void **state)
 {
 	struct recipe *recipe = make_recipe("/bin/x", WORDS("x"));
@@ -497,6 +520,7 @@ int main(void)
 		cmocka_unit_test(a_program_without_arguments_gets_none),
 		cmocka_unit_test(a_label_is_asked_for_in_its_modules_words),
 		cmocka_unit_test(the_label_goes_along_but_not_with_a_command),
+		cmocka_unit_test(a_relative_script_from_another_directory_is_named_in_full),
 		cmocka_unit_test(without_path_and_command_nothing_can_be_launched),
 		cmocka_unit_test(a_script_is_launched_by_its_own_path),
 		cmocka_unit_test(what_belongs_to_one_life_goes),

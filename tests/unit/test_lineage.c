@@ -884,7 +884,7 @@ static void exact_paths_are_services(void **state)
 	assert_false(lineage_is_service(instance, &family.watch, &letter));
 	family.watch.path = (struct string_list){scripts, 1};
 	assert_false(lineage_is_service(instance, &family.watch, &letter));
-	instance->recipe->script = copy_of("/opt/run.sh");
+	instance->recipe->script_path = copy_of("/opt/run.sh");
 	assert_true(lineage_is_service(instance, &family.watch, &letter));
 	family_free(&family);
 }

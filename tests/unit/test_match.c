@@ -84,7 +84,8 @@ static void a_script_matches_by_its_own_path_too(void **state)
 
 	(void)state;
 	assert_false(matches("path = \"/opt/run.sh\"", recipe));
-	recipe->script = copy_of("/opt/run.sh");
+	recipe->script = copy_of("./run.sh");
+	recipe->script_path = copy_of("/opt/run.sh");
 	assert_true(matches("path = \"/opt/run.sh\"", recipe));
 	assert_true(matches("path = \"/opt/*.sh\"", recipe));
 	assert_true(matches("path = \"/bin/dash\"", recipe));

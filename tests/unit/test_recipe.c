@@ -271,6 +271,65 @@ static void another_root_is_a_chroot(void **state)
 
 /* ---- strings ---- */
 
+static void a_script_is_resolved_where_that_is_sure(void **state)
+{
+	static const struct {
+		const char *cwd, *script, *path;
+		__u32 flags;
+	} table[] = {
+		{"/opt", "/srv//a/../b.sh", "/srv//a/../b.sh", 0}, /* as its caller wrote it */
+		{NULL, "/b.sh", "/b.sh", OBIT_EXEC_CWD_DELETED},
+		{"/opt", "b.sh", "/opt/b.sh", 0},
+		{"/opt", "./b.sh", "/opt/b.sh", 0},
+		{"/opt", ".//./a//./b.sh", "/opt/a/b.sh", 0},
+		{"/opt", ".b.sh", "/opt/.b.sh", 0},
+		{"/opt", "..b/...", "/opt/..b/...", 0},
+		{"/", "./b.sh", "/b.sh", 0},
+		{"/opt/a", "../b.sh", "/opt/b.sh", 0},
+		{"/opt/a", ".././../b.sh", "/b.sh", 0},
+		{"/opt", "../../../b.sh", "/b.sh", 0},
+		{"/", "../b.sh", "/b.sh", 0},
+		{"/opt", "a/../b.sh", NULL, 0},
+		{NULL, "b.sh", NULL, 0},
+		{"/opt", "b.sh", NULL, OBIT_EXEC_CWD_DELETED},
+		{"/opt", "b.sh", NULL, OBIT_EXEC_PATH_CUT},
+		{"/opt", "b.sh", NULL, OBIT_EXEC_CHROOT},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		struct recipe *recipe = recipe_new(RECIPE_EXEC);
+		struct obit_exec_record exec = {.flags = table[i].flags};
+
+		recipe->script = copy_of(table[i].script);
+		recipe->cwd = table[i].cwd ? copy_of(table[i].cwd) : NULL;
+		assert_int_equal(recipe_finish(recipe, &exec), 0);
+		if (!table[i].path)
+			assert_null(recipe->script_path);
+		else
+			assert_string_equal(recipe->script_path, table[i].path);
+		recipe_free(recipe);
+	}
+}
+
+static void a_script_from_another_directory_needs_a_path(void **state)
+{
+	struct recipe *recipe = make_recipe("/bin/sh", WORDS("sh", "a/../b.sh"));
+	char name[] = "web", directory[] = "/", buf[RECIPE_SENTENCE_SIZE];
+	struct watch_config watch;
+
+	(void)state;
+	watch_config_init(&watch);
+	watch.name = name;
+	recipe->script = copy_of("a/../b.sh");
+	assert_null(recipe_refusal(recipe, &watch, buf));
+	watch.directory = directory;
+	assert_non_null(strstr(recipe_refusal(recipe, &watch, buf), "which file its script is"));
+	recipe->script_path = copy_of("/opt/b.sh");
+	assert_null(recipe_refusal(recipe, &watch, buf));
+	recipe_free(recipe);
+}
+
 static void equal_strings_are_equal_to_the_byte(void **state)
 {
 	struct recipe *a = make_recipe("/x", WORDS("a", "b"));
@@ -525,6 +584,8 @@ int main(void)
 		cmocka_unit_test(empty_arguments_are_arguments),
 		cmocka_unit_test(each_path_has_its_place),
 		cmocka_unit_test(another_root_is_a_chroot),
+		cmocka_unit_test(a_script_is_resolved_where_that_is_sure),
+		cmocka_unit_test(a_script_from_another_directory_needs_a_path),
 		cmocka_unit_test(equal_strings_are_equal_to_the_byte),
 		cmocka_unit_test(a_variable_is_found_by_its_whole_name),
 		cmocka_unit_test(what_is_missing_is_named),

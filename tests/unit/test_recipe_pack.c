@@ -7,7 +7,10 @@ static struct recipe *make_full(void)
 					    WORDS("nginx", "", "-g", "daemon off;"));
 
 	set_strings(&recipe->env, WORDS("A=1", "B="));
-	recipe->script = copy_of("/x");
+	recipe->script = copy_of("./x");
+	recipe->script_path = copy_of("/x");
+	recipe->label = copy_of("web (enforce)");
+	recipe->label_unknown = true;
 	recipe->stdio[1] = copy_of("/var/log/web");
 	recipe->source = RECIPE_PROC;
 	recipe->stack = 0x7ffc12345678;
@@ -30,6 +33,9 @@ static void expect_same(const struct recipe *a, const struct recipe *b)
 	assert_int_equal(a->source, b->source);
 	expect_path(a->exe, b->exe);
 	expect_path(a->script, b->script);
+	expect_path(a->script_path, b->script_path);
+	expect_path(a->label, b->label);
+	assert_int_equal(a->label_unknown, b->label_unknown);
 	expect_path(a->cwd, b->cwd);
 	expect_path(a->root, b->root);
 	expect_path(a->cgroup, b->cgroup);
