@@ -360,19 +360,64 @@ static int add_prefixes(struct prefix_list *list, const struct string_list *glob
 struct marking {
 	struct bpf_source *source;
 	const struct config *config;
+	struct obit_cgroup *old; /* what was marked before, `pad` set where it stays so; owned */
+	size_t count;
 };
+
+static int compare_cgroups(const void *x, const void *y)
+{
+	const struct obit_cgroup *a = x, *b = y;
+
+	if (a->hierarchy != b->hierarchy)
+		return a->hierarchy < b->hierarchy ? -1 : 1;
+	return a->id < b->id ? -1 : a->id > b->id;
+}
+
+static bool is_looked_for(const struct config *config, const char *path)
+{
+	for (size_t w = 0; w < config->watch_count; w++) {
+		const struct watch_config *watch = &config->watches[w];
+
+		for (size_t i = 0; !watch->path.count && i < watch->cgroup.count; i++)
+			if (glob_match(watch->cgroup.items[i], path))
+				return true;
+	}
+	return false;
+}
 
 static void mark_cgroup(void *arg, const struct obit_cgroup *key, const char *path)
 {
 	const struct marking *marking = arg;
+	struct obit_cgroup *old;
 
-	for (size_t w = 0; w < marking->config->watch_count; w++) {
-		const struct watch_config *watch = &marking->config->watches[w];
+	if (!is_looked_for(marking->config, path))
+		return;
+	bpf_source_add_cgroup(marking->source, key);
+	old = marking->count
+		      ? bsearch(key, marking->old, marking->count, sizeof(*key), compare_cgroups)
+		      : NULL;
+	if (old)
+		old->pad = 1;
+}
 
-		for (size_t i = 0; !watch->path.count && i < watch->cgroup.count; i++)
-			if (glob_match(watch->cgroup.items[i], path))
-				bpf_source_add_cgroup(marking->source, key);
-	}
+/* What stays is never absent meanwhile: a process that is born there then would be lost. Nor is what the hook marks during
+ * the walk. */
+static int mark_cgroups(struct daemon *daemon, const struct config *config, bool any)
+{
+	struct marking marking = {.source = daemon->source, .config = config};
+	int r = bpf_source_list_cgroups(daemon->source, &marking.old, &marking.count);
+
+	if (r < 0)
+		return r;
+	if (marking.count)
+		qsort(marking.old, marking.count, sizeof(*marking.old), compare_cgroups);
+	if (marking.count || any)
+		cgroupfs_walk(&daemon->cgroupfs, mark_cgroup, &marking);
+	for (size_t i = 0; i < marking.count; i++)
+		if (!marking.old[i].pad)
+			bpf_source_drop_cgroup(daemon->source, &marking.old[i]);
+	free(marking.old);
+	return 0;
 }
 
 _Static_assert(CONFIG_RECIPE_MAX == OBIT_RECIPE_MAX, "the kernel side can tell as much");
@@ -392,7 +437,6 @@ static void tell_recipe_max(struct daemon *daemon, const struct config *config)
 /* Cgroups made from now on are seen by the hook; then those that exist are marked. */
 static int tell_kernel(struct daemon *daemon, const struct config *config)
 {
-	struct marking marking = {.source = daemon->source, .config = config};
 	struct prefix_list paths = {0}, cgroups = {0};
 	int r = 0;
 
@@ -405,12 +449,10 @@ static int tell_kernel(struct daemon *daemon, const struct config *config)
 	}
 	if (r == 0)
 		r = bpf_source_set_paths(daemon->source, paths.items, paths.count);
-	if (r == 0) {
-		bpf_source_clear_cgroups(daemon->source);
+	if (r == 0)
 		r = bpf_source_set_cgroups(daemon->source, cgroups.items, cgroups.count);
-	}
-	if (r == 0 && cgroups.count)
-		cgroupfs_walk(&daemon->cgroupfs, mark_cgroup, &marking);
+	if (r == 0)
+		r = mark_cgroups(daemon, config, cgroups.count > 0);
 	free(paths.items);
 	free(cgroups.items);
 	return r;

@@ -30,6 +30,7 @@
 #define DRAINED_ENOUGH (-EAGAIN)
 #define SCHEMA_PIN     "schema"
 #define MAX_LINKS      9
+#define MAX_CGROUPS    65536
 #define MAX_PIN_PATH   (PATH_MAX - 128)
 
 enum map_index {
@@ -713,13 +714,36 @@ int bpf_source_add_cgroup(struct bpf_source *source, const struct obit_cgroup *c
 											 : 0;
 }
 
-void bpf_source_clear_cgroups(struct bpf_source *source)
+void bpf_source_drop_cgroup(struct bpf_source *source, const struct obit_cgroup *cgroup)
 {
-	struct obit_cgroup key;
+	bpf_map_delete_elem(source->maps[MAP_CGROUPS], cgroup);
+}
 
-	while (bpf_map_get_next_key(source->maps[MAP_CGROUPS], NULL, &key) == 0)
-		if (bpf_map_delete_elem(source->maps[MAP_CGROUPS], &key) < 0)
-			break;
+int bpf_source_list_cgroups(struct bpf_source *source, struct obit_cgroup **ret, size_t *ret_count)
+{
+	int map = source->maps[MAP_CGROUPS];
+	_cleanup_free_ struct obit_cgroup *keys = NULL;
+	struct obit_cgroup key, next;
+	size_t count = 0, room = 0;
+	bool more = bpf_map_get_next_key(map, NULL, &next) == 0;
+
+	/* Cgroups that come and go meanwhile can make the walk begin anew: the map holds no more than so many. */
+	while (more && count < MAX_CGROUPS) {
+		struct obit_cgroup *bigger = keys;
+
+		if (count == room) {
+			room = room ? 2 * room : 64;
+			bigger = reallocarray(keys, room, sizeof(*keys));
+		}
+		if (!bigger)
+			return -ENOMEM;
+		keys = bigger;
+		keys[count++] = key = next;
+		more = bpf_map_get_next_key(map, &key, &next) == 0;
+	}
+	*ret = TAKE_PTR(keys);
+	*ret_count = count;
+	return 0;
 }
 
 /* ---- letters ---- */

@@ -81,8 +81,9 @@ __u64 bpf_source_ring_bytes(const struct bpf_source *source);
 
 /* Marks a cgroup that exists already as watched. 0 or -errno. */
 int bpf_source_add_cgroup(struct bpf_source *source, const struct obit_cgroup *cgroup);
-/* Forgets all marked cgroups. */
-void bpf_source_clear_cgroups(struct bpf_source *source);
+void bpf_source_drop_cgroup(struct bpf_source *source, const struct obit_cgroup *cgroup);
+/* Those that are marked. *ret is the caller's. 0 or -ENOMEM. */
+int bpf_source_list_cgroups(struct bpf_source *source, struct obit_cgroup **ret, size_t *ret_count);
 
 /* One pass of the task iterator: makes letters for what matches and has none. Returns how many, or
  * -errno. Call until it returns 0. */

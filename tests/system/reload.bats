@@ -45,6 +45,37 @@ start_waiting() {
 	rm "$T/broken"
 }
 
+# All of it in one process after the other, none of which lives longer than it takes to read its letter.
+live_shortly_in() {
+	local i
+
+	for i in {1..150}; do
+		# shellcheck disable=SC2016 # the inner shell expands
+		sh -c 'echo $$ >"$1"/cgroup.procs; exec "$2" exit 3' _ "$CGROUP" "$T/victim" || true
+	done
+}
+
+exits_are_told() {
+	[ "$(grep -cE 'pid [0-9]+ exited 3' "$T/obitd.log")" = "$1" ]
+}
+
+@test "what is born in a watched cgroup during a reload is not missed" {
+	make_cgroup busy
+	copy_victim victim
+	start_obitd "watch busy {
+	cgroup = \"$CGROUP_PATH\"
+	restart = no
+}"
+	live_shortly_in &
+	local lives=$!
+	while is_alive "$lives"; do
+		obit reload >/dev/null
+	done
+	wait "$lives"
+	# whose each was may have been told too late; but each is told
+	retry_until 10 exits_are_told 150
+}
+
 @test "what a reload has changed is printed and logged, by obit reload and by SIGHUP" {
 	start_obitd "$(web; watch_text old "$T/old"; watch_text same "$T/same")"
 	write_conf "$(web "restart = always"; watch_text new "$T/new"; watch_text same "$T/same")"
