@@ -36,6 +36,7 @@ int act_attach(struct daemon *daemon, struct instance *instance)
 	attachment->daemon = daemon;
 	attachment->instance = instance;
 	attachment->child = SPAWN_NO_CHILD;
+	attachment->straggler_fd = -1;
 	instance->attachment = attachment;
 	return 0;
 }
@@ -68,6 +69,22 @@ static void drop_child(struct attachment *attachment)
 		attachment->daemon->held = NULL;
 }
 
+static void forget_straggler(struct attachment *attachment)
+{
+	loop_source_free(TAKE_PTR(attachment->straggler));
+	close_fdp(&attachment->straggler_fd);
+	attachment->straggler_fd = -1;
+}
+
+void act_begin_life(struct instance *instance)
+{
+	struct attachment *attachment = instance->attachment;
+
+	attachment->killed = attachment->emptying = false;
+	attachment->actor = (struct actor){0};
+	forget_straggler(attachment);
+}
+
 void act_detach(struct daemon *daemon, struct instance *instance)
 {
 	struct attachment *attachment = instance->attachment;
@@ -81,6 +98,7 @@ void act_detach(struct daemon *daemon, struct instance *instance)
 	json_object_put(attachment->hang_threads);
 	vigil_end(attachment);
 	owners_forget(attachment);
+	forget_straggler(attachment);
 	free(attachment);
 	instance->attachment = NULL;
 }
@@ -175,8 +193,7 @@ static void spawn_succeeded(struct daemon *daemon, struct instance *instance, pi
 	instance->spawning = joined ? 0 : (__u32)pid;
 	daemon->unjoined += !joined;
 	instance->spawned = true;
-	((struct attachment *)instance->attachment)->killed = false;
-	((struct attachment *)instance->attachment)->actor = (struct actor){0};
+	act_begin_life(instance);
 	instance->daemonized = instance->adopted = false;
 	daemon->counters.respawns++;
 	act_step(daemon, instance, &spawned, NULL);
@@ -242,6 +259,8 @@ static void end_report(struct attachment *attachment)
 		spawn_succeeded(daemon, instance, report.pid, report.notices);
 		return;
 	}
+	/* Killed as it was born: by a kernel that kills all that is born there. */
+	attachment->moves |= !report.pid;
 	/* It never was the program: its end is no death of the instance. */
 	if (instance->main && instance->main->key.tgid == (__u32)report.pid)
 		leave(daemon, instance->main);
@@ -399,6 +418,7 @@ static int ask(struct daemon *daemon, struct instance *instance, struct spawn_ch
 		return r;
 	attachment->launch_number = number.number = clock_boot_ns(); /* no other has it */
 	place = find_place(daemon, instance->recipe);
+	place.move = attachment->moves;
 	r = daemon->spawner ? spawner_ask(daemon->spawner, &launch, &place, &number, ret) : -ECHILD;
 	close_fdp(&place.fd);
 	launch_clear(&launch);
@@ -559,15 +579,25 @@ static void signal_process(const struct process *process, int signal)
 		syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
 }
 
-/* kill_mode = cgroup: offspring and strangers in the service's cgroup too. Not in a cgroup that is nobody's
- * own: the root, or the daemon's. */
+/* The service's cgroup, unless that is nobody's own: the root, or the daemon's. */
+static const char *cgroup_of_its_own(const struct daemon *daemon, const struct recipe *recipe)
+{
+	const char *path = recipe ? recipe->cgroup : NULL;
+
+	if (!path || !strcmp(path, "/") ||
+	    is_own_cgroup(daemon, recipe->facts.cgroup_hierarchy, path))
+		return NULL;
+	return path;
+}
+
+/* kill_mode = cgroup: offspring and strangers in the service's cgroup too. */
 static bool kill_cgroup(struct daemon *daemon, const struct recipe *recipe, int signal)
 {
 	__u32 hierarchy = recipe ? recipe->facts.cgroup_hierarchy : 0;
-	const char *path = recipe ? recipe->cgroup : NULL;
+	const char *path = cgroup_of_its_own(daemon, recipe);
 	_cleanup_close_ int fd = -1;
 
-	if (!path || !strcmp(path, "/") || is_own_cgroup(daemon, hierarchy, path))
+	if (!path)
 		return false;
 	fd = cgroupfs_open(&daemon->cgroupfs, hierarchy, path);
 	return fd >= 0 && cgroupfs_signal(&daemon->cgroupfs, hierarchy, path, signal) == 0;
@@ -582,6 +612,7 @@ static unsigned kill_instance(struct daemon *daemon, struct instance *instance, 
 	char name[SIGNAL_NAME_SIZE];
 
 	if (watch->kill_mode == KILL_MODE_CGROUP && kill_cgroup(daemon, instance->recipe, signal)) {
+		((struct attachment *)instance->attachment)->moves |= signal == SIGKILL;
 		log_info("%s: %s sent to its cgroup", watch->name, signal_name(signal, name));
 		return ACT_WHOLE_CGROUP;
 	}
@@ -688,7 +719,8 @@ static void act(struct daemon *daemon, struct instance *instance,
 		spawn(instance);
 		return;
 	case ACTION_KILL:
-		kill_instance(daemon, instance, action->signal);
+		((struct attachment *)instance->attachment)->emptying =
+			kill_instance(daemon, instance, action->signal) == ACT_WHOLE_CGROUP;
 		return;
 	case ACTION_TAKE_HEIR:
 	case ACTION_TAKE_EXEC_HEIR:
@@ -768,6 +800,61 @@ void act_step(struct daemon *daemon, struct instance *instance, const struct pol
 
 /* ---- until a dead process is gone ---- */
 
+static bool lives(pid_t pid)
+{
+	struct proc_identity who;
+	bool alive = pid != getpid() && proc_identify(pid, &who) == 0;
+
+	if (alive) {
+		alive = !who.is_dead;
+		free(who.exe);
+	}
+	return alive;
+}
+
+static void on_straggler_gone(void *arg, uint32_t events)
+{
+	struct attachment *attachment = arg;
+
+	(void)events;
+	forget_straggler(attachment);
+	act_tell_if_over(attachment->daemon, attachment->instance);
+}
+
+/* One at a time: when it is gone, the next look finds who is left. True if there is somebody to wait for. */
+static bool await_straggler(struct daemon *daemon, struct instance *instance)
+{
+	struct attachment *attachment = instance->attachment;
+	const char *path;
+	pid_t pid;
+
+	if (!attachment->emptying || attachment->straggler)
+		return attachment->straggler;
+	path = cgroup_of_its_own(daemon, instance->recipe);
+	if (!path)
+		return false;
+	pid = cgroupfs_find(&daemon->cgroupfs, instance->recipe->facts.cgroup_hierarchy, path,
+			    lives);
+	if (!pid)
+		return false;
+	attachment->straggler_fd = sys_pidfd_open(pid, 0);
+	if (attachment->straggler_fd < 0)
+		return errno == ESRCH && await_straggler(daemon, instance);
+	return loop_add(daemon->loop, attachment->straggler_fd, EPOLLIN, on_straggler_gone,
+			attachment, &attachment->straggler) == 0;
+}
+
+void act_tell_if_over(struct daemon *daemon, struct instance *instance)
+{
+	struct policy_input gone = {.kind = INPUT_ALL_GONE};
+
+	if (!instance || !lineage_is_over(instance, kill_mode_of(daemon, instance)) ||
+	    await_straggler(daemon, instance))
+		return;
+	((struct attachment *)instance->attachment)->emptying = false;
+	act_step(daemon, instance, &gone, NULL);
+}
+
 static void farewell_free(struct farewell *farewell)
 {
 	DL_DELETE(farewell->daemon->farewells, farewell);
@@ -780,13 +867,11 @@ static void is_gone(struct daemon *daemon, const struct obit_key *key)
 {
 	struct process *process = lineage_find(&daemon->lineage, key);
 	struct instance *instance = process ? process->instance : NULL;
-	struct policy_input gone = {.kind = INPUT_ALL_GONE};
 
 	if (!process)
 		return;
 	lineage_gone(&daemon->lineage, process);
-	if (instance && lineage_is_over(instance, kill_mode_of(daemon, instance)))
-		act_step(daemon, instance, &gone, NULL);
+	act_tell_if_over(daemon, instance);
 }
 
 static void on_gone(void *arg, uint32_t events)

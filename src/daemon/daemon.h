@@ -140,6 +140,11 @@ struct attachment {
 	size_t kept_recipe_size;
 	bool recipe_changed;  /* that is another one */
 	struct obit_key told; /* whose death was told, the last one of a main */
+	bool moves;	      /* its children are moved into their cgroup: see struct spawn_place */
+	bool emptying;	      /* its whole cgroup is being stopped */
+	struct loop_source
+		*straggler; /* who of that is waited for when its own processes are gone */
+	int straggler_fd;   /* a pidfd; -1 without one */
 };
 
 /* A death whose process is not gone yet. */
@@ -503,6 +508,13 @@ void act_forget_child(struct instance *instance);
 
 /* Waits until a dead process is gone, then tells its instance. */
 void act_await_gone(struct daemon *daemon, const struct obit_key *key);
+
+/* What was done to the life before does not matter any more. */
+void act_begin_life(struct instance *instance);
+
+/* To be called when a process has left the instance or is gone: tells the policy if none is left, and with kill_mode = cgroup
+ * if its cgroup is empty after a stop. */
+void act_tell_if_over(struct daemon *daemon, struct instance *instance);
 
 /* Sends a signal to whom kill_mode says; the policy learns of what follows from it. Returns to how many. */
 unsigned act_kill(struct daemon *daemon, struct instance *instance, int signal);

@@ -54,15 +54,6 @@ static void on_fork(struct daemon *daemon, const struct obit_key *key,
 		bpf_source_forget_unchanged(daemon->source, key, letter);
 }
 
-static void tell_if_all_gone(struct daemon *daemon, struct instance *instance)
-{
-	struct policy_input gone = {.kind = INPUT_ALL_GONE};
-
-	if (instance &&
-	    lineage_is_over(instance, daemon->config.watches[instance->watch].kill_mode))
-		act_step(daemon, instance, &gone, NULL);
-}
-
 /* Oldest first, since instances are appended. */
 static void drop_surplus(struct daemon *daemon, size_t watch)
 {
@@ -130,8 +121,7 @@ static void begin(struct daemon *daemon, struct process *process, size_t watch,
 	((struct attachment *)instance->attachment)->recipe_changed = true;
 	instance->adopted = recipe->source == RECIPE_PROC;
 	instance->daemonized = instance->spawned = false;
-	((struct attachment *)instance->attachment)->killed = false;
-	((struct attachment *)instance->attachment)->actor = (struct actor){0};
+	act_begin_life(instance);
 	instance->began = began;
 	instance->uid = recipe->facts.euid;
 	lineage_join(instance, process, ROLE_MAIN);
@@ -241,11 +231,11 @@ static void take_exec(struct daemon *daemon, const struct obit_key *key,
 	if (meaning != EXEC_BEGINS)
 		keep_process(daemon, process);
 	if (meaning == EXEC_LEAVES) {
-		tell_if_all_gone(daemon, left);
+		act_tell_if_over(daemon, left);
 	} else if (meaning == EXEC_BEGINS) {
 		lineage_leave(process);
 		begin(daemon, process, (size_t)watch, recipe, began);
-		tell_if_all_gone(daemon, left);
+		act_tell_if_over(daemon, left);
 		return;
 	}
 	recipe_free(recipe);

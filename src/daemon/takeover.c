@@ -572,7 +572,7 @@ static void resume(struct returns *returns, struct instance *instance)
 {
 	struct daemon *daemon = returns->daemon;
 	struct policy *policy = &instance->policy;
-	struct policy_input gone = {.kind = INPUT_ALL_GONE}, told = {.kind = INPUT_OWNER_DONE};
+	struct policy_input told = {.kind = INPUT_OWNER_DONE};
 
 	owners_meet_again(daemon, instance);
 	vigil_begin(daemon, instance);
@@ -590,8 +590,10 @@ static void resume(struct returns *returns, struct instance *instance)
 	else if (policy->state == POLICY_STOPPING)
 		resume_stop(instance);
 	act_rearm(instance);
-	if (lineage_is_over(instance, daemon->config.watches[instance->watch].kill_mode))
-		act_step(daemon, instance, &gone, NULL);
+	((struct attachment *)instance->attachment)->emptying =
+		policy->state == POLICY_STOPPING &&
+		daemon->config.watches[instance->watch].kill_mode == KILL_MODE_CGROUP;
+	act_tell_if_over(daemon, instance);
 }
 
 #define DRAINS_MAX 64

@@ -198,22 +198,63 @@ static void signal_members(const char *directory, int signal)
 			kill(pid, signal);
 }
 
+static pid_t find_member(const char *directory, bool (*wanted)(pid_t pid))
+{
+	char name[PATH_MAX];
+	_cleanup_file_ FILE *file = NULL;
+	int pid;
+
+	snprintf(name, sizeof(name), "%.*s/cgroup.procs", PATH_MAX - 16, directory);
+	file = fopen(name, "re");
+	while (file && fscanf(file, "%d", &pid) == 1)
+		if (wanted(pid))
+			return pid;
+	return 0;
+}
+
+/* The cgroup and those below it, or NULL with errno. */
+static FTS *open_tree(const struct cgroupfs *fs, __u32 hierarchy, const char *path,
+		      char top[static PATH_MAX])
+{
+	char *roots[] = {top, NULL};
+	int i = find_hierarchy(fs, hierarchy);
+
+	if (i < 0) {
+		errno = -i;
+		return NULL;
+	}
+	snprintf(top, PATH_MAX, "%s%s", fs->at[i].mount, path);
+	return fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
+}
+
+pid_t cgroupfs_find(const struct cgroupfs *fs, __u32 hierarchy, const char *path,
+		    bool (*wanted)(pid_t pid))
+{
+	char top[PATH_MAX];
+	FTS *tree = open_tree(fs, hierarchy, path, top);
+	FTSENT *entry;
+	pid_t pid = 0;
+
+	while (tree && !pid && (entry = fts_read(tree)))
+		if (entry->fts_info == FTS_D)
+			pid = find_member(entry->fts_path, wanted);
+	if (tree)
+		fts_close(tree);
+	return pid;
+}
+
 int cgroupfs_signal(const struct cgroupfs *fs, __u32 hierarchy, const char *path, int signal)
 {
 	char top[PATH_MAX];
-	char *roots[] = {top, NULL};
-	int i = find_hierarchy(fs, hierarchy);
+	FTS *tree = open_tree(fs, hierarchy, path, top);
 	FTSENT *entry;
-	FTS *tree;
 
-	if (i < 0)
-		return i;
-	snprintf(top, sizeof(top), "%s%s", fs->at[i].mount, path);
-	if (signal == SIGKILL && kill_at_once(top))
-		return 0;
-	tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
 	if (!tree)
 		return -errno;
+	if (signal == SIGKILL && kill_at_once(top)) {
+		fts_close(tree);
+		return 0;
+	}
 	while ((entry = fts_read(tree)))
 		if (entry->fts_info == FTS_D)
 			signal_members(entry->fts_path, signal);

@@ -5,6 +5,7 @@
 #ifndef OBIT_IO_CGROUPFS_H
 #define OBIT_IO_CGROUPFS_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "bpf/abi.h"
@@ -33,6 +34,10 @@ int cgroupfs_of(const struct cgroupfs *fs, pid_t pid, __u32 *ret_hierarchy, char
 /* Opens what a child needs to be in that cgroup: the directory (v2, for CLONE_INTO_CGROUP), or cgroup.procs
  * (v1). Returns a descriptor, or -errno. */
 int cgroupfs_open(const struct cgroupfs *fs, __u32 hierarchy, const char *path);
+
+/* The first process of the cgroup and of those below it that is `wanted`; 0: there is none. */
+pid_t cgroupfs_find(const struct cgroupfs *fs, __u32 hierarchy, const char *path,
+		    bool (*wanted)(pid_t pid));
 
 /* Signals every process of the cgroup and of those below it, all at once (cgroup.kill) where the kernel can.
  * 0 or -errno. */

@@ -489,7 +489,7 @@ static pid_t make_child(struct order *order)
 	const struct obit_exec_record *facts = order->launch->facts;
 	pid_t pid = -1;
 
-	if (order->place.fd >= 0 && order->place.v2)
+	if (order->place.fd >= 0 && order->place.v2 && !order->place.move)
 		pid = clone_into(order);
 	if (pid >= 0)
 		return pid;
@@ -511,7 +511,7 @@ static void tell_failure(int report, enum stage stage, int error)
 struct request {
 	uint64_t size; /* of the packed launch */
 	uint64_t number;
-	uint32_t has_place, v2;
+	uint32_t has_place, v2, move, pad;
 };
 
 enum { FD_LAUNCH, FD_REPORT, FD_GO, FD_NUMBER, FD_PLACE, REQUEST_FDS };
@@ -538,7 +538,7 @@ static void serve(const struct request *request, const int fds[static REQUEST_FD
 	struct launch launch;
 	struct order order = {
 		.launch = &launch,
-		.place = {.fd = fds[FD_PLACE], .v2 = request->v2},
+		.place = {.fd = fds[FD_PLACE], .v2 = request->v2, .move = request->move},
 		.report = fds[FD_REPORT],
 		.go = fds[FD_GO],
 	};
@@ -735,7 +735,11 @@ int spawner_ask(struct spawner *spawner, const struct launch *launch,
 {
 	_cleanup_close_ int memory = -1, report_in = -1, report_out = -1, go_in = -1, go_out = -1;
 	struct request request = {
-		.number = number->number, .has_place = place->fd >= 0, .v2 = place->v2};
+		.number = number->number,
+		.has_place = place->fd >= 0,
+		.v2 = place->v2,
+		.move = place->move,
+	};
 	size_t size = 0;
 	int r = make_pipe(&report_in, &report_out);
 

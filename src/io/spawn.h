@@ -28,6 +28,8 @@ void spawner_abandon(struct spawner *spawner);
 struct spawn_place {
 	int fd;
 	bool v2; /* fd is a directory for CLONE_INTO_CGROUP, else a cgroup.procs of v1 */
+	bool move; /* of v2: born elsewhere, and moved there. Some kernels (6.18 is one) kill whatever is cloned into a
+		      cgroup that was killed as a whole once (cgroup.kill). */
 };
 
 /* Which launch the child is for, and where the kernel side looks for that. */

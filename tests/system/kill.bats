@@ -112,6 +112,46 @@ end_family() {
 	retry_until 5 alive_are ""
 }
 
+# A process in the service's cgroup that obit knows nothing of, and that SIGTERM does not end. It goes when it can read $T/go.
+start_stranger() {
+	# shellcheck disable=SC2016 # the inner shell expands
+	sh -c 'trap "" TERM; echo $$ >"$1"/cgroup.procs; echo $$ >"$2"; read -r line <"$3"' _ "$CGROUP" "$T/stranger" "$T/go" 3>&- &
+	STARTED+=($!)
+	retry_until 5 test -s "$T/stranger"
+}
+
+# start_in_cgroup LINE...
+start_in_cgroup() {
+	make_cgroup service
+	# shellcheck disable=SC2016 # the inner shell expands
+	SERVICE_WRAP=(sh -c 'echo $$ >"$1"/cgroup.procs && shift && exec "$@"' _ "$CGROUP")
+	mkfifo "$T/go"
+	start_obitd "$(watch_text web "$T/service" "kill_mode = cgroup" "$@")"
+	start_watched_service web
+	start_stranger
+}
+
+@test "kill_mode = cgroup: a stop waits for who else is in the cgroup" {
+	start_in_cgroup "kill_timeout = 1min"
+	obit stop web &
+	retry_until 5 is_dead "$(service_pid)"
+	retry_until 5 state_is web stopping
+	is_alive "$(cat "$T/stranger")"
+	state_is web stopping
+	echo >"$T/go"
+	retry_until 5 state_is web down
+	wait $!
+}
+
+@test "kill_mode = cgroup: who else is in the cgroup and does not go is killed, and only then it is started again" {
+	start_in_cgroup "kill_timeout = 300ms"
+	SERVICE_WRAP=()
+	obit restart web
+	refute is_alive "$(cat "$T/stranger")"
+	wait_events up 2
+	[ "$(ls_field web .state)" = up ]
+}
+
 @test "a session lives on when the service is respawned, and does not count as what is to be stopped" {
 	write_family
 	start_obitd "$(watch_text family "$T/family")"
