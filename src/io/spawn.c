@@ -8,8 +8,10 @@
 #include <linux/close_range.h>
 #include <linux/ioprio.h>
 #include <linux/keyctl.h>
+#include <linux/mempolicy.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
+#include <linux/securebits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -63,11 +65,26 @@ struct message {
 	int error;
 };
 
+#ifndef PR_SET_MEMORY_MERGE
+#define PR_SET_MEMORY_MERGE 67 /* since 6.4 */
+#endif
+
 /* What the children get from the spawner, unless they change it. The bounding set can only shrink, and nothing
  * shrinks it here. The filter is that of the memory, which children may share: so is this note of it. */
 static __u64 own_bounding;
 static __u32 own_coredump_filter;
 static char own_label[LAUNCH_LABEL_SIZE];
+
+/* What whoever started the daemon has made it inherit, and a child of it would. */
+static void drop_own_habits(void)
+{
+	prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
+	prctl(PR_SET_MEMORY_MERGE, 0, 0, 0, 0);
+	prctl(PR_SET_IO_FLUSHER, 0, 0, 0, 0);
+	prctl(PR_MCE_KILL, PR_MCE_KILL_CLEAR, 0, 0, 0);
+	prctl(PR_SET_SECUREBITS, 0, 0, 0, 0);
+	syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0);
+}
 
 static void read_own_state(void)
 {
@@ -220,11 +237,26 @@ static void restore_inheritable(const struct obit_exec_record *facts, int report
 		return;
 	for (int i = 0; i < 2; i++)
 		data[i].inheritable = (__u32)(facts->cap_inheritable >> (32 * i));
+	/* For the securebits; the change of uid has left it permitted alone. */
+	data[0].effective |= data[0].permitted & 1U << CAP_SETPCAP;
 	say_if(report, STAGE_BOUNDING, (int)syscall(SYS_capset, &header, data));
 	for (int cap = 0; cap < 64; cap++)
 		if (facts->cap_ambient >> cap & 1)
 			say_if(report, STAGE_BOUNDING,
 			       prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0));
+}
+
+/* What was kept for the way here. Exec would take it, too; but files are opened before. */
+static void give_up_capabilities(const struct obit_exec_record *facts, int report)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2];
+
+	for (int i = 0; i < 2; i++) {
+		data[i].inheritable = (__u32)(facts->cap_inheritable >> (32 * i));
+		data[i].permitted = data[i].effective = (__u32)(facts->cap_ambient >> (32 * i));
+	}
+	say_if(report, STAGE_BOUNDING, (int)syscall(SYS_capset, &header, data));
 }
 
 static void verify_ids(const struct obit_exec_record *facts, int report)
@@ -240,7 +272,8 @@ static void verify_ids(const struct obit_exec_record *facts, int report)
 
 static void restore_credentials(const struct obit_exec_record *facts, int report)
 {
-	bool keep = facts->uid != 0 && (facts->cap_inheritable || facts->cap_ambient);
+	bool is_root = !facts->uid || !facts->euid || !facts->suid;
+	bool keep = !is_root && (facts->cap_inheritable || facts->cap_ambient || facts->securebits);
 
 	restore_bounding(facts, report);
 	if (keep)
@@ -253,9 +286,11 @@ static void restore_credentials(const struct obit_exec_record *facts, int report
 	restore_inheritable(facts, report);
 	/* Not that of whoever has started the daemon. Where there are no keys, there is nothing to part with. */
 	syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
-	if (facts->securebits)
+	if ((prctl(PR_GET_SECUREBITS, 0, 0, 0, 0) & ~SECBIT_KEEP_CAPS) != (int)facts->securebits)
 		say_if(report, STAGE_BOUNDING,
 		       prctl(PR_SET_SECUREBITS, facts->securebits, 0, 0, 0));
+	if (keep)
+		give_up_capabilities(facts, report);
 	if (facts->flags & OBIT_EXEC_NO_NEW_PRIVS)
 		say_if(report, STAGE_BOUNDING, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 	verify_ids(facts, report);
@@ -598,6 +633,7 @@ _Noreturn static void run_spawner(int socket)
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	prctl(PR_SET_NAME, "obitd-spawner", 0, 0, 0);
+	drop_own_habits();
 	read_own_state();
 	while (take_request(socket, &request, fds)) {
 		serve(&request, fds);

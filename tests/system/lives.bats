@@ -31,6 +31,7 @@ describe_life() {
 	# priority, nice, tty, exit signal, real-time priority, policy; leader of its session
 	sed 's/.*) //' "$p/stat" | awk -v pid="$1" '{ print "stat:", $16, $17, $5, $36, $38, $39, $4 == pid }'
 	echo "ionice: $(ionice -p "$1")"
+	[ ! -r "$p/autogroup" ] || sed 's/.* nice/autogroup: nice/' "$p/autogroup"
 	for file in cwd root exe ns/mnt ns/net ns/ipc ns/uts ns/cgroup ns/time ns/user ns/pid; do
 		echo "$file: $(readlink "$p/$file")"
 	done
@@ -54,6 +55,7 @@ expect_same_lives() {
 	has_no_other_files "$(service_pid)"
 	describe_life "$(service_pid)" >"$T/second"
 	diff -u "$T/first" "$T/second"
+	expect_same_start 1 2
 }
 
 # sh WORDS...: what a service manager, or a hand, may have set before.
@@ -79,17 +81,18 @@ habits='echo 123456 >/proc/$$/timerslack_ns
 @test "a service account's process with a real-time policy and capabilities: each field is the same" {
 	SERVICE_WRAP=(sh -c "$habits" sh chrt --fifo 3 setpriv --reuid 65534 --regid 65533 --groups "65533,12345,23456"
 		--bounding-set "-all,+net_bind_service,+kill" --inh-caps "-all,+net_bind_service"
-		--ambient-caps "-all,+net_bind_service" --no-new-privs)
+		--ambient-caps "-all,+net_bind_service" --securebits "+no_setuid_fixup" --no-new-privs)
 	chrt --fifo 3 true || skip "not here: no real-time policy may be set"
 	expect_same_lives
 	grep -q '^CapAmb:.*0400$' "$T/first"
+	[ "$(event start 1 .securebits)" = 4 ]
 	grep -q '^NoNewPrivs:.*1$' "$T/first"
 	grep -q '^Groups:.*12345 23456' "$T/first"
 }
 
 @test "nothing of obitd's own goes into what it starts" {
 	start_obitd "$(watch_text web "$T/service")" env --ignore-signal=HUP --block-signal=USR1 LEAK=1 \
-		nice -n 3 choom -n 77 -- setarch -R sh -c 'umask 0777; ulimit -S -c 0; exec "$@" 9>/dev/null' sh
+		"$VICTIMS/wrap" leak nice -n 3 choom -n 77 -- setarch -R sh -c 'umask 0777; ulimit -S -c 0; echo 7 >/proc/self/autogroup; exec "$@" 9>/dev/null' sh
 	start_watched_service web
 	describe_life "$(service_pid)" >"$T/first"
 	kill -KILL "$(service_pid)"
@@ -97,6 +100,7 @@ habits='echo 123456 >/proc/$$/timerslack_ns
 	has_no_other_files "$(service_pid)"
 	describe_life "$(service_pid)" >"$T/second"
 	diff -u "$T/first" "$T/second"
+	expect_same_start 1 2
 }
 
 @test "what has a namespace of its own is not brought back into the host's, unless a command says so" {

@@ -16,10 +16,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/keyctl.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,6 +30,14 @@
 #define EXIT_CONFLICT 98
 #define EXIT_BROKEN   99
 #define MAX_WORKERS   16
+
+/* Of newer kernels than the headers may know. */
+#ifndef PR_GET_MDWE
+#define PR_GET_MDWE 66
+#endif
+#ifndef PR_GET_MEMORY_MERGE
+#define PR_GET_MEMORY_MERGE 68
+#endif
 
 extern char **environ;
 
@@ -141,6 +152,31 @@ static void print_limits(FILE *out)
 		(long long)core.rlim_cur, getpriority(PRIO_PROCESS, 0));
 }
 
+static bool finds_key(void)
+{
+	return syscall(SYS_keyctl, KEYCTL_SEARCH, KEY_SPEC_SESSION_KEYRING, "user", "obit-leak",
+		       0) >= 0;
+}
+
+/* What /proc does not tell, and fork and exec may hand on. */
+static void print_habits(FILE *out)
+{
+	int subreaper = 0, death_signal = 0, policy = -1;
+
+	prctl(PR_GET_CHILD_SUBREAPER, &subreaper, 0, 0, 0);
+	prctl(PR_GET_PDEATHSIG, &death_signal, 0, 0, 0);
+	syscall(SYS_get_mempolicy, &policy, NULL, 0, NULL, 0);
+	fprintf(out,
+		"\"securebits\":%d,\"dumpable\":%d,\"keepcaps\":%d,\"thp_disable\":%d,"
+		"\"memory_merge\":%d,\"mdwe\":%d,\"mce_kill\":%d,\"io_flusher\":%d,"
+		"\"subreaper\":%d,\"death_signal\":%d,\"mempolicy\":%d,\"finds_key\":%s,",
+		prctl(PR_GET_SECUREBITS, 0, 0, 0, 0), prctl(PR_GET_DUMPABLE, 0, 0, 0, 0),
+		prctl(PR_GET_KEEPCAPS, 0, 0, 0, 0), prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0),
+		prctl(PR_GET_MEMORY_MERGE, 0, 0, 0, 0), prctl(PR_GET_MDWE, 0, 0, 0, 0),
+		prctl(PR_MCE_KILL_GET, 0, 0, 0, 0), prctl(PR_GET_IO_FLUSHER, 0, 0, 0, 0), subreaper,
+		death_signal, policy, finds_key() ? "true" : "false");
+}
+
 static uint64_t now_ns(void)
 {
 	struct timespec now;
@@ -175,6 +211,7 @@ static void record(const char *event, char **argv)
 		print_groups(out);
 		print_stdio(out);
 		print_limits(out);
+		print_habits(out);
 		fprintf(out, "\"env_hash\":\"%016llx\",\"env\":",
 			(unsigned long long)environment_hash());
 		print_strings(out, environ);

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* wrap HOW PROGRAM [WORD...]: executes the program in a way that no shell can.
  * "seccomp": under a filter that allows everything; "landlock": in a domain that allows all but block devices (exits
- * with 3 where the kernel has none); "no-argv": with argc = 0. */
+ * with 3 where the kernel has none); "leak": with all that fork and exec hand on in silence; "no-argv": with argc = 0. */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <stdio.h>
 #include <string.h>
+#include <linux/keyctl.h>
+#include <linux/mempolicy.h>
+#include <linux/securebits.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -36,6 +39,27 @@ static int confine_files(void)
 	return (int)syscall(SYS_landlock_restrict_self, fd, 0);
 }
 
+#ifndef PR_SET_MEMORY_MERGE
+#define PR_SET_MEMORY_MERGE 67
+#endif
+
+/* What this kernel does not have is not handed on. */
+static int leak(void)
+{
+	unsigned long nodes = 1;
+
+	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+	prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0);
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
+	prctl(PR_MCE_KILL, PR_MCE_KILL_SET, PR_MCE_KILL_EARLY, 0, 0);
+	prctl(PR_SET_SECUREBITS, SECBIT_NO_CAP_AMBIENT_RAISE, 0, 0, 0);
+	syscall(SYS_set_mempolicy, MPOL_BIND, &nodes, 8 * sizeof(nodes));
+	syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
+	syscall(SYS_add_key, "user", "obit-leak", "x", 1, KEY_SPEC_SESSION_KEYRING);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	static char *nothing[] = {NULL};
@@ -44,6 +68,8 @@ int main(int argc, char **argv)
 		return 2;
 	if (!strcmp(argv[1], "no-argv"))
 		execve(argv[2], nothing, environ);
+	else if (!strcmp(argv[1], "leak") && leak() == 0)
+		execvp(argv[2], argv + 2);
 	else if (!strcmp(argv[1], "landlock") && confine_files() == 0)
 		execve(argv[2], argv + 2, environ);
 	else if (!strcmp(argv[1], "seccomp") && confine() == 0)
