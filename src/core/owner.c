@@ -346,11 +346,14 @@ static void describe_cgroup(const struct owner_suspect *suspect, const struct cg
 static bool take_cgroup(const struct config *config, const struct owner_suspect *suspect,
 			const struct cgroup_facts *facts, struct owner *ret)
 {
+	if (!suspect->cgroup)
+		return false;
 	ret->rule = cgroup_in_container(facts) ? &some_container : NULL;
-	for (size_t i = 0; suspect->cgroup && i < config->owner_count; i++) {
+	for (size_t i = 0; i < config->owner_count; i++) {
 		const struct owner_config *rule = &config->owners[i];
 
-		if ((!rule->runtime || !facts->runtime || strcmp(rule->runtime, facts->runtime)) &&
+		if ((!rule->runtime || !facts->runtime ||
+		     strcmp(rule->runtime, facts->runtime) != 0) &&
 		    !is_below(suspect->cgroup, &rule->cgroup))
 			continue;
 		ret->rule = rule;
