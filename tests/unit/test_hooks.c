@@ -441,6 +441,24 @@ static int run_hook(struct hook *hook, const char *word)
 	return hooks_run(hooks, hook);
 }
 
+static void what_is_let_run_is_not_ended(void **state)
+{
+	pid_t pid;
+
+	(void)state;
+	sent_count = 0;
+	fake_sys.kill = record_kill;
+	assert_int_equal(run_script("a", "echo $$ >$1/pid; exec sleep 300", LONG), 0);
+	pid = wait_for_pid();
+	hooks_let_run(hooks);
+	assert_int_equal(hooks_state(hooks)->running, 0);
+	hooks_free(TAKE_PTR(hooks));
+	assert_int_equal(sent_count, 0);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(told_count, 0);
+}
+
 static void a_function_is_called_in_a_child(void **state)
 {
 	struct hook hook = {.call = call_it},
@@ -611,6 +629,7 @@ int main(void)
 		TEST(who_does_not_end_then_is_killed),
 		TEST(each_has_a_time_of_its_own),
 		TEST(at_the_end_those_that_run_are_asked_to_end),
+		TEST(what_is_let_run_is_not_ended),
 		TEST(a_function_is_called_in_a_child),
 		TEST(an_account_is_who_runs_it),
 		TEST(its_errors_may_be_told_as_well),
