@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* obit show */
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -10,19 +11,51 @@
 #include "cli/evidence.h"
 #include "cli/value.h"
 #include "cli/views.h"
+#include "cli/when.h"
 
-static void print_key(FILE *out, const struct term *term, const char *key,
-		      struct json_object *value, int width)
+static void print_line(FILE *out, const struct term *term, const char *key, const char *shown,
+		       int width)
 {
-	_cleanup_free_ char *text = value_joined(value, ", ");
-	bool list = json_object_is_type(value, json_type_array);
-	_cleanup_free_ char *shown = must_printf(list && text ? "{ %s }" : "%s",
-						 text ? text : (list ? "{}" : ""));
 	_cleanup_json_ struct json_object *name = json_object_new_string(key);
 	_cleanup_free_ char *printable = value_text(name);
 
 	fprintf(out, "  %-*s = ", width, printable ? printable : "-");
 	term_wrap(out, term, STYLE_PLAIN, (size_t)width + strlen("   = "), shown);
+}
+
+/* "type = tcp, target = 127.0.0.1:80": the keys of a section within. */
+static char *section_words(struct json_object *section)
+{
+	char *all = must_printf("%s", "");
+
+	json_object_object_foreach (section, key, value) {
+		_cleanup_json_ struct json_object *name = json_object_new_string(key);
+		_cleanup_free_ char *text = value_text(value), *word = value_text(name);
+		_cleanup_free_ char *before = all;
+
+		all = must_printf("%s%s%s = %s", before, *before ? ", " : "", word ? word : "-",
+				  text ? text : "-");
+	}
+	return all;
+}
+
+static void print_key(FILE *out, const struct term *term, const char *key,
+		      struct json_object *value, int width)
+{
+	bool list = json_object_is_type(value, json_type_array);
+	_cleanup_free_ char *text = value_joined(value, ", ");
+	_cleanup_free_ char *shown = must_printf(list && text ? "{ %s }" : "%s",
+						 text ? text : (list ? "{}" : ""));
+
+	if (!json_object_is_type(array_item(value, 0), json_type_object)) {
+		print_line(out, term, key, shown, width);
+		return;
+	}
+	for (size_t i = 0; i < array_length(value); i++) {
+		_cleanup_free_ char *words = section_words(array_item(value, i));
+
+		print_line(out, term, key, words, width);
+	}
 }
 
 static void print_watch(FILE *out, const struct term *term, struct json_object *watch)
@@ -140,17 +173,77 @@ static void print_recipe(FILE *out, const struct term *term, struct json_object 
 	print_lines(out, term, "environment", STYLE_PLAIN, member(recipe, "env"));
 }
 
+/* "passed, 3s ago", "failed 2 of 3, 3s ago: Connection refused" */
+static char *result_words(struct json_object *probe)
+{
+	_cleanup_free_ char *result = member_text(probe, "result");
+	_cleanup_free_ char *reason = value_text(member(probe, "reason"));
+	_cleanup_free_ char *failures = member_text(probe, "failures");
+	_cleanup_free_ char *threshold = member_text(probe, "threshold");
+	_cleanup_free_ char *ago = member_duration(probe, "ago_ns");
+	bool failed = strcmp(result, "failed") == 0;
+
+	if (!member(probe, "result"))
+		return must_printf("not checked yet");
+	if (strcmp(result, "unable") == 0)
+		return must_printf("could not be checked, %s ago: %s", ago, reason ? reason : "-");
+	return must_printf("%s%s%s%s%s, %s ago%s%s", result, failed ? " " : "",
+			   failed ? failures : "", failed ? " of " : "", failed ? threshold : "",
+			   ago, reason ? ": " : "", reason ? reason : "");
+}
+
+static void print_probes(FILE *out, const struct term *term, struct json_object *probes)
+{
+	for (size_t i = 0; i < array_length(probes); i++) {
+		struct json_object *probe = array_item(probes, i);
+		_cleanup_free_ char *target = member_text(probe, "target");
+		_cleanup_free_ char *result = result_words(probe);
+
+		fact_print(out, term, "probe", must_printf("%s: %s", target, result));
+	}
+}
+
+/* "probe failing 2 of 3", of the one that has failed most; NULL: none has. */
+static char *failing_words(struct json_object *probes)
+{
+	struct json_object *worst = NULL;
+	_cleanup_free_ char *threshold = NULL;
+	int64_t most = 0, failures;
+
+	for (size_t i = 0; i < array_length(probes); i++) {
+		if (!member_int(array_item(probes, i), "failures", &failures) || failures <= most)
+			continue;
+		most = failures;
+		worst = array_item(probes, i);
+	}
+	if (!worst)
+		return NULL;
+	threshold = member_text(worst, "threshold");
+	return must_printf("probe failing %" PRId64 " of %s", most, threshold);
+}
+
 static void print_instance(FILE *out, const struct term *term, struct json_object *instance)
 {
 	_cleanup_free_ char *pid = value_text(member(instance, "pid"));
 	_cleanup_free_ char *state = member_text(instance, "state");
 	struct json_object *recipe = member_object(instance, "recipe");
+	_cleanup_free_ char *failing = failing_words(member_array(instance, "probes"));
+	_cleanup_free_ char *note = value_text(member(instance, "note"));
 
 	term_print(out, term, STYLE_BOLD, pid ? "\nInstance with pid " : "\nInstance");
 	term_print(out, term, STYLE_BOLD, pid ? pid : " without a process");
 	fputs(": ", out);
 	term_print(out, term, state_style(state), state);
+	if (failing) {
+		fputs(", ", out);
+		term_print(out, term, STYLE_YELLOW, failing);
+	}
 	putc('\n', out);
+	if (note) {
+		fputs("  ", out);
+		term_wrap(out, term, STYLE_YELLOW, strlen("  "), note);
+	}
+	print_probes(out, term, member_array(instance, "probes"));
 	if (recipe)
 		print_recipe(out, term, recipe);
 	else

@@ -133,6 +133,7 @@ void watch_config_free(struct watch_config *watch)
 		free(*string_at(watch, owned_strings[i]));
 	for (size_t i = 0; i < ARRAY_SIZE(owned_lists); i++)
 		config_list_free(list_at(watch, owned_lists[i]));
+	config_probes_free(watch);
 	free(watch->uid.uids);
 	*watch = (struct watch_config){0};
 }
@@ -176,6 +177,7 @@ static int copy_watch(const struct watch_config *watch, struct watch_config *cop
 
 	*copy = *watch;
 	r = own_uids(&copy->uid);
+	r = config_probes_own(copy) < 0 ? -ENOMEM : r;
 	for (size_t i = 0; i < ARRAY_SIZE(owned_strings); i++)
 		r = config_own_string(string_at(copy, owned_strings[i])) < 0 ? -ENOMEM : r;
 	for (size_t i = 0; i < ARRAY_SIZE(owned_lists); i++)

@@ -124,6 +124,9 @@ struct watch_config {
 	bool critical;
 	uint64_t recover_within_ns;
 
+	struct probe_config *probes; /* owned, in the order in which they are written */
+	size_t probe_count;
+
 	char *on_exit, *on_restart, *on_give_up, *on_hang; /* hooks: command lines; NULL: none */
 	uint64_t hook_timeout_ns;
 };
@@ -269,6 +272,7 @@ void owner_config_free(struct owner_config *owner);
 /* On failure `copy` can be freed all the same. 0 or -ENOMEM. */
 int owner_config_copy(const struct owner_config *owner, struct owner_config *copy);
 
+const char *probe_type_name(enum probe_type type);
 const char *restart_when_name(enum restart_when when);
 const char *kill_mode_name(enum kill_mode mode);
 const char *owner_mode_name(enum owner_mode mode);

@@ -12,6 +12,7 @@
 #define CONFIG_OWNERS_MAX  256		     /* the same */
 #define CONFIG_PATH_MAX	   4095		     /* bytes of a path, as PATH_MAX with its NUL */
 #define CONFIG_NAME_MAX	   63		     /* bytes of the name of a watch or an owner */
+#define CONFIG_PROBES_MAX  16		     /* of one watch */
 #define CONFIG_KEYS_MAX	   64		     /* keys of one section */
 #define CONFIG_SHOWN_SIZE  96
 
@@ -126,11 +127,12 @@ struct config_section {
 	const char *where; /* in messages */
 };
 
-#define CONFIG_SECTIONS 4
+#define CONFIG_SECTIONS 5
 extern const struct config_section config_file_section;	    /* fields of struct config */
 extern const struct config_section config_watch_section;    /* of struct watch_config */
 extern const struct config_section config_watchdog_section; /* of struct watchdog_config */
 extern const struct config_section config_owner_section;    /* of struct owner_config */
+extern const struct config_section config_probe_section;    /* of struct probe_config */
 
 const struct config_section *config_find_section(const char *name); /* NULL: none */
 const struct config_key *config_find_key(const struct config_section *section, const char *name);
@@ -138,8 +140,9 @@ const struct config_key *config_find_key(const struct config_section *section, c
 /* The key of the section that is spelled most like `name`, or NULL. */
 const char *config_nearest_key(const struct config_section *section, const char *name);
 
-/* Where a key or section of that name may stand, in words; NULL: nowhere. */
-const char *config_key_place(const char *name);
+/* Where a key or section of that name may stand, in words, of several the one that is nearest to `section`; NULL:
+ * nowhere. */
+const char *config_key_place(const struct config_section *section, const char *name);
 
 /* Reports a key of that name in the section, with what was meant perhaps. Returns -EINVAL. */
 int config_fail_unknown(struct config_report *report, unsigned line,
@@ -153,6 +156,20 @@ void config_list_free(struct string_list *list);
  * that are there. `base` holds the watches of the files before. */
 int config_read(struct config_report *report, const struct config *base, struct config *next,
 		const struct config_scanned *scanned);
+
+/* Defaults; what has none is NULL, or no type. */
+void config_probe_init(struct probe_config *probe);
+void config_probe_free(struct probe_config *probe);
+/* What can be said when all keys of a probe are read: `lines` has where each was set, in the order of
+ * config_probe_section, 0 where it was not; `line` is that of the section. 0, -EINVAL or -ENOMEM. */
+int config_probe_check(struct config_report *report, unsigned line, const unsigned *lines,
+		       struct probe_config *probe);
+/* Appends the probe and takes it. 0 or -ENOMEM. */
+int config_probe_append(struct watch_config *watch, struct probe_config *probe);
+/* Replaces the probes, which belong to another watch, by copies of them. 0, or -ENOMEM: then those that were copied are
+ * there. */
+int config_probes_own(struct watch_config *watch);
+void config_probes_free(struct watch_config *watch);
 
 /* 0, or -EINVAL where `what` ("a watch") cannot be called that. */
 int config_check_name(struct config_report *report, unsigned line, const char *what,

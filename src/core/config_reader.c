@@ -22,6 +22,9 @@ struct reader {
 	const cfg_t *open; /* the section that `watch` or `owner` belongs to */
 	struct watch_config *watch;
 	struct owner_config *owner;
+	const cfg_t *open_probe; /* the probe section that `probe` belongs to */
+	struct probe_config probe;
+	unsigned probe_lines[CONFIG_KEYS_MAX];	 /* where each key of it was set; 0: not yet */
 	unsigned watchdog_line;			 /* of the section in this file; 0: none yet */
 	unsigned file_lines[CONFIG_KEYS_MAX];	 /* where each key was set; 0: not yet */
 	unsigned section_lines[CONFIG_KEYS_MAX]; /* the same for the section that is read */
@@ -36,6 +39,12 @@ static struct reader *current;
 static unsigned section_line(const struct reader *reader)
 {
 	return reader->scanned->openings[reader->section].line;
+}
+
+/* How many probes of that section are read to their end: their words stand behind its own. */
+static size_t probes_read(const struct reader *reader, const cfg_t *cfg)
+{
+	return reader->open == cfg ? reader->watch->probe_count : 0;
 }
 
 /* ---- messages ---- */
@@ -91,7 +100,7 @@ static const struct {
 	{"attempt to append", "takes a single value; expected '=' in place of '+='"},
 	{"missing equal sign", "has no value; expected '= VALUE' after it"},
 	{"missing opening brace",
-	 "has no '{'; expected 'watch NAME {', 'owner NAME {' or 'watchdog {'"},
+	 "has no '{'; expected 'watch NAME {', 'owner NAME {', 'watchdog {' or 'probe {'"},
 	{"missing title", "has no name; expected 'watch NAME {' or 'owner NAME {'"},
 };
 
@@ -202,10 +211,50 @@ static int enter_owner(struct reader *reader, const cfg_t *cfg)
 	return 0;
 }
 
-static void leave_section(struct reader *reader)
+/* With so many sections in it. */
+static void leave_section(struct reader *reader, size_t inner)
 {
 	memset(reader->section_lines, 0, sizeof(reader->section_lines));
-	reader->section++;
+	reader->section += 1 + inner;
+}
+
+static void enter_probe(struct reader *reader, const cfg_t *cfg)
+{
+	if (reader->open_probe == cfg)
+		return;
+	config_probe_free(&reader->probe);
+	config_probe_init(&reader->probe);
+	memset(reader->probe_lines, 0, sizeof(reader->probe_lines));
+	reader->open_probe = cfg;
+}
+
+static int take_probe(struct reader *reader, const cfg_t *watch)
+{
+	size_t before = probes_read(reader, watch);
+	unsigned line = reader->scanned->openings[reader->section + 1 + before].line;
+	int r = config_probe_check(reader->report, line, reader->probe_lines, &reader->probe);
+
+	if (r >= 0)
+		r = enter_watch(reader, watch);
+	if (r >= 0 && before >= CONFIG_PROBES_MAX)
+		return config_fail(reader->report, line,
+				   "too many probes of one watch; expected at most %d",
+				   CONFIG_PROBES_MAX);
+	return r < 0 ? r : config_probe_append(reader->watch, &reader->probe);
+}
+
+/* The watch that it is in may have begun with it. */
+static int on_probe_end(cfg_t *cfg, cfg_opt_t *opt)
+{
+	struct reader *reader = current;
+	int r;
+
+	enter_probe(reader, cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1));
+	r = take_probe(reader, cfg);
+	reader->open_probe = NULL;
+	if (r == -ENOMEM)
+		reader->error = r;
+	return r < 0 ? -1 : 0;
 }
 
 static int on_watch_end(cfg_t *cfg, cfg_opt_t *opt)
@@ -224,7 +273,7 @@ static int on_watch_end(cfg_t *cfg, cfg_opt_t *opt)
 			    reader->watch->name);
 		return -1;
 	}
-	leave_section(reader);
+	leave_section(reader, reader->watch->probe_count);
 	return 0;
 }
 
@@ -238,7 +287,7 @@ static int on_owner_end(cfg_t *cfg, cfg_opt_t *opt)
 		reader->error = r;
 	if (r < 0)
 		return -1;
-	leave_section(reader);
+	leave_section(reader, 0);
 	return 0;
 }
 
@@ -256,7 +305,7 @@ static int on_watchdog_end(cfg_t *cfg, cfg_opt_t *opt)
 		return -1;
 	}
 	reader->watchdog_line = line;
-	leave_section(reader);
+	leave_section(reader, 0);
 	return 0;
 }
 
@@ -291,6 +340,10 @@ static int take_value(struct reader *reader, const cfg_t *cfg, const struct conf
 		target = (char *)reader->owner;
 	} else if (section == &config_watchdog_section) {
 		target = (char *)&reader->next->watchdog;
+	} else if (section == &config_probe_section) {
+		enter_probe(reader, cfg);
+		target = (char *)&reader->probe;
+		lines = reader->probe_lines;
 	} else {
 		lines = reader->file_lines;
 	}
@@ -332,13 +385,17 @@ static void fill_options(cfg_opt_t *options, const struct config_section *sectio
 static cfg_t *new_parser(void)
 {
 	const cfg_flag_t titled = CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES;
-	cfg_opt_t watch[CONFIG_KEYS_MAX + 1], watchdog[CONFIG_KEYS_MAX + 1];
-	cfg_opt_t owner[CONFIG_KEYS_MAX + 1];
+	cfg_opt_t watch[CONFIG_KEYS_MAX + 2], watchdog[CONFIG_KEYS_MAX + 1];
+	cfg_opt_t probe[CONFIG_KEYS_MAX + 1], owner[CONFIG_KEYS_MAX + 1];
 	cfg_opt_t file[CONFIG_KEYS_MAX + CONFIG_SECTIONS];
-	size_t count = config_file_section.count;
+	size_t count = config_file_section.count, in_watch = config_watch_section.count;
 	cfg_t *cfg;
 
+	fill_options(probe, &config_probe_section);
 	fill_options(watch, &config_watch_section);
+	watch[in_watch] = (cfg_opt_t)CFG_SEC("probe", probe, CFGF_MULTI);
+	watch[in_watch].validcb = on_probe_end;
+	watch[in_watch + 1] = (cfg_opt_t)CFG_END();
 	fill_options(watchdog, &config_watchdog_section);
 	fill_options(owner, &config_owner_section);
 	fill_options(file, &config_file_section);
@@ -368,6 +425,7 @@ int config_read(struct config_report *report, const struct config *base, struct 
 	r = cfg_parse_buf(cfg, scanned->text);
 	current = NULL;
 	cfg_free(cfg);
+	config_probe_free(&reader.probe);
 	if (r == CFG_SUCCESS)
 		return 0;
 	/* libconfuse fails without a word only when it has no memory. */

@@ -57,6 +57,11 @@ static const char *const journal_words[] = {
 	[_JOURNAL_MODE_MAX] = NULL,
 };
 
+static const char *const probe_words[] = {
+	[PROBE_TCP] = "tcp",	     [PROBE_UNIX] = "unix",    [PROBE_HTTP] = "http",
+	[PROBE_COMMAND] = "command", [_PROBE_TYPE_MAX] = NULL,
+};
+
 static const char *const members_words[] = {"ignore", "restart", NULL};
 static const char *const bool_words[] = {"false", "true", "no", "yes", "off", "on", NULL};
 static const char *const log_words[] = {"error", "warning", "notice", "info", "debug", NULL};
@@ -145,6 +150,31 @@ static const struct config_key watch_keys[] = {
 	 {.min = NS_PER_MS, .max = DAY, .expected = "a time from 1ms to 1d"}},
 };
 #undef W
+
+#define P(field) offsetof(struct probe_config, field)
+static const struct config_key probe_keys[] = {
+	{"type", config_set_word, P(type), false, {.words = probe_words}},
+	{"target", config_set_string, P(target), false, {0}},
+	{"expect", config_set_string, P(expect), false, {0}},
+	{"user", config_set_string, P(user), false, {0}},
+	{"interval",
+	 config_set_duration,
+	 P(interval_ns),
+	 false,
+	 {.min = 100 * NS_PER_MS, .max = DAY, .expected = "a time from 100ms to 1d"}},
+	{"timeout",
+	 config_set_duration,
+	 P(timeout_ns),
+	 false,
+	 {.min = 10 * NS_PER_MS, .max = DAY, .expected = "a time from 10ms to 1d"}},
+	{"threshold",
+	 config_set_count,
+	 P(threshold),
+	 false,
+	 {.min = 1, .max = 1000, .expected = "a whole number from 1 to 1000"}},
+	{"grace", config_set_duration, P(grace_ns), false, ANY_DURATION},
+};
+#undef P
 
 static const char *const starve_words[] = {"reset", "reboot", NULL};
 
@@ -243,14 +273,19 @@ const struct config_section config_watchdog_section = {
 	"watchdog", watchdog_keys, ARRAY_SIZE(watchdog_keys), "inside watchdog { }"};
 const struct config_section config_owner_section = {"owner", owner_keys, ARRAY_SIZE(owner_keys),
 						    "inside owner NAME { }"};
+const struct config_section config_probe_section = {"probe", probe_keys, ARRAY_SIZE(probe_keys),
+						    "inside probe { } of a watch"};
 static const struct config_section *const sections[CONFIG_SECTIONS] = {
-	&config_file_section,
-	&config_watch_section,
-	&config_watchdog_section,
-	&config_owner_section,
+	&config_file_section,  &config_watch_section, &config_watchdog_section,
+	&config_owner_section, &config_probe_section,
 };
 
 _Static_assert(ARRAY_SIZE(watch_keys) <= CONFIG_KEYS_MAX, "room for the largest section");
+
+const char *probe_type_name(enum probe_type type)
+{
+	return probe_words[type];
+}
 
 const char *restart_when_name(enum restart_when when)
 {
@@ -283,6 +318,12 @@ const struct config_key *config_find_key(const struct config_section *section, c
 	return NULL;
 }
 
+/* Where the section may stand. */
+static const struct config_section *parent_of(const struct config_section *section)
+{
+	return section == &config_probe_section ? &config_watch_section : &config_file_section;
+}
+
 const char *config_nearest_key(const struct config_section *section, const char *name)
 {
 	const char *words[CONFIG_KEYS_MAX + CONFIG_SECTIONS] = {NULL};
@@ -290,23 +331,28 @@ const char *config_nearest_key(const struct config_section *section, const char 
 
 	for (; count < section->count; count++)
 		words[count] = section->keys[count].name;
-	for (size_t i = 1; section == &config_file_section && i < CONFIG_SECTIONS; i++)
-		words[count++] = sections[i]->name;
+	for (size_t i = 1; i < CONFIG_SECTIONS; i++)
+		if (parent_of(sections[i]) == section)
+			words[count++] = sections[i]->name;
 	return text_nearest(name, words);
 }
 
-const char *config_key_place(const char *name)
+const char *config_key_place(const struct config_section *section, const char *name)
 {
+	if (section == &config_watch_section && config_find_key(&config_probe_section, name))
+		return config_probe_section.where;
 	for (size_t i = 0; i < CONFIG_SECTIONS; i++)
 		if (config_find_key(sections[i], name))
 			return sections[i]->where;
-	return config_find_section(name) ? config_file_section.where : NULL;
+	section = config_find_section(name);
+	return section ? parent_of(section)->where : NULL;
 }
 
 int config_fail_unknown(struct config_report *report, unsigned line,
 			const struct config_section *section, const char *name)
 {
-	const char *place = config_key_place(name), *nearest = config_nearest_key(section, name);
+	const char *place = config_key_place(section, name);
+	const char *nearest = config_nearest_key(section, name);
 	char shown[CONFIG_SHOWN_SIZE];
 
 	config_shown(name, shown);

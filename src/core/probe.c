@@ -48,6 +48,8 @@ static enum probe_action on_result(struct probe *probe, const struct probe_input
 		return PROBE_NOTHING; /* of a life that is over */
 	probe->state = PROBE_WAITING;
 	probe->due_ns = probe->began_ns + probe->config->interval_ns;
+	if (input->kind == PROBE_INPUT_LATER)
+		return PROBE_NOTHING;
 	probe->told_ns = now;
 	probe->unable = input->kind == PROBE_INPUT_UNABLE;
 	snprintf(probe->words, sizeof(probe->words), "%s", input->words ? input->words : "");
@@ -74,6 +76,7 @@ enum probe_action probe_step(struct probe *probe, const struct probe_input *inpu
 	case PROBE_INPUT_PASSED:
 	case PROBE_INPUT_FAILED:
 	case PROBE_INPUT_UNABLE:
+	case PROBE_INPUT_LATER:
 		return on_result(probe, input, now_ns);
 	case _PROBE_INPUT_MAX:
 		break;

@@ -22,7 +22,8 @@
 	X(TIMER)  /* probe_due_ns() may have come */                                               \
 	X(PASSED) /* what came of the check */                                                     \
 	X(FAILED) /* .words say why */                                                             \
-	X(UNABLE) /* it could not be made, by no fault of the instance: .words say why */
+	X(UNABLE) /* it could not be made, by no fault of the instance: .words say why */          \
+	X(LATER)  /* it was not made, since the last one has not ended */
 
 #define PROBE_ENUM_STATE(name) PROBE_##name,
 #define PROBE_ENUM_INPUT(name) PROBE_INPUT_##name,
@@ -37,7 +38,7 @@ struct probe_input {
 /* What the caller is to do now. */
 enum probe_action {
 	PROBE_NOTHING,
-	PROBE_CHECK,   /* make a check; answer PASSED, FAILED or UNABLE */
+	PROBE_CHECK,   /* make a check; answer PASSED, FAILED, UNABLE or LATER */
 	PROBE_CANCEL,  /* forget the one under way */
 	PROBE_HUNG,    /* it has failed `threshold` times in a row, or more */
 	PROBE_RECOVERS /* it had, and has passed again */

@@ -94,6 +94,7 @@ void act_detach(struct daemon *daemon, struct instance *instance)
 	heap_remove(&daemon->timers, &attachment->timer);
 	launches_leave(attachment);
 	drop_child(attachment);
+	probes_forget(attachment);
 	json_object_put(attachment->last_death);
 	json_object_put(attachment->hang_threads);
 	vigil_end(attachment);
@@ -782,6 +783,7 @@ void act_carry_out(struct daemon *daemon, struct instance *instance,
 		act(daemon, instance, &decision->actions[i]);
 	hold_or_drop_child(daemon, instance);
 	leave_queue(daemon, instance);
+	probes_follow(daemon, instance);
 	guard_check(daemon);
 }
 

@@ -83,7 +83,8 @@ static void reap(struct daemon *daemon)
 		child.si_pid = 0;
 		if (hook_events_reap(daemon, pid) || owners_reap(daemon, pid) ||
 		    hangs_reap(daemon, pid) || guard_reap(daemon, pid) ||
-		    upgrade_reap(daemon, pid) || waitpid(pid, NULL, WNOHANG) <= 0)
+		    probes_reap(daemon, pid) || upgrade_reap(daemon, pid) ||
+		    waitpid(pid, NULL, WNOHANG) <= 0)
 			continue;
 		publish_reaped(daemon, pid);
 		words_reaped(daemon, pid);
@@ -245,6 +246,8 @@ static int open_loop(struct daemon *daemon)
 		r = hangs_open(daemon);
 	if (r == 0)
 		r = vigil_open(daemon);
+	if (r == 0)
+		r = probes_open(daemon);
 	if (r < 0)
 		log_error("cannot set up the event loop: %s", strerror(-r));
 	return r;
@@ -292,6 +295,7 @@ static void stop(struct daemon *daemon)
 	losses_close(daemon);
 	launches_close(daemon);
 	act_free(daemon);
+	probes_close(daemon);
 	spawner_stop(daemon->spawner); /* its last children are to have letters */
 	vigil_close(daemon);
 	loop_source_free(daemon->bell);

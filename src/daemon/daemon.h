@@ -13,6 +13,7 @@
  *   act.c	 the policy's actions -> spawn, kill, timers; their results -> inputs
  *   launches.c  how many children are on their way to their exec at a time, and for how long
  *   owners.c	 who else brings an instance back: asked, and told
+ *   probes.c	 health from outside: what is up is asked whether it answers
  *   pause.c	 which watches hold their respawns
  *   requests.c  obit(1)'s commands -> inputs; and answers
  *   settings.c  configuration files -> watches, filters of the kernel side
@@ -128,6 +129,8 @@ struct attachment {
 	bool died_as_init;	/* of a pid namespace of its own */
 	uint64_t died_ns;
 	uint64_t question; /* what its owner was asked or told last, unanswered; 0: nothing */
+	struct probe_run *probes; /* owned, as many as its watch has; NULL: not up yet, or none */
+	size_t probe_count;
 	struct json_object *last_death; /* for its hooks: a reference, or NULL */
 	struct vigil vigil;
 	struct policy_hang hang; /* found out, and not decided on: its stacks are being read */
@@ -283,6 +286,7 @@ struct daemon {
 	struct notify_server *notify;
 	struct heap vigils; /* of attachments */
 	struct loop_timer *vigil_timer;
+	struct probes *probes;
 	uint64_t questions;	   /* so many were put to owners */
 	struct rlimit files_limit; /* of open files, as it was at the start */
 	bool protected;		   /* oom_score_adj is not any more */
@@ -632,6 +636,25 @@ const char *owners_remark(const struct instance *instance, char buf[static RECIP
 void owners_ask(struct daemon *daemon, struct instance *instance);
 void owners_stop(struct daemon *daemon, struct instance *instance);
 void owners_restart(struct daemon *daemon, struct instance *instance);
+
+/* ---- probes.c ---- */
+
+int probes_open(struct daemon *daemon);
+void probes_close(struct daemon *daemon);
+/* To be called for each child that has ended, before it is reaped. True: it was a probe, and is reaped. */
+bool probes_reap(struct daemon *daemon, pid_t pid);
+/* The state of the instance may have changed. */
+void probes_follow(struct daemon *daemon, struct instance *instance);
+void probes_forget(struct attachment *attachment);
+/* The instance goes on under another configuration of its watch, while the old one is still there. Probes that are
+ * as they were keep what they know. */
+void probes_set_config(struct instance *instance, const struct watch_config *watch);
+/* Afterwards. */
+void probes_go_on(struct daemon *daemon, struct instance *instance);
+/* The results, as JSON; a new reference. */
+struct json_object *probes_render(const struct instance *instance);
+/* What is wrong as a sentence, "probe failing 2 of 3: TARGET: no answer within 2s"; NULL: nothing. */
+const char *probes_note(const struct instance *instance, char buf[static POLICY_NOTE_SIZE]);
 
 /* ---- pause.c ---- */
 

@@ -9,6 +9,7 @@
 #include "daemon/daemon.h"
 #include "daemon/put.h"
 #include "io/hooks.h"
+#include "io/proc.h"
 #include "io/stacks.h"
 
 #define READERS_MAX  4 /* of stacks, at once; what hangs beyond that has none in its obituary */
@@ -112,6 +113,10 @@ static void decide(struct daemon *daemon, struct instance *instance)
 	    bpf_source_letter(daemon->source, &instance->main->key, &letter) < 0 ||
 	    letter.exit.sequence)
 		return; /* it is over anyway */
+	/* Whether it would be respawned is asked as if it died now. */
+	letter.exit.time = clock_boot_ns();
+	if (proc_has_terminal(&instance->main->key))
+		letter.exit.flags |= OBIT_EXIT_HAD_TTY;
 	input.death.refusal = act_refusal(daemon, instance, &letter, refusal);
 	act_step(daemon, instance, &input, &decision);
 	tell(daemon, instance, &decision);

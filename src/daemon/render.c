@@ -40,11 +40,18 @@ static const char *note_of(const struct policy *policy, char buf[static POLICY_N
 	return describe_pause(!until, until - now, note, buf);
 }
 
+static const char *instance_note(const struct instance *instance, char buf[static POLICY_NOTE_SIZE])
+{
+	const char *note = note_of(&instance->policy, buf);
+
+	return note ? note : probes_note(instance, buf);
+}
+
 /* What holds for a watch as a whole, unless its instance tells it. NULL: nothing. */
 static const char *watch_note(const struct daemon *daemon, size_t watch,
 			      const struct instance *instance, char buf[static POLICY_NOTE_SIZE])
 {
-	const char *note = instance ? note_of(&instance->policy, buf) : NULL;
+	const char *note = instance ? instance_note(instance, buf) : NULL;
 	uint64_t left;
 
 	if (!instance && pause_is_on(daemon, watch, &left))
@@ -120,7 +127,8 @@ struct json_object *render_instance(const struct instance *instance)
 			       policy->state == POLICY_WAITING && at > now
 				       ? json_object_new_uint64(at - now)
 				       : NULL);
-	put_string(object, "note", note_of(policy, note));
+	json_object_object_add(object, "probes", probes_render(instance));
+	put_string(object, "note", instance_note(instance, note));
 	put_string(object, "status", vigil_status(instance));
 	return object;
 }

@@ -140,6 +140,33 @@ static void put_restart(struct json_object *object, const struct watch_config *c
 	put_count(object, "max_restarts", config->max_restarts);
 }
 
+static struct json_object *render_probe(const struct probe_config *probe)
+{
+	struct json_object *object = json_object_new_object();
+
+	put_text(object, "type", probe_type_name(probe->type));
+	put_text(object, "target", probe->target);
+	put_text(object, "expect", probe->expect);
+	put_text(object, "user", probe->user);
+	put_span(object, "interval", probe->interval_ns);
+	put_span(object, "timeout", probe->timeout_ns);
+	put_count(object, "threshold", probe->threshold);
+	put_span(object, "grace", probe->grace_ns);
+	return object;
+}
+
+static void put_probes(struct json_object *object, const struct watch_config *config)
+{
+	struct json_object *array;
+
+	if (!config->probe_count)
+		return;
+	array = json_object_new_array();
+	for (size_t i = 0; i < config->probe_count; i++)
+		json_object_array_add(array, render_probe(&config->probes[i]));
+	json_object_object_add(object, "probe", array);
+}
+
 struct json_object *render_match(const struct watch_config *config)
 {
 	struct json_object *object = json_object_new_object();
@@ -172,6 +199,7 @@ struct json_object *render_config(const struct watch_config *config)
 	put_span(object, "hang_timeout", config->hang_timeout_ns);
 	json_object_object_add(object, "critical", json_object_new_boolean(config->critical));
 	put_span(object, "recover_within", config->recover_within_ns);
+	put_probes(object, config);
 	put_text(object, "on_exit", config->on_exit);
 	put_text(object, "on_restart", config->on_restart);
 	put_text(object, "on_give_up", config->on_give_up);

@@ -88,22 +88,22 @@ static int check_program(const struct watch_config *watch, const char *path,
 	return -EINVAL;
 }
 
-/* The name or number that `user` is. */
-static int resolve_user(struct watch_config *watch, struct config_error *error)
+/* The name or number that `user` is, or NULL. */
+static int resolve_user(const struct watch_config *watch, const char *user, struct account *account,
+			struct config_error *error)
 {
-	struct account *account = &watch->account;
 	int count = ACCOUNT_GROUPS_MAX;
 	struct passwd *entry;
 	char what[160];
 
-	if (!watch->user)
+	if (!user)
 		return 0;
-	entry = strspn(watch->user, "0123456789") == strlen(watch->user)
-			? getpwuid((uid_t)strtoul(watch->user, NULL, 10))
-			: getpwnam(watch->user);
+	entry = strspn(user, "0123456789") == strlen(user)
+			? getpwuid((uid_t)strtoul(user, NULL, 10))
+			: getpwnam(user);
 	if (!entry) {
 		snprintf(what, sizeof(what),
-			 "no user %.100s here; expected a name or uid of passwd(5)", watch->user);
+			 "no user %.100s here; expected a name or uid of passwd(5)", user);
 		say_where(watch, error, what);
 		return -EINVAL;
 	}
@@ -134,7 +134,7 @@ static int resolve_watch(struct watch_config *watch, struct config_error *error)
 {
 	size_t written = watch->pid ? 0 : watch->path.count;
 
-	if (resolve_user(watch, error) < 0)
+	if (resolve_user(watch, watch->user, &watch->account, error) < 0)
 		return -EINVAL;
 	for (size_t i = 0; i < written; i++) {
 		char **path = &watch->path.items[i];
@@ -193,10 +193,27 @@ static int check_hook(const struct watch_config *watch, const char *key, const c
 	return 0;
 }
 
+/* What others can change does no harm where it runs as somebody else. */
+static int check_probes(struct watch_config *watch, struct config_error *error)
+{
+	for (size_t i = 0; i < watch->probe_count; i++) {
+		struct probe_config *probe = &watch->probes[i];
+		int r = resolve_user(watch, probe->user, &probe->account, error);
+
+		if (r == 0 && probe->type == PROBE_COMMAND && !probe->account.uid)
+			r = check_hook(watch, "probe", probe->target, error);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 int settings_check_watch(struct watch_config *watch, struct config_error *error)
 {
 	int r = resolve_watch(watch, error);
 
+	if (r == 0)
+		r = check_probes(watch, error);
 	if (r == 0)
 		r = check_hook(watch, "on_exit", watch->on_exit, error);
 	if (r == 0)
@@ -593,10 +610,20 @@ static void move_instance(struct daemon *daemon, struct instance *instance,
 	ssize_t now = find_watch(fresh, name);
 	bool fits = now >= 0 && still_matches(daemon, fresh, (size_t)now, instance);
 
-	if (!fits || policy_set_config(&instance->policy, &fresh->watches[now]) < 0)
+	if (!fits || policy_set_config(&instance->policy, &fresh->watches[now]) < 0) {
 		events_drop_instance(daemon, instance);
-	else
-		instance->watch = (size_t)now;
+		return;
+	}
+	probes_set_config(instance, &fresh->watches[now]);
+	instance->watch = (size_t)now;
+}
+
+static void go_on_with_probes(struct daemon *daemon)
+{
+	struct instance *instance, *next;
+
+	DL_FOREACH_SAFE (daemon->lineage.instances, instance, next)
+		probes_go_on(daemon, instance);
 }
 
 int settings_apply(struct daemon *daemon, struct config *fresh, struct json_object **summary)
@@ -632,6 +659,7 @@ int settings_apply(struct daemon *daemon, struct config *fresh, struct json_obje
 	if (!daemon->is_ready)
 		takeover(daemon);
 	daemon->is_ready = true;
+	go_on_with_probes(daemon);
 	losses_rescan(daemon);
 	return 0;
 }

@@ -149,6 +149,13 @@ bool proc_has_labels(void)
 	return read_proc(getpid(), "attr/current", &label, &size) == 0 && size;
 }
 
+bool proc_has_terminal(const struct obit_key *key)
+{
+	unsigned long long terminal;
+
+	return stat_field((pid_t)key->tgid, 7, &terminal) == 0 && terminal;
+}
+
 static char *read_link(pid_t pid, const char *name)
 {
 	char path[64], target[PATH_MAX + 1];

@@ -54,6 +54,9 @@ bool proc_has_labels(void);
 /* The session id, or -errno. */
 pid_t proc_session(const struct obit_key *key);
 
+/* True if it has a controlling terminal. */
+bool proc_has_terminal(const struct obit_key *key);
+
 /* Inode numbers by enum obit_namespace; 0 for what the kernel does not have, or does not show. */
 void proc_namespaces(pid_t pid, __u32 ret[static OBIT_NAMESPACES]);
 

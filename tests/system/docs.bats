@@ -33,7 +33,8 @@ keys_of_source() {
 
 # "SECTION KEY DEFAULT", with "-" for no default.
 keys_of_page() {
-	awk '/^\.Sh / { section = /SETTINGS/ ? "root" : /WATCHES:/ ? "watch" : /WATCHDOG/ ? "watchdog" : /OWNERS/ ? "owner" : "" }
+	awk '/^\.Sh / { section = /SETTINGS/ ? "root" : /WATCHES:/ ? "watch" : /WATCHDOG/ ? "watchdog" : \
+			/OWNERS/ ? "owner" : /PROBES/ ? "probe" : "" }
 		section && /^\.It Ic [a-z0-9_]+ No = / {
 			value = "-"
 			if (match($0, / Pq Cm .*/)) value = substr($0, RSTART + 7)
@@ -51,6 +52,7 @@ in_section() {
 	watch) printf 'watch w {\n%s\n}\n' "$2" ;;
 	watchdog) printf 'watchdog {\n%s\n}\n' "$2" ;;
 	owner) printf 'owner o {\n%s\n}\n' "$2" ;;
+	probe) printf 'watch w {\npath = /nowhere\nprobe {\n%s\n}\n}\n' "$2" ;;
 	esac
 }
 
@@ -73,6 +75,7 @@ in_section() {
 	while read -r section key value; do
 		text="$key = '$value'"
 		[ "$section" != watch ] || text="path = /nowhere $text"
+		[ "$section" != probe ] || text="type = tcp target = '[::1]:80' $text"
 		in_section "$section" "$text" >"$BATS_TEST_TMPDIR/default.conf"
 		run "$OBITD" --check -c "$BATS_TEST_TMPDIR/default.conf"
 		echo "$section $key = $value: $output"
@@ -111,6 +114,18 @@ as_shown() {
 		echo "$key: $value, obitd has $shown"
 		[ "$shown" = "$(as_shown "$value")" ]
 	done < <(keys_of_page | awk '$1 == "watch" && $3 != "-" { print $2, $3 }')
+}
+
+@test "each default of a probe in obit.conf(5) is the one that obitd uses" {
+	local key value shown
+	obit_setup
+	start_obitd "$(watch_text w "$T/nothing" "probe { type = tcp target = '127.0.0.1:1' }")"
+	obit show w --json >"$T/show"
+	while read -r key value; do
+		shown=$(jq -r --arg key "$key" '.watch.probe[0][$key]' "$T/show")
+		echo "$key: $value, obitd has $shown"
+		[ "$shown" = "$value" ]
+	done < <(keys_of_page | awk '$1 == "probe" && $3 != "-" { print $2, $3 }')
 }
 
 # ---- options and commands ----

@@ -53,10 +53,11 @@ char *strndup(const char *text, size_t length)
 /* ---- helpers ---- */
 
 /* A configuration with one watch and some of everything, which no failure may change. */
-static const char base_text[] = "watch old { path = \"/old\" }\n"
-				"watchdog { device = \"/dev/watchdog0\" }\n"
-				"log_level = debug\n"
-				"include = \"/etc/obit/more.conf\"\n";
+static const char base_text[] =
+	"watch old { path = \"/old\" probe { type = unix target = /run/old } }\n"
+	"watchdog { device = \"/dev/watchdog0\" }\n"
+	"log_level = debug\n"
+	"include = \"/etc/obit/more.conf\"\n";
 
 static int parse_as(struct config *config, const char *file, const char *text,
 		    struct config_error *error)
@@ -110,7 +111,7 @@ static const struct refusal bad_assignments[] = {
 	{"zzzzzzzzzzz = 1", "unknown key 'zzzzzzzzzzz'; expected one", "inside watch"},
 	{"hang_timeout = 10us", "hang_timeout: '10us' is wrong; expected a time from 100ms", NULL},
 	{"notify = maybe", "notify: 'maybe' is wrong", NULL},
-	{"timeout = 10s", "'timeout' does not belong here; expected it inside watchdog", NULL},
+	{"timeout = 10s", "'timeout' does not belong here; expected it inside probe", NULL},
 	{"log_level = info", "'log_level' does not belong here", "outside of every section"},
 	{"watch = 1", "'watch' does not belong here", "outside"},
 	{"watch w2 { path = \"/x\" }", "'watch' does not belong here", "outside"},
@@ -660,48 +661,52 @@ static void a_watch_has_defaults(void **state)
 	config_free(&config);
 }
 
-static const char full_watch[] = "watch 'full'\n{\n"
-				 "path = { \"/usr/bin/x\", /usr/bin/y, '/opt/**/[!a]*', }\n"
-				 "argv0 = sshd\n"
-				 "args = \"\"\n"
-				 "cgroup = \"/system.slice/job-*.scope\"\n"
-				 "uid = { 0, 33, 4294967294 }\n"
-				 "container = \"web-*\"\n"
-				 "restart = always\n"
-				 "success_exit_status = { 3, 100-103, SIGUSR1 }\n"
-				 "restart_prevent_exit_status = 7\n"
-				 "restart_force_exit_status = TERM\n"
-				 "backoff_initial = 1s backoff_factor = 1.5\n"
-				 "backoff_max = \"1min 30s\"\n"
-				 "backoff_jitter = 5%\n"
-				 "backoff_reset = 1h\n"
-				 "start_limit_burst = 010\n"
-				 "start_limit_interval = 1d\n"
-				 "min_uptime = 1us\n"
-				 "max_restarts = 2147483647\n"
-				 "kill_signal = 'RTMIN+3'\n"
-				 "kill_timeout = 0\n"
-				 "kill_mode = cgroup\n"
-				 "members = restart\n"
-				 "command = \"/bin/x --a=\\\"b\\\" \\x41\\102\\t# /* \\$\"\n"
-				 "env = { 'A=${B}', '_x1=', \"C=d=\\\ne\" }\n"
-				 "user = www-data\n"
-				 "directory = /\n"
-				 "owner = ignore\n"
-				 "settle = 1.5s\n"
-				 "start_timeout = 200ms\n"
-				 "stop_grace = 2min\n"
-				 "recipe_max = 6MiB\n"
-				 "critical = yes\n"
-				 "recover_within = 2h\n"
-				 "on_exit = '/bin/x \"a b\" c'\n"
-				 "on_restart = /bin/y\n"
-				 "on_give_up = \" /bin/z\"\n"
-				 "on_hang = /bin/h\n"
-				 "notify = yes\n"
-				 "hang_timeout = 90s\n"
-				 "hook_timeout = 1ms\n"
-				 "}";
+static const char full_watch[] =
+	"watch 'full'\n{\n"
+	"path = { \"/usr/bin/x\", /usr/bin/y, '/opt/**/[!a]*', }\n"
+	"argv0 = sshd\n"
+	"args = \"\"\n"
+	"cgroup = \"/system.slice/job-*.scope\"\n"
+	"uid = { 0, 33, 4294967294 }\n"
+	"container = \"web-*\"\n"
+	"restart = always\n"
+	"success_exit_status = { 3, 100-103, SIGUSR1 }\n"
+	"restart_prevent_exit_status = 7\n"
+	"restart_force_exit_status = TERM\n"
+	"backoff_initial = 1s backoff_factor = 1.5\n"
+	"backoff_max = \"1min 30s\"\n"
+	"backoff_jitter = 5%\n"
+	"backoff_reset = 1h\n"
+	"start_limit_burst = 010\n"
+	"start_limit_interval = 1d\n"
+	"min_uptime = 1us\n"
+	"max_restarts = 2147483647\n"
+	"kill_signal = 'RTMIN+3'\n"
+	"kill_timeout = 0\n"
+	"kill_mode = cgroup\n"
+	"members = restart\n"
+	"command = \"/bin/x --a=\\\"b\\\" \\x41\\102\\t# /* \\$\"\n"
+	"env = { 'A=${B}', '_x1=', \"C=d=\\\ne\" }\n"
+	"user = www-data\n"
+	"directory = /\n"
+	"owner = ignore\n"
+	"settle = 1.5s\n"
+	"start_timeout = 200ms\n"
+	"stop_grace = 2min\n"
+	"recipe_max = 6MiB\n"
+	"critical = yes\n"
+	"recover_within = 2h\n"
+	"on_exit = '/bin/x \"a b\" c'\n"
+	"on_restart = /bin/y\n"
+	"on_give_up = \" /bin/z\"\n"
+	"on_hang = /bin/h\n"
+	"notify = yes\n"
+	"hang_timeout = 90s\n"
+	"hook_timeout = 1ms\n"
+	"probe { type = http target = 'http://[::1]:8080/' expect = 'a b'\n"
+	"interval = 1s timeout = 20ms threshold = 1 grace = 0 }\n"
+	"probe { type = command target = '/bin/x -a' user = nobody }\n"
+	"}";
 
 static void assert_full_matching(const struct watch_config *watch)
 {
@@ -769,6 +774,29 @@ static void assert_full_recipe(const struct watch_config *watch)
 	assert_int_equal(watch->hook_timeout_ns, NS_PER_MS);
 }
 
+static void assert_full_probes(const struct watch_config *watch)
+{
+	const struct probe_config *probes = watch->probes;
+
+	assert_int_equal(watch->probe_count, 2);
+	assert_int_equal(probes[0].type, PROBE_HTTP);
+	assert_string_equal(probes[0].target, "http://[::1]:8080/");
+	assert_string_equal(probes[0].expect, "a b");
+	assert_null(probes[0].user);
+	assert_int_equal(probes[0].interval_ns, NS_PER_SEC);
+	assert_int_equal(probes[0].timeout_ns, 20 * NS_PER_MS);
+	assert_int_equal(probes[0].threshold, 1);
+	assert_int_equal(probes[0].grace_ns, 0);
+	assert_int_equal(probes[1].type, PROBE_COMMAND);
+	assert_string_equal(probes[1].target, "/bin/x -a");
+	assert_string_equal(probes[1].user, "nobody");
+	assert_null(probes[1].expect);
+	assert_int_equal(probes[1].interval_ns, 10 * NS_PER_SEC);
+	assert_int_equal(probes[1].timeout_ns, 2 * NS_PER_SEC);
+	assert_int_equal(probes[1].threshold, 3);
+	assert_int_equal(probes[1].grace_ns, 10 * NS_PER_SEC);
+}
+
 static void every_key_of_a_watch_is_taken(void **state)
 {
 	struct config config;
@@ -779,6 +807,7 @@ static void every_key_of_a_watch_is_taken(void **state)
 	assert_full_matching(&config.watches[0]);
 	assert_full_policy(&config.watches[0]);
 	assert_full_recipe(&config.watches[0]);
+	assert_full_probes(&config.watches[0]);
 	config_free(&config);
 }
 
@@ -1134,6 +1163,7 @@ static void a_copy_is_the_same_and_owns_what_it_has(void **state)
 	assert_full_matching(&copy.watches[1]);
 	assert_full_policy(&copy.watches[1]);
 	assert_full_recipe(&copy.watches[1]);
+	assert_full_probes(&copy.watches[1]);
 	config_drop_watch(&copy, 0);
 	assert_int_equal(copy.watch_count, 1);
 	assert_full_matching(&copy.watches[0]);
@@ -1157,7 +1187,8 @@ static int parse_full(struct config *config, struct config_error *error)
 			"watchdog { device = /dev/watchdog1 timeout = 9s }\n"
 			"include = /z log_level = error max_processes = 5 history_size = 0\n"
 			"watch new { path = { /a, /b } uid = { 1, 2 } env = 'A=1' args = x\n"
-			"container = c }",
+			"container = c probe { type = http target = 'http://[::1]/' expect = x }\n"
+			"probe { type = command target = /x user = y } }",
 			error);
 }
 

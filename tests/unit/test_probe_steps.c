@@ -65,6 +65,7 @@ static const struct cell cells[_PROBE_STATE_MAX][_PROBE_INPUT_MAX] = {
 			[PROBE_INPUT_PASSED] = {"of a life before", .untouched = true},
 			[PROBE_INPUT_FAILED] = {"of a life before", .untouched = true},
 			[PROBE_INPUT_UNABLE] = {"of a life before", .untouched = true},
+			[PROBE_INPUT_LATER] = {"of a life before", .untouched = true},
 		},
 	[PROBE_WAITING] =
 		{
@@ -75,6 +76,7 @@ static const struct cell cells[_PROBE_STATE_MAX][_PROBE_INPUT_MAX] = {
 			[PROBE_INPUT_PASSED] = {"nothing was asked", .untouched = true},
 			[PROBE_INPUT_FAILED] = {"nothing was asked", .untouched = true},
 			[PROBE_INPUT_UNABLE] = {"nothing was asked", .untouched = true},
+			[PROBE_INPUT_LATER] = {"nothing was asked", .untouched = true},
 		},
 	[PROBE_CHECKING] =
 		{
@@ -87,6 +89,8 @@ static const struct cell cells[_PROBE_STATE_MAX][_PROBE_INPUT_MAX] = {
 						.due_after = S(10)},
 			[PROBE_INPUT_UNABLE] = {"does not count", PROBE_WAITING, .failures = 1,
 						.due_after = S(10)},
+			[PROBE_INPUT_LATER] = {"the last result stays", PROBE_WAITING,
+					       .failures = 1, .due_after = S(10)},
 		},
 };
 
@@ -173,6 +177,8 @@ static void test_told_while_it_lasts(void **state)
 	/* Nobody did anything about it: it is told again. */
 	assert_int_equal(check(&probe, &now, PROBE_INPUT_FAILED), PROBE_HUNG);
 	assert_int_equal(check(&probe, &now, PROBE_INPUT_UNABLE), PROBE_NOTHING);
+	assert_int_equal(check(&probe, &now, PROBE_INPUT_LATER), PROBE_NOTHING);
+	assert_true(probe.unable);
 	assert_true(probe_is_hung(&probe));
 	assert_int_equal(check(&probe, &now, PROBE_INPUT_PASSED), PROBE_RECOVERS);
 	assert_false(probe_is_hung(&probe));
