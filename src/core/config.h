@@ -32,6 +32,14 @@ enum kill_mode { KILL_MODE_PROCESS, KILL_MODE_INSTANCE, KILL_MODE_CGROUP, _KILL_
 /* What to do about a process that another manager (systemd, a container engine, a supervisor) owns. */
 enum owner_mode { OWNER_AUTO, OWNER_RESPECT, OWNER_ASK, OWNER_IGNORE, _OWNER_MODE_MAX };
 
+/* By what it is seen that something hangs which does not notify. */
+enum hang_on {
+	HANG_ON_CPU,	/* no CPU time, though it is not asleep */
+	HANG_ON_RUN,	/* no CPU time */
+	HANG_ON_DSTATE, /* a thread that cannot be interrupted */
+	_HANG_ON_MAX
+};
+
 /* Which exec-time uids a watch matches. */
 enum uid_match { UID_SERVICE, UID_ANY, UID_LIST };
 
@@ -120,6 +128,7 @@ struct watch_config {
 
 	bool notify; /* it says when it is ready, and with hang_timeout that it is well */
 	uint64_t hang_timeout_ns; /* 0: never */
+	enum hang_on hang_on;
 
 	bool critical;
 	uint64_t recover_within_ns;
@@ -273,6 +282,7 @@ void owner_config_free(struct owner_config *owner);
 int owner_config_copy(const struct owner_config *owner, struct owner_config *copy);
 
 const char *probe_type_name(enum probe_type type);
+const char *hang_on_name(enum hang_on on);
 const char *restart_when_name(enum restart_when when);
 const char *kill_mode_name(enum kill_mode mode);
 const char *owner_mode_name(enum owner_mode mode);

@@ -27,6 +27,13 @@ static const char *const restart_words[] = {
 	[_RESTART_WHEN_MAX] = NULL,
 };
 
+static const char *const hang_on_words[] = {
+	[HANG_ON_CPU] = "cpu",
+	[HANG_ON_RUN] = "run",
+	[HANG_ON_DSTATE] = "dstate",
+	[_HANG_ON_MAX] = NULL,
+};
+
 static const char *const kill_mode_words[] = {
 	[KILL_MODE_PROCESS] = "process",
 	[KILL_MODE_INSTANCE] = "instance",
@@ -137,6 +144,7 @@ static const struct config_key watch_keys[] = {
 	  .max = 30 * DAY,
 	  .expected = "a time from 100ms to 30d, or 0 for never",
 	  .or_none = true}},
+	{"hang_on", config_set_word, W(hang_on), false, {.words = hang_on_words}},
 	{"critical", config_set_bool, W(critical), false, BOOL},
 	{"recover_within", config_set_duration, W(recover_within_ns), false, ANY_DURATION},
 	{"on_exit", config_set_hook, W(on_exit), false, {0}},
@@ -285,6 +293,11 @@ _Static_assert(ARRAY_SIZE(watch_keys) <= CONFIG_KEYS_MAX, "room for the largest 
 const char *probe_type_name(enum probe_type type)
 {
 	return probe_words[type];
+}
+
+const char *hang_on_name(enum hang_on on)
+{
+	return hang_on_words[on];
 }
 
 const char *restart_when_name(enum restart_when when)

@@ -722,6 +722,8 @@ static void act(struct daemon *daemon, struct instance *instance,
 	case ACTION_KILL:
 		((struct attachment *)instance->attachment)->emptying =
 			kill_instance(daemon, instance, action->signal) == ACT_WHOLE_CGROUP;
+		if (action->signal == SIGABRT) /* what is stopped takes no other signal */
+			act_signal(daemon, instance, SIGCONT);
 		return;
 	case ACTION_TAKE_HEIR:
 	case ACTION_TAKE_EXEC_HEIR:

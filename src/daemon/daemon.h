@@ -53,6 +53,7 @@
 #include "io/loop.h"
 #include "io/scribe.h"
 #include "io/spawn.h"
+#include "io/vitals.h"
 #include "io/watchdog.h"
 
 #define HISTORY_SIZE	  256  /* obituaries kept in memory */
@@ -103,6 +104,8 @@ struct vigil {
 	uint64_t beat_ns; /* when the last one came (clock_running_ns()); 0: none is promised yet */
 	uint64_t period_ns; /* between two of them at most; 0: none is wanted */
 	bool ready, reloading, leaving;
+	uint64_t cpu_ns;	   /* of what does not notify: what it had used at the last look */
+	struct vitals_stuck stuck; /* the same */
 	int error;
 	char status[NOTIFY_STATUS_SIZE];
 };
@@ -580,6 +583,8 @@ const char *vigil_socket(struct daemon *daemon, const struct instance *instance)
 /* A new life begins; has begun, started by obit; the instance is forgotten. */
 void vigil_begin(struct daemon *daemon, struct instance *instance);
 void vigil_started(struct daemon *daemon, struct instance *instance);
+/* Looks whether it gets on, from now on, where it does not notify and the configuration wants that. */
+void vigil_follow(struct daemon *daemon, struct instance *instance);
 void vigil_end(struct attachment *attachment);
 /* An earlier daemon had started it, and what it has said meanwhile nobody has heard: it counts as ready. */
 void vigil_resume(struct daemon *daemon, struct instance *instance);

@@ -135,6 +135,7 @@ static void begin(struct daemon *daemon, struct process *process, size_t watch,
 	restarts = instance->policy.restarts;
 	vigil_begin(daemon, instance);
 	act_step(daemon, instance, &started, NULL);
+	vigil_follow(daemon, instance);
 	if (instance->policy.restarts > restarts) {
 		daemon->counters.respawns++;
 		hook_events_restart(daemon, instance, (pid_t)process->key.tgid);

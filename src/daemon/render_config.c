@@ -197,6 +197,7 @@ struct json_object *render_config(const struct watch_config *config)
 	put_size(object, "recipe_max", config->recipe_max);
 	json_object_object_add(object, "notify", json_object_new_boolean(config->notify));
 	put_span(object, "hang_timeout", config->hang_timeout_ns);
+	put_text(object, "hang_on", hang_on_name(config->hang_on));
 	json_object_object_add(object, "critical", json_object_new_boolean(config->critical));
 	put_span(object, "recover_within", config->recover_within_ns);
 	put_probes(object, config);

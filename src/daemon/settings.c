@@ -656,6 +656,8 @@ int settings_apply(struct daemon *daemon, struct config *fresh, struct json_obje
 	config_init(fresh);
 	log_set_level(daemon->config.log_level);
 	publish_configure(daemon);
+	DL_FOREACH (daemon->lineage.instances, instance)
+		vigil_follow(daemon, instance);
 	if (!daemon->is_ready)
 		takeover(daemon);
 	daemon->is_ready = true;

@@ -59,6 +59,95 @@ static void on_no_beat(struct attachment *attachment)
 	hangs_report(daemon, attachment->instance, HANG_BY_NOTIFY, 0, silent, words);
 }
 
+/* ---- what does not notify ---- */
+
+#define LOOKS	      4 /* in hang_timeout */
+#define PROCESSES_MAX 64
+
+static void look(const struct instance *instance, const struct vitals_stuck *known,
+		 struct vitals *vitals, uint64_t *ret_cpu_ns)
+{
+	struct process *process;
+	unsigned count = 0;
+
+	*ret_cpu_ns = 0;
+	DL_FOREACH (instance->processes, process) {
+		if (process->dying)
+			continue;
+		*ret_cpu_ns += vitals_cpu_ns((pid_t)process->key.tgid);
+		if (count++ < PROCESSES_MAX)
+			vitals_look((pid_t)process->key.tgid, known, vitals);
+	}
+}
+
+/* Who waits for something to do is asleep, and does not hang; unless it ought to have run by itself (hang_on = run). */
+static bool gets_on(enum hang_on on, const struct vigil *vigil, const struct vitals *vitals,
+		    uint64_t cpu_ns)
+{
+	const struct vitals_stuck *stuck = &vitals->stuck;
+
+	if (vitals->traced)
+		return true;
+	if (on == HANG_ON_DSTATE)
+		return !stuck->tid || stuck->tid != vigil->stuck.tid ||
+		       stuck->runs != vigil->stuck.runs;
+	return cpu_ns != vigil->cpu_ns || (on == HANG_ON_CPU && !vitals->awake);
+}
+
+static void report_stall(struct attachment *attachment, enum hang_on on, uint64_t for_ns)
+{
+	const struct vitals_stuck *stuck = &attachment->vigil.stuck;
+	char words[HANG_WORDS_SIZE], span[CLOCK_SPAN_SIZE];
+	pid_t pid = 0;
+
+	clock_span(for_ns, span);
+	if (on == HANG_ON_DSTATE) {
+		pid = stuck->pid;
+		snprintf(words, sizeof(words), "thread %d was in state D for %s", stuck->tid, span);
+	} else {
+		snprintf(words, sizeof(words), "no CPU time for %s%s", span,
+			 on == HANG_ON_CPU ? ", and not asleep" : "");
+	}
+	hangs_report(attachment->daemon, attachment->instance, HANG_BY_PROGRESS, pid, for_ns,
+		     words);
+}
+
+static void on_look(struct attachment *attachment)
+{
+	struct daemon *daemon = attachment->daemon;
+	struct instance *instance = attachment->instance;
+	enum hang_on on = watch_of(daemon, instance)->hang_on;
+	struct vigil *vigil = &attachment->vigil;
+	uint64_t now = clock_running_ns(), cpu_ns;
+	struct vitals vitals = {0};
+	bool well;
+
+	look(instance, &vigil->stuck, &vitals, &cpu_ns);
+	well = gets_on(on, vigil, &vitals, cpu_ns);
+	vigil->cpu_ns = cpu_ns;
+	vigil->stuck = vitals.stuck;
+	look_in(attachment, vigil->period_ns / LOOKS);
+	if (well) {
+		vigil->beat_ns = now;
+		if (instance->policy.hang.by == HANG_BY_PROGRESS)
+			hangs_recovered(daemon, instance);
+	} else if (now - vigil->beat_ns >= vigil->period_ns) {
+		report_stall(attachment, on, now - vigil->beat_ns);
+	}
+}
+
+void vigil_follow(struct daemon *daemon, struct instance *instance)
+{
+	const struct watch_config *watch = watch_of(daemon, instance);
+	struct attachment *attachment = instance->attachment;
+
+	if (watch->notify)
+		return;
+	attachment->vigil.period_ns = watch->hang_timeout_ns;
+	attachment->vigil.beat_ns = clock_running_ns();
+	look_in(attachment, watch->hang_timeout_ns / LOOKS);
+}
+
 static void on_timer(void *arg)
 {
 	struct daemon *daemon = arg;
@@ -72,8 +161,12 @@ static void on_timer(void *arg)
 									       vigil.node));
 
 		heap_remove(&daemon->vigils, node);
-		if (attachment->instance->policy.state == POLICY_UP)
+		if (attachment->instance->policy.state != POLICY_UP)
+			continue;
+		if (watch_of(daemon, attachment->instance)->notify)
 			on_no_beat(attachment);
+		else
+			on_look(attachment);
 	}
 	rearm(daemon);
 }
@@ -230,6 +323,7 @@ void vigil_started(struct daemon *daemon, struct instance *instance)
 {
 	struct attachment *attachment = instance->attachment;
 
+	vigil_follow(daemon, instance);
 	if (instance->policy.state != POLICY_READYING)
 		return;
 	if (attachment->vigil.ready || !vigil_socket(daemon, instance))
@@ -241,6 +335,7 @@ void vigil_started(struct daemon *daemon, struct instance *instance)
 void vigil_resume(struct daemon *daemon, struct instance *instance)
 {
 	step(daemon, instance, INPUT_READY, 0);
+	vigil_follow(daemon, instance);
 }
 
 void vigil_end(struct attachment *attachment)

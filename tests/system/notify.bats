@@ -163,6 +163,47 @@ hang_is_recorded() {
 	done
 }
 
+# watch_silent HANG_ON STEP...: without notify; as it was started by the test.
+watch_silent() {
+	start_obitd "$(watch_text web "$T/notifier" "hang_timeout = 400ms" "hang_on = $1")"
+	SERVICE_WRAP=(prlimit --core=0:0 --)
+	start_program "$T/notifier" "${@:2}"
+	wait_state web up
+	pid=$(ls_field web .pid)
+}
+
+@test "hang_on = cpu: who is stopped hangs, who sleeps or spins does not" {
+	watch_silent cpu await "$T/go" spin
+	retry_until 10 is_older_than 1200000000 # it sleeps, but for its looks at a file
+	kill -STOP "$pid"
+	retry_until 10 has_died "$pid"
+	[ "$(last_death "$pid" '.hung | [.by, .stopped, .threads[0].state] | join(" ")')" = "progress true T" ]
+	[[ "$(last_death "$pid" .hung.reason)" == "no CPU time for "*", and not asleep" ]]
+	wait_state web up
+	touch "$T/go"
+	pid=$(ls_field web .pid)
+	retry_until 10 is_older_than 1200000000
+	[ "$(ls_field web .pid)" = "$pid" ]
+}
+
+@test "hang_on = cpu: who sleeps for ever does not hang; hang_on = run: it does" {
+	watch_silent cpu pause
+	retry_until 10 is_older_than 1200000000
+	[ "$(ls_field web .pid)" = "$pid" ]
+	sed -i 's/hang_on = cpu/hang_on = run/' "$CONF"
+	obit reload
+	retry_until 10 has_died "$pid"
+	[[ "$(last_death "$pid" .hung.reason)" == "no CPU time for "* ]]
+	[ "$(last_death "$pid" '.hung.threads[0].state')" = S ]
+}
+
+@test "hang_on = dstate: a thread that cannot be interrupted hangs" {
+	watch_silent dstate vfork
+	retry_until 10 has_died "$pid"
+	[ "$(last_death "$pid" '.hung | [.by, .threads[0].state] | join(" ")')" = "progress D" ]
+	[[ "$(last_death "$pid" .hung.reason)" == "thread $pid was in state D for "* ]]
+}
+
 @test "a child of a daemon that is gone is not taken for hung, but heard again" {
 	OBITD_OPTIONS=()
 	watch_notifier "hang_timeout = 2s"

@@ -702,6 +702,7 @@ static const char full_watch[] =
 	"on_hang = /bin/h\n"
 	"notify = yes\n"
 	"hang_timeout = 90s\n"
+	"hang_on = dstate\n"
 	"hook_timeout = 1ms\n"
 	"probe { type = http target = 'http://[::1]:8080/' expect = 'a b'\n"
 	"interval = 1s timeout = 20ms threshold = 1 grace = 0 }\n"
@@ -771,6 +772,7 @@ static void assert_full_recipe(const struct watch_config *watch)
 	assert_string_equal(watch->on_hang, "/bin/h");
 	assert_true(watch->notify);
 	assert_int_equal(watch->hang_timeout_ns, 90 * NS_PER_SEC);
+	assert_int_equal(watch->hang_on, HANG_ON_DSTATE);
 	assert_int_equal(watch->hook_timeout_ns, NS_PER_MS);
 }
 
