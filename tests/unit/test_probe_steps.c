@@ -70,7 +70,7 @@ static const struct cell cells[_PROBE_STATE_MAX][_PROBE_INPUT_MAX] = {
 	[PROBE_WAITING] =
 		{
 			[PROBE_INPUT_BEGIN] = {"is up already", .untouched = true},
-			[PROBE_INPUT_END] = {"all is forgotten", PROBE_RESTING},
+			[PROBE_INPUT_END] = {"all is forgotten", .next = PROBE_RESTING},
 			[PROBE_INPUT_TIMER] = {"the next check", PROBE_CHECKING, PROBE_CHECK,
 					       .failures = 1},
 			[PROBE_INPUT_PASSED] = {"nothing was asked", .untouched = true},
@@ -81,8 +81,8 @@ static const struct cell cells[_PROBE_STATE_MAX][_PROBE_INPUT_MAX] = {
 	[PROBE_CHECKING] =
 		{
 			[PROBE_INPUT_BEGIN] = {"is up already", .untouched = true},
-			[PROBE_INPUT_END] = {"what is under way is forgotten", PROBE_RESTING,
-					     PROBE_CANCEL},
+			[PROBE_INPUT_END] = {"what is under way is forgotten",
+					     .next = PROBE_RESTING, PROBE_CANCEL},
 			[PROBE_INPUT_TIMER] = {"one at a time", .untouched = true},
 			[PROBE_INPUT_PASSED] = {"begins anew", PROBE_WAITING, .due_after = S(10)},
 			[PROBE_INPUT_FAILED] = {"the second", PROBE_WAITING, .failures = 2,
