@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <time.h>
+#include <utlist.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -15,7 +16,8 @@
 struct loop {
 	int epoll_fd;
 	bool turning;
-	struct loop_source *dead; /* freed during this turn */
+	struct loop_source *dead;  /* freed during this turn */
+	struct loop_timer *timers; /* utlist DL: all of them, a few */
 };
 
 struct loop_source {
@@ -28,11 +30,15 @@ struct loop_source {
 };
 
 struct loop_timer {
+	struct loop *loop;
 	int fd;
 	struct loop_source *source;
 	uint64_t deadline_ns; /* 0: disarmed */
+	uint64_t armed_ns;    /* what the kernel was told, at the end of the last turn */
+	bool due;
 	loop_timer_fn *fn;
 	void *arg;
+	struct loop_timer *prev, *next;
 };
 
 int loop_new(struct loop **ret)
@@ -120,11 +126,50 @@ static void free_dead(struct loop *loop)
 	}
 }
 
+static bool is_past(const struct loop_timer *timer)
+{
+	return timer->deadline_ns && timer->deadline_ns <= clock_boot_ns();
+}
+
+/* One that is past is found without the kernel. */
+static void arm(struct loop_timer *timer)
+{
+	struct itimerspec value = {
+		.it_value.tv_sec = (time_t)(timer->deadline_ns / NS_PER_SEC),
+		.it_value.tv_nsec = (long)(timer->deadline_ns % NS_PER_SEC),
+	};
+
+	if (timer->deadline_ns != timer->armed_ns && !is_past(timer) &&
+	    sys_timerfd_settime(timer->fd, TFD_TIMER_ABSTIME, &value) == 0)
+		timer->armed_ns = timer->deadline_ns;
+}
+
+static struct loop_timer *first_due(const struct loop *loop)
+{
+	struct loop_timer *timer;
+
+	DL_FOREACH (loop->timers, timer)
+		if (timer->due)
+			break;
+	return timer;
+}
+
+static void expire(struct loop_timer *timer)
+{
+	timer->due = false;
+	timer->deadline_ns = 0;
+	timer->fn(timer->arg); /* may free the timer */
+}
+
 int loop_turn(struct loop *loop, void (*before)(void *), void *arg)
 {
 	struct epoll_event ready[EVENTS_PER_TURN];
-	int n = sys_epoll_wait(loop->epoll_fd, ready, EVENTS_PER_TURN, -1);
+	struct loop_timer *timer;
+	int n;
 
+	DL_FOREACH (loop->timers, timer)
+		timer->due = is_past(timer);
+	n = sys_epoll_wait(loop->epoll_fd, ready, EVENTS_PER_TURN, first_due(loop) ? 0 : -1);
 	if (n < 0 && errno != EINTR)
 		return -errno;
 	loop->turning = true;
@@ -132,7 +177,11 @@ int loop_turn(struct loop *loop, void (*before)(void *), void *arg)
 		before(arg);
 	for (int i = 0; i < n; i++)
 		dispatch(ready[i].data.ptr, ready[i].events);
+	while ((timer = first_due(loop)))
+		expire(timer);
 	loop->turning = false;
+	DL_FOREACH (loop->timers, timer)
+		arm(timer);
 	free_dead(loop);
 	return 0;
 }
@@ -143,11 +192,11 @@ static void on_timerfd(void *arg, uint32_t events)
 	uint64_t expirations;
 
 	(void)events;
-	/* Nothing to read: it was set anew after it had become ready. */
-	if (sys_read(timer->fd, &expirations, sizeof(expirations)) != sizeof(expirations))
-		return;
-	timer->deadline_ns = 0;
-	timer->fn(timer->arg); /* may free the timer */
+	if (sys_read(timer->fd, &expirations, sizeof(expirations)) == sizeof(expirations))
+		timer->armed_ns = 0;
+	/* It may have been set anew after it had become ready. */
+	if (is_past(timer))
+		expire(timer);
 }
 
 int loop_timer_new(struct loop *loop, loop_timer_fn *fn, void *arg, struct loop_timer **ret)
@@ -164,32 +213,28 @@ int loop_timer_new(struct loop *loop, loop_timer_fn *fn, void *arg, struct loop_
 	r = loop_add(loop, fd, EPOLLIN, on_timerfd, timer, &timer->source);
 	if (r < 0)
 		return r;
+	timer->loop = loop;
 	timer->fd = TAKE_FD(fd);
 	timer->fn = fn;
 	timer->arg = arg;
+	DL_APPEND(loop->timers, timer);
 	*ret = TAKE_PTR(timer);
 	return 0;
 }
 
-int loop_timer_set(struct loop_timer *timer, uint64_t deadline_boot_ns)
+void loop_timer_set(struct loop_timer *timer, uint64_t deadline_boot_ns)
 {
-	struct itimerspec value = {
-		.it_value.tv_sec = (time_t)(deadline_boot_ns / NS_PER_SEC),
-		.it_value.tv_nsec = (long)(deadline_boot_ns % NS_PER_SEC),
-	};
-
-	if (deadline_boot_ns == timer->deadline_ns)
-		return 0;
-	if (sys_timerfd_settime(timer->fd, TFD_TIMER_ABSTIME, &value) < 0)
-		return -errno;
 	timer->deadline_ns = deadline_boot_ns;
-	return 0;
+	timer->due = false;
+	if (!timer->loop->turning)
+		arm(timer);
 }
 
 void loop_timer_free(struct loop_timer *timer)
 {
 	if (!timer)
 		return;
+	DL_DELETE(timer->loop->timers, timer);
 	loop_source_free(timer->source);
 	sys_close(timer->fd);
 	free(timer);
