@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "core/match.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,15 +139,125 @@ bool match_all_but_path(const struct watch_config *watch, const struct match_peo
 	       container_matches(watch, recipe);
 }
 
+static bool matches(const struct watch_config *watch, const struct match_people *people,
+		    const struct recipe *recipe)
+{
+	return !watch->pid && path_matches(watch, recipe) &&
+	       match_all_but_path(watch, people, recipe);
+}
+
 ssize_t match_watch(const struct config *config, const struct match_people *people,
 		    const struct recipe *recipe)
 {
-	for (size_t i = 0; i < config->watch_count; i++) {
-		const struct watch_config *watch = &config->watches[i];
-
-		if (!watch->pid && path_matches(watch, recipe) &&
-		    match_all_but_path(watch, people, recipe))
+	for (size_t i = 0; i < config->watch_count; i++)
+		if (matches(&config->watches[i], people, recipe))
 			return (ssize_t)i;
-	}
 	return MATCH_NONE;
+}
+
+/* ---- the index ---- */
+
+static bool names_paths_only(const struct watch_config *watch)
+{
+	for (size_t i = 0; i < watch->path.count; i++)
+		if (glob_is_pattern(watch->path.items[i]))
+			return false;
+	return watch->path.count > 0;
+}
+
+static int compare_paths(const void *left, const void *right)
+{
+	const struct match_path *a = left, *b = right;
+	int order = strcmp(a->path, b->path);
+
+	return order ? order : (a->watch > b->watch) - (a->watch < b->watch);
+}
+
+static void add_watch(struct match_index *index, size_t i)
+{
+	const struct watch_config *watch = &index->watches[i];
+
+	if (watch->pid)
+		index->pids[index->pid_count++] = i;
+	else if (!names_paths_only(watch))
+		index->others[index->other_count++] = i;
+	else
+		for (size_t p = 0; p < watch->path.count; p++)
+			index->paths[index->path_count++] = (struct match_path){
+				watch->path.items[p], i};
+}
+
+int match_index_make(const struct config *config, struct match_index *ret)
+{
+	size_t count = config->watch_count, paths = 0;
+
+	for (size_t i = 0; i < count; i++)
+		paths += config->watches[i].path.count;
+	*ret = (struct match_index){
+		.watches = config->watches,
+		.paths = calloc(paths + 1, sizeof(*ret->paths)),
+		.others = calloc(count + 1, sizeof(*ret->others)),
+		.pids = calloc(count + 1, sizeof(*ret->pids)),
+	};
+	if (!ret->paths || !ret->others || !ret->pids) {
+		match_index_clear(ret);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < count; i++)
+		add_watch(ret, i);
+	qsort(ret->paths, ret->path_count, sizeof(*ret->paths), compare_paths);
+	return 0;
+}
+
+void match_index_clear(struct match_index *index)
+{
+	free(index->paths);
+	free(index->others);
+	free(index->pids);
+	*index = (struct match_index){0};
+}
+
+/* The first entry that is not before this path. */
+static size_t lower_bound(const struct match_index *index, const char *path)
+{
+	size_t from = 0, to = index->path_count;
+
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+
+		if (strcmp(index->paths[middle].path, path) < 0)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from;
+}
+
+/* Of the watches that name the path the first that matches and comes before `best`, else `best`. */
+static size_t first_by_path(const struct match_index *index, const struct match_people *people,
+			    const struct recipe *recipe, const char *path, size_t best)
+{
+	for (size_t i = path ? lower_bound(index, path) : index->path_count; i < index->path_count;
+	     i++) {
+		size_t watch = index->paths[i].watch;
+
+		if (watch >= best || strcmp(index->paths[i].path, path) != 0)
+			break;
+		if (matches(&index->watches[watch], people, recipe))
+			return watch;
+	}
+	return best;
+}
+
+ssize_t match_find(const struct match_index *index, const struct match_people *people,
+		   const struct recipe *recipe)
+{
+	size_t best = SIZE_MAX;
+
+	best = first_by_path(index, people, recipe, recipe->exe, best);
+	best = first_by_path(index, people, recipe, recipe->script_path, best);
+	for (size_t i = 0; i < index->other_count && index->others[i] < best; i++)
+		if (matches(&index->watches[index->others[i]], people, recipe))
+			best = index->others[i];
+	return best == SIZE_MAX ? MATCH_NONE : (ssize_t)best;
 }

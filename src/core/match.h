@@ -20,6 +20,29 @@ struct match_people {
 ssize_t match_watch(const struct config *config, const struct match_people *people,
 		    const struct recipe *recipe);
 
+/* The same by far fewer looks where there are many watches: those that name one exact path are found by it. It borrows
+ * the watches of its configuration. */
+struct match_path {
+	const char *path;
+	size_t watch;
+};
+
+struct match_index {
+	const struct watch_config *watches;
+	struct match_path *paths; /* owned; sorted by path, then by watch */
+	size_t path_count;
+	size_t *others; /* owned; the watches that are to be looked at for every process, in order */
+	size_t other_count;
+	size_t *pids; /* owned; the watches by pid, in order */
+	size_t pid_count;
+};
+
+/* 0 or -ENOMEM. Clear it, and once more does no harm. */
+int match_index_make(const struct config *config, struct match_index *ret);
+void match_index_clear(struct match_index *index);
+ssize_t match_find(const struct match_index *index, const struct match_people *people,
+		   const struct recipe *recipe);
+
 /* Every condition of one watch but its path. */
 bool match_all_but_path(const struct watch_config *watch, const struct match_people *people,
 			const struct recipe *recipe);

@@ -243,6 +243,7 @@ struct daemon {
 	struct config config;
 	struct watch_state *watches; /* owned, parallel to config.watches */
 	struct match_people people;
+	struct match_index match; /* of config */
 	struct cgroupfs cgroupfs;
 
 	struct loop *loop;

@@ -165,9 +165,9 @@ static bool is_meant_by_pid(const struct daemon *daemon, size_t watch, const str
 static ssize_t find_watch_by_pid(const struct daemon *daemon, const struct obit_key *key,
 				 const struct recipe *recipe)
 {
-	for (size_t i = 0; i < daemon->config.watch_count; i++)
-		if (daemon->config.watches[i].pid && is_meant_by_pid(daemon, i, key, recipe))
-			return (ssize_t)i;
+	for (size_t i = 0; i < daemon->match.pid_count; i++)
+		if (is_meant_by_pid(daemon, daemon->match.pids[i], key, recipe))
+			return (ssize_t)daemon->match.pids[i];
 	return MATCH_NONE;
 }
 
@@ -180,7 +180,7 @@ static ssize_t find_watch(const struct daemon *daemon, const struct obit_key *ke
 
 	if (watch >= 0)
 		return watch;
-	watch = match_watch(&daemon->config, &daemon->people, recipe);
+	watch = match_find(&daemon->match, &daemon->people, recipe);
 	if (watch == MATCH_NONE && recipe->source == RECIPE_PROC && letter->exec_sequence)
 		watch = settings_watch_of_letter(daemon, letter, &path);
 	/* Only the path may be another one by now. */

@@ -477,12 +477,24 @@ static int tell_kernel(struct daemon *daemon, const struct config *config)
 
 /* ---- applying ---- */
 
+/* Where it is in the configuration before: those that a reload keeps keep their order, most of them, so the search goes
+ * on at the last one that was found. */
+static ssize_t find_watch_from(const struct config *config, const char *name, size_t *cursor)
+{
+	for (size_t n = 0; n < config->watch_count; n++) {
+		size_t i = (*cursor + n) % config->watch_count;
+
+		if (strcmp(config->watches[i].name, name) != 0)
+			continue;
+		*cursor = i;
+		return (ssize_t)i;
+	}
+	return MATCH_NONE;
+}
+
 static ssize_t find_watch(const struct config *config, const char *name)
 {
-	for (size_t i = 0; i < config->watch_count; i++)
-		if (!strcmp(config->watches[i].name, name))
-			return (ssize_t)i;
-	return MATCH_NONE;
+	return find_watch_from(config, name, &(size_t){0});
 }
 
 static bool same_watch(const struct watch_config *a, const struct watch_config *b)
@@ -503,16 +515,18 @@ static void add_name(struct json_object *lists, const char *list, const char *na
 static struct json_object *summarize(const struct config *old, const struct config *fresh)
 {
 	struct json_object *lists = json_object_new_object();
+	size_t cursor = 0;
 	int kept = 0;
 
 	json_object_object_add(lists, "added", json_object_new_array());
 	json_object_object_add(lists, "removed", json_object_new_array());
 	json_object_object_add(lists, "changed", json_object_new_array());
 	for (size_t i = 0; i < old->watch_count; i++)
-		if (find_watch(fresh, old->watches[i].name) < 0)
+		if (find_watch_from(fresh, old->watches[i].name, &cursor) < 0)
 			add_name(lists, "removed", old->watches[i].name);
+	cursor = 0;
 	for (size_t i = 0; i < fresh->watch_count; i++) {
-		ssize_t before = find_watch(old, fresh->watches[i].name);
+		ssize_t before = find_watch_from(old, fresh->watches[i].name, &cursor);
 
 		if (before < 0)
 			add_name(lists, "added", fresh->watches[i].name);
@@ -550,11 +564,12 @@ static bool recall_death(void *arg, struct json_object *obituary, size_t length)
 static int make_states(struct daemon *daemon, const struct config *fresh, struct watch_state **ret)
 {
 	struct watch_state *states = calloc(fresh->watch_count + 1, sizeof(*states));
+	size_t cursor = 0;
 
 	if (!states)
 		return -ENOMEM;
 	for (size_t i = 0; i < fresh->watch_count; i++) {
-		ssize_t before = find_watch(&daemon->config, fresh->watches[i].name);
+		ssize_t before = find_watch_from(&daemon->config, fresh->watches[i].name, &cursor);
 
 		states[i].absent_since_ns = clock_boot_ns();
 		if (before < 0)
@@ -579,8 +594,10 @@ static void drop_removed(struct daemon *daemon, const struct config *fresh)
 static void take_restarts(const struct daemon *daemon, const struct config *fresh,
 			  struct watch_state *states)
 {
+	size_t cursor = 0;
+
 	for (size_t i = 0; i < fresh->watch_count; i++) {
-		ssize_t before = find_watch(&daemon->config, fresh->watches[i].name);
+		ssize_t before = find_watch_from(&daemon->config, fresh->watches[i].name, &cursor);
 
 		if (before >= 0)
 			states[i].restarts = daemon->watches[before].restarts;
@@ -595,20 +612,21 @@ static void free_states(struct watch_state *states, size_t count)
 }
 
 /* Whom a watch by pid means was settled when it began. */
-static bool still_matches(const struct daemon *daemon, const struct config *fresh, size_t watch,
-			  const struct instance *instance)
+static bool still_matches(const struct daemon *daemon, const struct match_index *match,
+			  size_t watch, const struct instance *instance)
 {
-	return fresh->watches[watch].pid || !instance->recipe ||
-	       match_watch(fresh, &daemon->people, instance->recipe) == (ssize_t)watch;
+	return match->watches[watch].pid || !instance->recipe ||
+	       match_find(match, &daemon->people, instance->recipe) == (ssize_t)watch;
 }
 
 /* What an instance belongs to under the new configuration; nothing, if its own watch no longer matches. */
 static void move_instance(struct daemon *daemon, struct instance *instance,
-			  const struct config *fresh)
+			  const struct config *fresh, const struct match_index *match,
+			  size_t *cursor)
 {
 	const char *name = daemon->config.watches[instance->watch].name;
-	ssize_t now = find_watch(fresh, name);
-	bool fits = now >= 0 && still_matches(daemon, fresh, (size_t)now, instance);
+	ssize_t now = find_watch_from(fresh, name, cursor);
+	bool fits = now >= 0 && still_matches(daemon, match, (size_t)now, instance);
 
 	if (!fits || policy_set_config(&instance->policy, &fresh->watches[now]) < 0) {
 		events_drop_instance(daemon, instance);
@@ -629,10 +647,14 @@ static void go_on_with_probes(struct daemon *daemon)
 int settings_apply(struct daemon *daemon, struct config *fresh, struct json_object **summary)
 {
 	struct config before = daemon->config;
-	struct watch_state *states;
+	_cleanup_(match_index_clear) struct match_index match = {0};
+	struct watch_state *states = NULL;
 	struct instance *instance, *next;
-	int r = make_states(daemon, fresh, &states);
+	size_t cursor = 0;
+	int r = match_index_make(fresh, &match);
 
+	if (r == 0)
+		r = make_states(daemon, fresh, &states);
 	if (r < 0)
 		return r;
 	r = tell_kernel(daemon, fresh);
@@ -644,12 +666,15 @@ int settings_apply(struct daemon *daemon, struct config *fresh, struct json_obje
 	if (summary)
 		*summary = summarize(&daemon->config, fresh);
 	DL_FOREACH_SAFE (daemon->lineage.instances, instance, next)
-		move_instance(daemon, instance, fresh);
+		move_instance(daemon, instance, fresh, &match, &cursor);
 	lineage_forget_gone(&daemon->lineage);
 	take_restarts(daemon, fresh, states);
 	drop_removed(daemon, fresh);
 	free_states(daemon->watches, daemon->config.watch_count);
 	daemon->config = *fresh;
+	match_index_clear(&daemon->match);
+	daemon->match = match;
+	match = (struct match_index){0};
 	daemon->watches = states;
 	owners_follow_reload(daemon, &before);
 	config_free(&before);
@@ -669,5 +694,6 @@ int settings_apply(struct daemon *daemon, struct config *fresh, struct json_obje
 void settings_free(struct daemon *daemon)
 {
 	free_states(daemon->watches, daemon->config.watch_count);
+	match_index_clear(&daemon->match);
 	config_free(&daemon->config);
 }

@@ -638,20 +638,16 @@ static void fill_prefix(const struct bpf_prefix *prefix, struct obit_prefix *ret
 	memcpy(ret->text, prefix->text, copied);
 }
 
-static bool is_wanted(const struct obit_prefix *key, const struct bpf_prefix *prefixes,
-		      size_t count)
+static int compare_prefixes(const void *left, const void *right)
 {
-	for (size_t i = 0; i < count; i++) {
-		struct obit_prefix wanted;
+	const struct obit_prefix *a = left, *b = right;
 
-		fill_prefix(&prefixes[i], &wanted);
-		if (wanted.bits == key->bits && !memcmp(wanted.text, key->text, key->bits / 8))
-			return true;
-	}
-	return false;
+	return a->bits == b->bits ? memcmp(a->text, b->text, a->bits / 8)
+				  : (a->bits > b->bits) - (a->bits < b->bits);
 }
 
-static void drop_unwanted(int map, const struct bpf_prefix *prefixes, size_t count)
+/* `wanted` is sorted. */
+static void drop_unwanted(int map, const struct obit_prefix *wanted, size_t count)
 {
 	struct obit_prefix key, next;
 	bool more = bpf_map_get_next_key(map, NULL, &next) == 0;
@@ -659,7 +655,7 @@ static void drop_unwanted(int map, const struct bpf_prefix *prefixes, size_t cou
 	while (more) {
 		key = next;
 		more = bpf_map_get_next_key(map, &key, &next) == 0;
-		if (!is_wanted(&key, prefixes, count))
+		if (!bsearch(&key, wanted, count, sizeof(*wanted), compare_prefixes))
 			bpf_map_delete_elem(map, &key);
 	}
 }
@@ -677,15 +673,19 @@ __u32 bpf_source_prefix_number(const struct bpf_prefix *prefix)
 
 static int set_prefixes(int map, const struct bpf_prefix *prefixes, size_t count)
 {
+	_cleanup_free_ struct obit_prefix *keys = calloc(count + 1, sizeof(*keys));
+
+	if (!keys)
+		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
 		__u32 number = bpf_source_prefix_number(&prefixes[i]);
-		struct obit_prefix key;
 
-		fill_prefix(&prefixes[i], &key);
-		if (bpf_map_update_elem(map, &key, &number, BPF_ANY) < 0)
+		fill_prefix(&prefixes[i], &keys[i]);
+		if (bpf_map_update_elem(map, &keys[i], &number, BPF_ANY) < 0)
 			return -errno;
 	}
-	drop_unwanted(map, prefixes, count);
+	qsort(keys, count, sizeof(*keys), compare_prefixes);
+	drop_unwanted(map, keys, count);
 	return 0;
 }
 

@@ -13,12 +13,16 @@ static ssize_t match(const char *text, const struct recipe *recipe)
 {
 	struct config_error error = {""};
 	struct config config;
+	struct match_index index;
 	ssize_t watch;
 
 	config_init(&config);
 	if (config_parse(&config, "test", text, strlen(text), &error) < 0)
 		fail_msg("%s", error.text);
 	watch = match_watch(&config, &people, recipe);
+	assert_int_equal(match_index_make(&config, &index), 0);
+	assert_int_equal(match_find(&index, &people, recipe), watch); /* in every test */
+	match_index_clear(&index);
 	config_free(&config);
 	return watch;
 }
@@ -89,6 +93,28 @@ static void a_script_matches_by_its_own_path_too(void **state)
 	assert_true(matches("path = \"/opt/run.sh\"", recipe));
 	assert_true(matches("path = \"/opt/*.sh\"", recipe));
 	assert_true(matches("path = \"/bin/dash\"", recipe));
+	recipe_free(recipe);
+}
+
+/* Named by path, by script, and by globs in between: the first of all of them is meant. */
+static void the_first_of_many_is_found(void **state)
+{
+	const char *const text = "watch a { path = \"/bin/other\" }\n"
+				 "watch b { path = \"/bin/dash\" args = \"*/never\" }\n"
+				 "watch c { path = { \"/bin/x\", \"/opt/run.sh\" } uid = 12345 }\n"
+				 "watch d { path = \"/opt/run.sh\" }\n"
+				 "watch e { path = \"/bin/d*\" }\n"
+				 "watch f { path = \"/bin/dash\" }\n"
+				 "watch g { cgroup = \"/**\" }\n";
+	struct recipe *recipe = make_recipe("/bin/dash", WORDS("/bin/sh", "/opt/run.sh"));
+
+	(void)state;
+	assert_int_equal(match(text, recipe), 4);
+	recipe->script_path = copy_of("/opt/run.sh");
+	assert_int_equal(match(text, recipe), 3);
+	free(recipe->exe);
+	recipe->exe = copy_of("/bin/other");
+	assert_int_equal(match(text, recipe), 0);
 	recipe_free(recipe);
 }
 
@@ -324,6 +350,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(path_is_exact_or_a_glob),
 		cmocka_unit_test(a_script_matches_by_its_own_path_too),
+		cmocka_unit_test(the_first_of_many_is_found),
 		cmocka_unit_test(everything_below_a_cgroup_is_in),
 		cmocka_unit_test(a_cgroup_without_a_slash_in_front_does_no_harm),
 		cmocka_unit_test(argv0_is_the_word_or_its_last_component),
