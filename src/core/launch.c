@@ -304,12 +304,13 @@ int launch_unpack(const char *bytes, size_t size, struct launch *ret)
 {
 	const struct packed *packed = (const void *)bytes;
 	const char *at = bytes + sizeof(*packed), *end = bytes + size;
-	struct launch launch = {.facts = &packed->facts, .follow = packed->follow};
+	struct launch launch = {.facts = &packed->facts};
 	const char **singles[SINGLES] = {&launch.path,	   &launch.directory, &launch.stdio[0],
 					 &launch.stdio[1], &launch.stdio[2],  &launch.label};
 
 	if (size < sizeof(*packed) || packed->facts.group_count > OBIT_GROUPS_MAX)
 		return -EBADMSG;
+	launch.follow = packed->follow;
 	for (size_t i = 0; i < SINGLES; i++) {
 		if (packed->lengths[i] == ABSENT)
 			continue;
