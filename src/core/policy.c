@@ -1436,6 +1436,34 @@ static void leave_undone(struct policy *policy, struct policy_output *out,
 
 /* ---- the step ---- */
 
+/* What an operator wants. */
+static void take_command(struct policy *policy, const struct policy_input *input, uint64_t now_ns,
+			 struct policy_output *out)
+{
+	switch (input->kind) {
+	case INPUT_STOP:
+		on_stop(policy, out, now_ns);
+		return;
+	case INPUT_START:
+		on_start(policy, out, now_ns);
+		return;
+	case INPUT_RESTART:
+		on_restart(policy, out, now_ns);
+		return;
+	case INPUT_REVIVE:
+		on_revive(policy, out, now_ns);
+		return;
+	case INPUT_PAUSE:
+		on_pause(policy, out, input->until_ns, now_ns);
+		return;
+	case INPUT_RESUME:
+		on_resume(policy, out, now_ns);
+		return;
+	default:
+		return;
+	}
+}
+
 static void take_input(struct policy *policy, const struct policy_input *input, uint64_t now_ns,
 		       struct policy_output *out)
 {
@@ -1482,26 +1510,8 @@ static void take_input(struct policy *policy, const struct policy_input *input, 
 	case INPUT_RECOVERED:
 		on_recovered(policy, out);
 		return;
-	case INPUT_STOP:
-		on_stop(policy, out, now_ns);
-		return;
-	case INPUT_START:
-		on_start(policy, out, now_ns);
-		return;
-	case INPUT_RESTART:
-		on_restart(policy, out, now_ns);
-		return;
-	case INPUT_REVIVE:
-		on_revive(policy, out, now_ns);
-		return;
-	case INPUT_PAUSE:
-		on_pause(policy, out, input->until_ns, now_ns);
-		return;
-	case INPUT_RESUME:
-		on_resume(policy, out, now_ns);
-		return;
-	case _POLICY_INPUT_MAX:
-		return;
+	default:
+		take_command(policy, input, now_ns, out);
 	}
 }
 

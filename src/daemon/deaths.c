@@ -192,7 +192,8 @@ static void bury_member(struct daemon *daemon, struct instance *instance, struct
 	obituary.actor = operator_of(instance, evidence);
 	act_decide(instance, &input, &decision);
 	if (role == ROLE_MAIN)
-		hung = obituary.hung = hangs_render(instance);
+		hung = hangs_render(instance);
+	obituary.hung = hung;
 	tell_of_kill(instance, evidence, &decision);
 	recall_decision(daemon, instance, letter, &decision);
 	if (!was_told(daemon, &process->key, letter))

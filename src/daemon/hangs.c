@@ -40,7 +40,7 @@ static struct json_object *parse_thread(char *line)
 	put_number(thread, "tid", tid ? strtoul(tid, NULL, 10) : 0);
 	put_string(thread, "comm", saved);
 	put_string(thread, "state", state);
-	put_string(thread, "wchan", wchan && strcmp(wchan, "-") ? wchan : NULL);
+	put_string(thread, "wchan", wchan && strcmp(wchan, "-") != 0 ? wchan : NULL);
 	json_object_object_add(thread, "stack", json_object_new_array());
 	return thread;
 }

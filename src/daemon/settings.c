@@ -653,8 +653,9 @@ int settings_apply(struct daemon *daemon, struct config *fresh, struct json_obje
 	size_t cursor = 0;
 	int r = match_index_make(fresh, &match);
 
-	if (r == 0)
-		r = make_states(daemon, fresh, &states);
+	if (r < 0)
+		return r;
+	r = make_states(daemon, fresh, &states);
 	if (r < 0)
 		return r;
 	r = tell_kernel(daemon, fresh);

@@ -570,7 +570,7 @@ static int tell_number(int map, uint64_t number)
 
 static void serve(const struct request *request, const int fds[static REQUEST_FDS])
 {
-	struct launch launch;
+	struct launch launch = {0};
 	struct order order = {
 		.launch = &launch,
 		.place = {.fd = fds[FD_PLACE], .v2 = request->v2, .move = request->move},
@@ -582,7 +582,7 @@ static void serve(const struct request *request, const int fds[static REQUEST_FD
 
 	if (r == 0)
 		r = bytes == MAP_FAILED ? -ENOMEM : launch_unpack(bytes, request->size, &launch);
-	if (r < 0) {
+	if (r != 0) {
 		tell_failure(order.report, STAGE_REQUEST, -r);
 	} else {
 		if (make_child(&order) < 0)

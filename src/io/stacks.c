@@ -71,7 +71,7 @@ static void print_thread(FILE *out, pid_t pid, const struct thread *thread)
 	read_text(pid, thread->tid, "wchan", text);
 	text[strcspn(text, "\n ")] = '\0';
 	fprintf(out, "%d %c %s %s\n", thread->tid, thread->state,
-		*text && strcmp(text, "0") ? text : "-", *thread->comm ? thread->comm : "-");
+		*text && strcmp(text, "0") != 0 ? text : "-", *thread->comm ? thread->comm : "-");
 	read_text(pid, thread->tid, "stack", text);
 	print_frames(out, text);
 	fflush(out); /* what comes next may block */
