@@ -19,6 +19,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+#define NOTIFY_VARIABLES 2 /* NOTIFY_SOCKET and WATCHDOG_USEC */
+
 static const char *const anything[] = {"/**", "*"};
 
 static void check_strings(const struct strings *strings)
@@ -43,7 +45,8 @@ static void check_launch(const struct recipe *recipe, const struct watch_config 
 	for (size_t i = 0; launch.argv[i]; i++)
 		REQUIRE(i < recipe->argv.size);
 	for (size_t i = 0; launch.envp[i]; i++)
-		REQUIRE(i < recipe->env.size && strncmp(launch.envp[i], "MAINPID=", 8) != 0);
+		REQUIRE(i < recipe->env.size + NOTIFY_VARIABLES &&
+			strncmp(launch.envp[i], "MAINPID=", 8) != 0);
 	launch_clear(&launch);
 }
 
