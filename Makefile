@@ -8,6 +8,7 @@ SBINDIR ?= $(PREFIX)/sbin
 BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
 DOCDIR ?= $(PREFIX)/share/doc/obit
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 
 ifeq ($(origin CC),default)
 CC := $(if $(shell command -v gcc),gcc,clang)
@@ -141,7 +142,7 @@ $(BUILD)/obit: $(call object,$(BASE) $(CLI))
 
 install: all ## install under $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 \
-		$(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(DOCDIR)/schema
+		$(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(DOCDIR)/schema $(DESTDIR)$(UNITDIR)
 	install -m 0755 $(BUILD)/obitd $(DESTDIR)$(SBINDIR)/obitd
 	install -m 0755 $(BUILD)/obit $(DESTDIR)$(BINDIR)/obit
 	install -m 0644 doc/obit.1 $(DESTDIR)$(MANDIR)/man1/obit.1
@@ -149,10 +150,13 @@ install: all ## install under $(DESTDIR)$(PREFIX)
 	install -m 0644 doc/obitd.8 $(DESTDIR)$(MANDIR)/man8/obitd.8
 	install -m 0644 README.md CHANGELOG.md LICENSE examples/obit.conf $(DESTDIR)$(DOCDIR)
 	install -m 0644 $(wildcard doc/schema/*.json) $(DESTDIR)$(DOCDIR)/schema
+	sed 's|@SBINDIR@|$(SBINDIR)|; s|@BINDIR@|$(BINDIR)|' dist/obitd.service.in >$(DESTDIR)$(UNITDIR)/obitd.service
+	chmod 0644 $(DESTDIR)$(UNITDIR)/obitd.service
 
 uninstall: ## remove what install put there (the configuration stays)
 	rm -f $(DESTDIR)$(SBINDIR)/obitd $(DESTDIR)$(BINDIR)/obit $(DESTDIR)$(MANDIR)/man1/obit.1 \
-		$(DESTDIR)$(MANDIR)/man5/obit.conf.5 $(DESTDIR)$(MANDIR)/man8/obitd.8
+		$(DESTDIR)$(MANDIR)/man5/obit.conf.5 $(DESTDIR)$(MANDIR)/man8/obitd.8 \
+		$(DESTDIR)$(UNITDIR)/obitd.service
 	rm -rf $(DESTDIR)$(DOCDIR)
 
 # ---- the demo ----

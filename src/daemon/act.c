@@ -38,6 +38,7 @@ int act_attach(struct daemon *daemon, struct instance *instance)
 	attachment->child = SPAWN_NO_CHILD;
 	attachment->straggler_fd = -1;
 	instance->attachment = attachment;
+	manager_changed(daemon);
 	return 0;
 }
 
@@ -102,6 +103,7 @@ void act_detach(struct daemon *daemon, struct instance *instance)
 	forget_straggler(attachment);
 	free(attachment);
 	instance->attachment = NULL;
+	manager_changed(daemon);
 }
 
 /* ---- why not ---- */
@@ -787,6 +789,7 @@ void act_carry_out(struct daemon *daemon, struct instance *instance,
 	leave_queue(daemon, instance);
 	probes_follow(daemon, instance);
 	guard_check(daemon);
+	manager_changed(daemon);
 }
 
 void act_step(struct daemon *daemon, struct instance *instance, const struct policy_input *input,

@@ -270,6 +270,8 @@ static int start(struct daemon *daemon, struct config *fresh)
 	if (r == 0)
 		r = open_loop(daemon);
 	if (r == 0)
+		manager_open(daemon);
+	if (r == 0)
 		r = open_control(daemon);
 	if (r == 0)
 		r = open_kernel_side(daemon, fresh);
@@ -304,6 +306,7 @@ static void stop(struct daemon *daemon)
 	control_close(daemon->control);
 	death_log_close(daemon);
 	publish_close(daemon);
+	manager_close(daemon);
 	loop_source_free(daemon->signals);
 	close_fdp(&daemon->signal_fd);
 	loop_timer_free(daemon->timer);
@@ -406,7 +409,8 @@ int daemon_run(const struct options *options)
 	struct daemon daemon = {.options = options,
 				.signal_fd = -1,
 				.started_ns = clock_boot_ns(),
-				.kept_spawner = -1};
+				.kept_spawner = -1,
+				.manager = {.notify = SD_NOTIFY_CLOSED}};
 	struct config_error error;
 	struct config fresh;
 	bool upgraded = upgrade_is_under_way();
@@ -441,7 +445,9 @@ int daemon_run(const struct options *options)
 			act_start_spawner(&daemon); /* one without the terminal */
 		}
 		reap(&daemon); /* what an obitd in this process has left, before an upgrade */
+		manager_ready(&daemon);
 		r = run(&daemon);
+		manager_stopping(&daemon);
 		log_notice("stopped; what it watched is left as it is");
 	}
 	stop(&daemon);

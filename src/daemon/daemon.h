@@ -51,6 +51,7 @@
 #include "io/journal.h"
 #include "io/history.h"
 #include "io/loop.h"
+#include "io/sd_notify.h"
 #include "io/scribe.h"
 #include "io/spawn.h"
 #include "io/vitals.h"
@@ -218,6 +219,8 @@ enum guard_phase {
 	GUARD_STARVES,
 };
 
+#define GUARD_REASON_SIZE 256
+
 struct guard {
 	struct dogs *dogs; /* NULL: no watchdog, or only observing */
 	struct loop_timer *timer;
@@ -226,16 +229,30 @@ struct guard {
 	uint64_t fed_ns;
 	enum guard_phase phase;
 	uint64_t phase_until_ns;
-	char reason[256];	   /* why it is to starve */
-	uint64_t healthy_since_ns; /* 0: something is ill */
-	bool is_volatile;	   /* a reset would take the record along */
-	bool judged;		   /* how the boot before has ended is known */
-	bool spared;		   /* that it is fed although it should starve was logged */
+	char reason[GUARD_REASON_SIZE]; /* why it is to starve */
+	uint64_t healthy_since_ns;	/* 0: something is ill */
+	bool is_volatile;		/* a reset would take the record along */
+	bool judged;			/* how the boot before has ended is known */
+	bool spared;			/* that it is fed although it should starve was logged */
 	struct hooks *hooks;
 	uint64_t hook;				 /* which of them is awaited */
 	struct scribe *scribe;			 /* NULL: nothing can be written down */
 	struct json_object *record;		 /* NULL: not judged yet, or nothing was written */
 	char scribe_error[STATE_DIR_ERROR_SIZE]; /* that was logged */
+};
+
+#define MANAGER_STATUS_SIZE 256
+
+/* The service manager that has started obitd. */
+struct manager {
+	struct sd_notify notify; /* closed: there is none, or none that wants to be told */
+	struct loop_timer *status_timer;
+	bool status_due;		  /* the timer is set */
+	char status[MANAGER_STATUS_SIZE]; /* told last */
+	struct loop_timer *dog_timer;	  /* NULL: its watchdog does not wait for obitd */
+	uint64_t dog_ns;
+	bool starves; /* it is not told that obitd is well, and that was logged */
+	bool failed;  /* nor could it be told the last time */
 };
 
 struct daemon {
@@ -297,6 +314,7 @@ struct daemon {
 	int oom_score_adj;	   /* as it was at the start */
 
 	struct guard guard;
+	struct manager manager;
 	uint64_t unread_since_ns; /* since then there is more to read than a turn takes; 0: there
 				     is not */
 
@@ -693,6 +711,21 @@ struct json_object *guard_render(struct daemon *daemon);
 void guard_close(struct daemon *daemon);
 /* How it stands with one watch, were it the only critical one. */
 void guard_judge(const struct daemon *daemon, size_t watch, struct health_verdict *ret);
+
+/* The decision itself, for whoever else waits for obitd; `why` not. */
+bool guard_would_feed(struct daemon *daemon, char why[static GUARD_REASON_SIZE]);
+
+/* ---- manager.c ---- */
+
+/* Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID of the environment. What goes wrong is logged. */
+void manager_open(struct daemon *daemon);
+void manager_close(struct daemon *daemon);
+void manager_ready(struct daemon *daemon);
+/* A reload begins; manager_ready() ends it. */
+void manager_reloading(struct daemon *daemon);
+void manager_stopping(struct daemon *daemon);
+/* Something may have changed that the status tells: it is told soon. */
+void manager_changed(struct daemon *daemon);
 
 /* ---- dogs.c ---- */
 

@@ -134,6 +134,16 @@ static const char *ungated(const struct daemon *daemon, char *buf, size_t size)
 	return buf;
 }
 
+bool guard_would_feed(struct daemon *daemon, char why[static GUARD_REASON_SIZE])
+{
+	struct health_verdict verdict;
+	char buf[512];
+	bool feed = decide(daemon, clock_boot_ns(), &verdict) || ungated(daemon, buf, sizeof(buf));
+
+	snprintf(why, GUARD_REASON_SIZE, "%s", feed ? "" : verdict.text);
+	return feed;
+}
+
 /* Once the device says how the last boot has ended. */
 static void judge_once(struct daemon *daemon)
 {

@@ -811,7 +811,7 @@ static struct json_object *warnings_of(const struct config *config)
 	return array;
 }
 
-int requests_reload(struct daemon *daemon, struct config_error *error, struct json_object **summary)
+static int reload(struct daemon *daemon, struct config_error *error, struct json_object **summary)
 {
 	struct json_object *changes = NULL, *warnings;
 	struct config fresh;
@@ -834,6 +834,16 @@ int requests_reload(struct daemon *daemon, struct config_error *error, struct js
 		*summary = json_object_get(changes);
 	json_object_put(changes);
 	return 0;
+}
+
+int requests_reload(struct daemon *daemon, struct config_error *error, struct json_object **summary)
+{
+	int r;
+
+	manager_reloading(daemon);
+	r = reload(daemon, error, summary);
+	manager_ready(daemon);
+	return r;
 }
 
 static void do_reload(const struct request *request)
