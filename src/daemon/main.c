@@ -216,6 +216,17 @@ static int check_configuration(const struct options *options)
 	return OBIT_EXIT_OK;
 }
 
+static int run(const struct options *options)
+{
+	if (options->check)
+		return check_configuration(options);
+	if (options->probe)
+		return probe_kernel(options) < 0 ? OBIT_EXIT_FAILED : OBIT_EXIT_OK;
+	if (options->simulate)
+		return simulate(options) < 0 ? OBIT_EXIT_FAILED : OBIT_EXIT_OK;
+	return daemon_run(options);
+}
+
 int main(int argc, char **argv)
 {
 	struct options options = {
@@ -223,15 +234,12 @@ int main(int argc, char **argv)
 		.socket = OBIT_DEFAULT_SOCKET,
 		.pin_dir = OBIT_DEFAULT_PIN_DIR,
 	};
+	int status;
 
 	log_open("obitd", LOG_SINK_STDERR);
 	upgrade_note_program();
 	parse_options(&options, argc, argv);
-	if (options.check)
-		return check_configuration(&options);
-	if (options.probe)
-		return probe_kernel(&options) < 0 ? OBIT_EXIT_FAILED : OBIT_EXIT_OK;
-	if (options.simulate)
-		return simulate(&options) < 0 ? OBIT_EXIT_FAILED : OBIT_EXIT_OK;
-	return daemon_run(&options);
+	status = run(&options);
+	free(options.argv);
+	return status;
 }
