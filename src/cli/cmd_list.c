@@ -54,9 +54,15 @@ static bool is_same(struct json_object *a, struct json_object *b, const char *ke
 static void add_status(struct table *table, struct json_object *instance)
 {
 	_cleanup_free_ char *status = value_text(member(instance, "status"));
+	int64_t error;
 
 	if (status)
 		table_add_remark(table, STYLE_DIM, must_printf("\"%s\"", status));
+	if (member_true(instance, "reloading"))
+		table_add_remark(table, STYLE_DIM, must_printf("it reloads"));
+	if (member_int(instance, "errno", &error))
+		table_add_remark(table, STYLE_YELLOW,
+				 must_printf("it tells of an error: %s", strerror((int)error)));
 }
 
 static void add_own_note(struct table *table, struct json_object *watch,

@@ -1068,10 +1068,19 @@ static void on_ready(struct policy *policy, struct policy_output *out, uint64_t 
 	enter(policy, POLICY_UP, now);
 }
 
+/* What hangs is not given more time to stop: it may say anything. */
+static bool may_extend(const struct policy *policy)
+{
+	bool hangs = policy->hang.by != HANG_NONE && policy->hang.stopped;
+
+	return policy->state == POLICY_READYING ||
+	       (policy->state == POLICY_STOPPING && policy->deadline_ns && !hangs);
+}
+
 /* Never to an earlier end than the one that it has. */
 static void on_extend(struct policy *policy, struct policy_output *out, uint64_t until_ns)
 {
-	if (policy->state == POLICY_READYING && until_ns > policy->deadline_ns)
+	if (may_extend(policy) && until_ns > policy->deadline_ns)
 		arm(policy, out, until_ns);
 }
 

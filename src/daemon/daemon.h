@@ -607,8 +607,8 @@ void vigil_follow(struct daemon *daemon, struct instance *instance);
 void vigil_end(struct attachment *attachment);
 /* An earlier daemon had started it, and what it has said meanwhile nobody has heard: it counts as ready. */
 void vigil_resume(struct daemon *daemon, struct instance *instance);
-/* Its STATUS, or NULL. Without control characters. */
-const char *vigil_status(const struct instance *instance);
+/* Adds what it says of itself: STATUS (without control characters), RELOADING and ERRNO. */
+void vigil_render(const struct instance *instance, struct json_object *object);
 /* Adds the counters of datagrams. */
 void vigil_counters(const struct daemon *daemon, struct json_object *object);
 

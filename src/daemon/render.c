@@ -129,7 +129,7 @@ struct json_object *render_instance(const struct instance *instance)
 				       : NULL);
 	json_object_object_add(object, "probes", probes_render(instance));
 	put_string(object, "note", instance_note(instance, note));
-	put_string(object, "status", vigil_status(instance));
+	vigil_render(instance, object);
 	return object;
 }
 

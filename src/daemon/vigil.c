@@ -343,11 +343,14 @@ void vigil_end(struct attachment *attachment)
 	look_in(attachment, 0);
 }
 
-const char *vigil_status(const struct instance *instance)
+void vigil_render(const struct instance *instance, struct json_object *object)
 {
-	const struct attachment *attachment = instance->attachment;
+	const struct vigil *vigil = &((const struct attachment *)instance->attachment)->vigil;
 
-	return *attachment->vigil.status ? attachment->vigil.status : NULL;
+	put_string(object, "status", *vigil->status ? vigil->status : NULL);
+	put_bool(object, "reloading", vigil->reloading);
+	json_object_object_add(object, "errno",
+			       vigil->error ? json_object_new_int(vigil->error) : NULL);
 }
 
 void vigil_counters(const struct daemon *daemon, struct json_object *object)

@@ -40,6 +40,10 @@ status_is() {
 	[ "$(ls_field web '.instances[0].status')" = "$1" ]
 }
 
+reload_is() {
+	[ "$(ls_field web '.instances[0].reloading')" = "$1" ]
+}
+
 # counter_is NAME N: or more.
 counter_is() {
 	[ "$(obit stats --json | jq -r ".. | objects | .$1 // empty")" -ge "$2" ]
@@ -73,7 +77,7 @@ hang_is_recorded() {
 @test "a start is up when it says so, and shows what it says" {
 	watch_notifier "hang_timeout = 90s"
 	run_steps env "$T/env" say $'STATUS=loading \x1b[2J' await "$T/go" say 'READY=1\nSTATUS=serving' \
-		await "$T/leave" say 'STOPPING=1\nSTATUS=leaving' pause
+		await "$T/reload" say 'RELOADING=1\nERRNO=98' await "$T/leave" say 'READY=1' say 'STOPPING=1\nSTATUS=leaving' pause
 	retry_until 10 status_is 'loading ?[2J'
 	state_is web waiting
 	[ "$(ls_field web .note)" = "waits for its READY=1" ]
@@ -82,7 +86,13 @@ hang_is_recorded() {
 	wait_state web up
 	retry_until 10 status_is serving
 	[[ "$(obit ls)" == *'"serving"'* ]]
+	[ "$(ls_field web '.instances[0] | [.reloading, .errno] | tostring')" = "[false,null]" ]
+	touch "$T/reload"
+	retry_until 10 reload_is true
+	[ "$(ls_field web '.instances[0].errno')" = 98 ]
+	[[ "$(obit ls)" == *"it reloads"*"it tells of an error: Address already in use"* ]]
 	touch "$T/leave"
+	retry_until 10 reload_is false
 	retry_until 10 status_is leaving
 }
 

@@ -46,6 +46,34 @@ static void what_hangs_is_aborted_then_killed(void **state)
 	bench_free(&bench);
 }
 
+/* What hangs may say anything, and a stop that was asked for may need its time. */
+static void only_what_does_not_hang_is_given_more_time_to_stop(void **state)
+{
+	struct policy_input more = {.kind = INPUT_EXTEND};
+	struct bench bench;
+	uint64_t deadline;
+
+	(void)state;
+	bench_up(&bench);
+	hang(&bench, HANG_BY_NOTIFY, NULL);
+	deadline = bench.policy.deadline_ns;
+	more.until_ns = deadline + S(60);
+	give_input(&bench, &more);
+	assert_int_equal(bench.policy.deadline_ns, deadline);
+	bench_free(&bench);
+
+	bench_up(&bench);
+	give(&bench, INPUT_STOP);
+	deadline = bench.policy.deadline_ns;
+	more.until_ns = deadline + S(60);
+	give_input(&bench, &more);
+	assert_int_equal(bench.policy.deadline_ns, deadline + S(60));
+	more.until_ns = deadline;
+	give_input(&bench, &more);
+	assert_int_equal(bench.policy.deadline_ns, deadline + S(60));
+	bench_free(&bench);
+}
+
 /* Whatever it ended by: it may have caught SIGABRT and exited with 0, or have needed SIGKILL. */
 static void its_death_is_a_watchdogs(void **state)
 {
@@ -353,6 +381,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_hangs_is_aborted_then_killed),
+		cmocka_unit_test(only_what_does_not_hang_is_given_more_time_to_stop),
 		cmocka_unit_test(its_death_is_a_watchdogs),
 		cmocka_unit_test(its_exit_status_may_decide_otherwise),
 		cmocka_unit_test(a_request_does_not_excuse_a_hang),
