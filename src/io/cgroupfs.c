@@ -235,8 +235,9 @@ pid_t cgroupfs_find(const struct cgroupfs *fs, __u32 hierarchy, const char *path
 	FTSENT *entry;
 	pid_t pid = 0;
 
-	while (tree && !pid && (entry = fts_read(tree)))
-		if (entry->fts_info == FTS_D)
+	/* To its end: fts_close(3) loses memory before that. */
+	while (tree && (entry = fts_read(tree)))
+		if (entry->fts_info == FTS_D && !pid)
 			pid = find_member(entry->fts_path, wanted);
 	if (tree)
 		fts_close(tree);
@@ -249,15 +250,18 @@ int cgroupfs_signal(const struct cgroupfs *fs, __u32 hierarchy, const char *path
 	FTS *tree = open_tree(fs, hierarchy, path, top);
 	FTSENT *entry;
 
+	bool done = false;
+
 	if (!tree)
 		return -errno;
-	if (signal == SIGKILL && kill_at_once(top)) {
-		fts_close(tree);
-		return 0;
-	}
-	while ((entry = fts_read(tree)))
-		if (entry->fts_info == FTS_D)
+	/* To its end: fts_close(3) loses memory before that. */
+	while ((entry = fts_read(tree))) {
+		if (entry->fts_info != FTS_D || done)
+			continue;
+		done = entry->fts_level == FTS_ROOTLEVEL && signal == SIGKILL && kill_at_once(top);
+		if (!done)
 			signal_members(entry->fts_path, signal);
+	}
 	fts_close(tree);
 	return 0;
 }

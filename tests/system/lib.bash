@@ -40,7 +40,10 @@ obit_teardown() {
 	[ -n "${T:-}" ] || return 0
 	[ -n "${BATS_TEST_COMPLETED:-}" ] || show_evidence
 	if [ -n "$OBITD_PID" ] && is_child "$OBITD_PID" && is_alive "$OBITD_PID"; then
-		stop_obitd || left=1
+		stop_obitd || {
+			left=1
+			tail -n 60 "$T/obitd.log"
+		}
 	fi
 	end_started
 	remove_cgroups || left=1

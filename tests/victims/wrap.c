@@ -7,6 +7,7 @@
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <linux/keyctl.h>
 #include <linux/mempolicy.h>
@@ -49,7 +50,8 @@ static int leak(void)
 	unsigned long nodes = 1;
 
 	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
-	prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0);
+	if (!getenv("LEAK_NO_MERGE"))
+		prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0);
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
 	prctl(PR_MCE_KILL, PR_MCE_KILL_SET, PR_MCE_KILL_EARLY, 0, 0);
