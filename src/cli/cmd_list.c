@@ -49,7 +49,6 @@ static bool is_same(struct json_object *a, struct json_object *b, const char *ke
 	return strcmp(member_word(a, key), member_word(b, key)) == 0;
 }
 
-/* What the watch has said is not said again. */
 /* Its own words, and not ours. */
 static void add_status(struct table *table, struct json_object *instance)
 {
@@ -65,6 +64,7 @@ static void add_status(struct table *table, struct json_object *instance)
 				 must_printf("it tells of an error: %s", strerror((int)error)));
 }
 
+/* What the watch has said is not said again. */
 static void add_own_note(struct table *table, struct json_object *watch,
 			 struct json_object *instance)
 {

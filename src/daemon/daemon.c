@@ -31,6 +31,13 @@ void daemon_out_of_memory(struct daemon *daemon, const char *doing)
 		log_error("out of memory while %s; going on without it", doing);
 }
 
+int daemon_may_run(const char *path)
+{
+	char sentence[RECIPE_SENTENCE_SIZE];
+
+	return spawn_check_trust(path, sentence);
+}
+
 /* ---- signals ---- */
 
 static void reload(struct daemon *daemon)

@@ -347,6 +347,9 @@ int daemon_run(const struct options *options);
 
 /* Counts it, and says it once. */
 void daemon_out_of_memory(struct daemon *daemon, const char *doing);
+/* For struct hooks_options: 0 if nobody but root can change what is to be run as root, else -errno. Asked in the child: the
+ * file may have come, or changed hands, since the configuration was read. */
+int daemon_may_run(const char *path);
 
 /* ---- probe_kernel.c ---- */
 

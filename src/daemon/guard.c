@@ -376,13 +376,6 @@ void guard_check(struct daemon *daemon)
 
 /* ---- its life ---- */
 
-static int may_run(const char *path)
-{
-	char sentence[RECIPE_SENTENCE_SIZE];
-
-	return spawn_check_trust(path, sentence);
-}
-
 static void try_to(const char *what, int r)
 {
 	if (r < 0)
@@ -412,7 +405,7 @@ static int open_all(struct daemon *daemon)
 		.grace_ns = GRACE_NS,
 		.files = daemon->files_limit,
 		.oom_score_adj = daemon->protected ? &daemon->oom_score_adj : NULL,
-		.may_run = may_run,
+		.may_run = daemon_may_run,
 		.told = on_hook,
 		.arg = daemon,
 	};

@@ -48,14 +48,6 @@ static const char *command_of(const struct watch_config *watch, enum event event
 
 /* ---- what went wrong ---- */
 
-/* In the child: the file may have come, or changed hands, since the configuration was read. */
-static int may_run(const char *path)
-{
-	char sentence[RECIPE_SENTENCE_SIZE];
-
-	return spawn_check_trust(path, sentence);
-}
-
 static void on_result(void *arg, const struct hook_result *result)
 {
 	char words[WAIT_STATUS_WORDS_SIZE];
@@ -344,7 +336,7 @@ int hook_events_open(struct daemon *daemon)
 		.grace_ns = GRACE,
 		.files = daemon->files_limit,
 		.oom_score_adj = daemon->protected ? &daemon->oom_score_adj : NULL,
-		.may_run = may_run,
+		.may_run = daemon_may_run,
 		.told = on_result,
 	};
 

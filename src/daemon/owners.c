@@ -377,13 +377,6 @@ static void on_result(void *arg, const struct hook_result *result)
 
 /* ---- its commands ---- */
 
-static int may_run(const char *path)
-{
-	char sentence[RECIPE_SENTENCE_SIZE];
-
-	return spawn_check_trust(path, sentence);
-}
-
 /* The daemon's own environment: where the engines' tools find their daemons is told there. Less what is between it and
  * whoever started it, and in a language that can be read. */
 static const char **make_environment(void)
@@ -498,7 +491,7 @@ int owners_open(struct daemon *daemon)
 		.grace_ns = GRACE,
 		.files = daemon->files_limit,
 		.oom_score_adj = daemon->protected ? &daemon->oom_score_adj : NULL,
-		.may_run = may_run,
+		.may_run = daemon_may_run,
 		.told = on_result,
 		.arg = daemon,
 	};

@@ -497,13 +497,6 @@ static void on_timer(void *arg)
 	rearm(probes);
 }
 
-static int may_run(const char *path)
-{
-	char sentence[RECIPE_SENTENCE_SIZE];
-
-	return spawn_check_trust(path, sentence);
-}
-
 int probes_open(struct daemon *daemon)
 {
 	struct probes *probes = calloc(1, sizeof(*probes));
@@ -512,7 +505,7 @@ int probes_open(struct daemon *daemon)
 		.waiting_max = UINT_MAX,
 		.grace_ns = GRACE,
 		.files = daemon->files_limit,
-		.may_run = may_run,
+		.may_run = daemon_may_run,
 		.told = on_job,
 		.arg = probes,
 	};

@@ -144,13 +144,6 @@ void upgrade_execute(struct daemon *daemon)
 	refuse(daemon, strerror(r));
 }
 
-static int may_run(const char *path)
-{
-	char sentence[RECIPE_SENTENCE_SIZE];
-
-	return spawn_check_trust(path, sentence);
-}
-
 int upgrade_open(struct daemon *daemon)
 {
 	struct hooks_options options = {
@@ -159,7 +152,7 @@ int upgrade_open(struct daemon *daemon)
 		.grace_ns = GRACE,
 		.files = daemon->files_limit,
 		.oom_score_adj = daemon->protected ? &daemon->oom_score_adj : NULL,
-		.may_run = may_run,
+		.may_run = daemon_may_run,
 		.told = on_result,
 		.arg = daemon,
 	};

@@ -229,5 +229,4 @@ watch_silent() {
 	[ "$(ls_field web .pid)" = "$pid" ]
 	touch "$T/go" # it beats once, and from then on it is waited for
 	rm "$T/alive"
-	"$OBIT" --socket "$SOCKET" purge >/dev/null 2>&1 || true
 }
