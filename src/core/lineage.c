@@ -395,6 +395,19 @@ void lineage_heirs(const struct instance *instance, const struct process *main, 
 	}
 }
 
+void lineage_note_background(struct instance *instance, const struct process *process,
+			     const struct obit_exit *exit)
+{
+	const struct process *main = instance->main;
+
+	if (!main || process->life != main->life || process->image != main->image ||
+	    !(exit->flags & (OBIT_EXIT_SESSION_LEADER | OBIT_EXIT_ORPHAN)))
+		return;
+	instance->background.life = process->life;
+	instance->background.pid = process->key.tgid;
+	instance->background.wait_status = exit->wait_status;
+}
+
 static bool same_recipe(const struct recipe *a, const struct recipe *b)
 {
 	return a && b && a->exe && b->exe && !strcmp(a->exe, b->exe) &&

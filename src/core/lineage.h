@@ -68,6 +68,10 @@ struct instance {
 	bool spawned;	       /* this life was started by obit */
 	__u32 spawning;	       /* tgid of the child whose exec is awaited; 0: none */
 	__u32 uid;	       /* at its exec */
+	struct {
+		uint64_t life;
+		uint32_t pid, wait_status;
+	} background; /* the last that died of what main had sent there, in that life; pid 0: nothing did */
 	struct recipe *recipe; /* owned */
 	struct policy policy;
 	void *attachment;	      /* the daemon's: timer, log file, ... */
@@ -164,6 +168,11 @@ struct heirs {
 	struct process *by_fork; /* runs the main's executable: a session leader, else the eldest */
 	struct process *by_exec; /* exec'd the recipe's own executable and argv */
 };
+
+/* Notes how a member ended, if it would have been an heir: a fork of main's that had left main's session, or its
+ * own parent. To be called while main lives. */
+void lineage_note_background(struct instance *instance, const struct process *process,
+			     const struct obit_exit *exit);
 
 /* Who of the living could become main after `main`, which is dead. The caller has looked up
  * session_leader of the members. */

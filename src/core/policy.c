@@ -717,6 +717,26 @@ static bool hand_over(struct policy *policy, struct policy_output *out,
 	return true;
 }
 
+/* What matters of a parent that leaves is what it leaves behind: where that has failed already, so has the start.
+ * Returns false if there is no such thing. */
+static bool answer_failed_start(struct policy *policy, struct policy_output *out,
+				const struct policy_death *death, uint64_t now)
+{
+	struct policy_death background = *death;
+	char words[WAIT_STATUS_WORDS_SIZE], plan[POLICY_NOTE_SIZE];
+
+	background.wait_status = death->background_status;
+	if (!death->background_pid || death->wait_status || death->asked || death->members ||
+	    death->lived_ns > policy->config->start_timeout_ns ||
+	    policy_is_success(policy->config, background.wait_status))
+		return false;
+	answer_death(policy, out, &background, now);
+	memcpy(plan, out->detail, sizeof(plan));
+	say(out, "pid %u, which it had sent into the background, %s: %.200s", death->background_pid,
+	    wait_status_words(death->background_status, words), plan);
+	return true;
+}
+
 /* ---- inputs, one function each; all states are named in each ---- */
 
 /* Somebody started it. */
@@ -826,9 +846,8 @@ static void on_main_died(struct policy *policy, struct policy_output *out,
 		__attribute__((fallthrough));
 	case POLICY_STARTING:
 	case POLICY_READYING:
-		if (hand_over(policy, out, death))
-			return;
-		answer_death(policy, out, death, now);
+		if (!hand_over(policy, out, death) && !answer_failed_start(policy, out, death, now))
+			answer_death(policy, out, death, now);
 		return;
 	case POLICY_STOPPING:
 		if (policy->after == AFTER_HANG)

@@ -81,10 +81,13 @@ struct policy_hang {
 struct policy_death {
 	uint32_t pid;
 	uint32_t wait_status;
-	uint64_t lived_ns;    /* since the exec of the instance's program */
-	unsigned members;     /* others that live on, and that kill_mode would have stopped */
-	bool has_fork_heir;   /* one of them runs the same executable */
-	bool has_exec_heir;   /* one of them exec'd the recipe's own executable and argv */
+	uint64_t lived_ns;  /* since the exec of the instance's program */
+	unsigned members;   /* others that live on, and that kill_mode would have stopped */
+	bool has_fork_heir; /* one of them runs the same executable */
+	bool has_exec_heir; /* one of them exec'd the recipe's own executable and argv */
+	uint32_t
+		background_pid; /* of what it had sent into the background and outlived; 0: nothing */
+	uint32_t background_status; /* its wait status */
 	const char *ended_by; /* its owner, or init, which sent the signal to stop; NULL: neither */
 	bool asked; /* somebody outside had asked it to stop: a clean end, whatever the status */
 	bool hung; /* it was stopped since it hung; the policy sets this itself where it had that done */

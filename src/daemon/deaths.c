@@ -45,8 +45,11 @@ static void describe_death(struct daemon *daemon, struct instance *instance,
 			   char ended_by[static OWNER_SIZE])
 {
 	bool is_main = process->role == ROLE_MAIN;
+	bool failed_behind = is_main && instance->background.life == process->life;
 	struct heirs heirs = {0};
 
+	if (!is_main)
+		lineage_note_background(instance, process, &letter->exit);
 	if (is_main)
 		owners_meet_at_death(daemon, instance, &process->key, letter, evidence->cgroup);
 
@@ -67,6 +70,8 @@ static void describe_death(struct daemon *daemon, struct instance *instance,
 							watch_of(daemon, instance)->kill_mode),
 				.has_fork_heir = heirs.by_fork,
 				.has_exec_heir = heirs.by_exec,
+				.background_pid = failed_behind ? instance->background.pid : 0,
+				.background_status = instance->background.wait_status,
 				.asked = was_asked(daemon, instance, evidence),
 				.ended_by = owners_ended_it(instance, evidence, ended_by),
 				.refusal = act_refusal(daemon, instance, letter, refusal),

@@ -55,6 +55,17 @@ back_from_the_background() {
 	back_from_the_background --daemonize=double --linger-ms 200
 }
 
+@test "what fails in the background before its parent has left is a failed start" {
+	touch "$T/broken"
+	start_obitd_for_service
+	start_service --daemonize=once --linger-ms 200 --fail-late "$T/broken"
+	retry_until 10 log_has 'which it had sent into the background, exited 5: respawn'
+	rm "$T/broken"
+	wait_events up 1
+	retry_until 10 main_pid_is web "$(service_pid)"
+	state_is web up
+}
+
 @test "a parent that is killed before it has left takes its child along, and both come back" {
 	start_obitd_for_service
 	start_service --daemonize=once --linger-ms 60000 --lock "$T/lock"

@@ -599,6 +599,42 @@ static void the_dying_inherit_nothing(void **state)
 	family_free(&family);
 }
 
+static uint32_t noted_background(struct instance *instance, const struct process *process,
+				 uint32_t flags)
+{
+	struct obit_exit exit = {.wait_status = 5 << 8, .flags = flags};
+
+	instance->background.pid = 0;
+	lineage_note_background(instance, process, &exit);
+	return instance->background.pid;
+}
+
+static void what_had_left_main_is_remembered_when_it_ends(void **state)
+{
+	struct family family;
+	struct instance *instance;
+	struct process *worker;
+
+	(void)state;
+	family_init(&family);
+	instance = begin_daemon(&family, 10);
+	fork_of(&family, 10, 11);
+	worker = fork_of(&family, 10, 12);
+	assert_int_equal(noted_background(instance, find(&family, 11), 0), 0);
+	assert_int_equal(noted_background(instance, find(&family, 11), OBIT_EXIT_SESSION_LEADER),
+			 11);
+	assert_int_equal(instance->background.wait_status, 5 << 8);
+	assert_int_equal(instance->background.life, find(&family, 10)->life);
+	assert_int_equal(noted_background(instance, find(&family, 11), OBIT_EXIT_ORPHAN), 11);
+	exec_image(worker, "/usr/sbin/worker", WORDS("d", "-f"));
+	assert_int_equal(noted_background(instance, worker, OBIT_EXIT_SESSION_LEADER), 0);
+	lineage_died(find(&family, 10));
+	lineage_gone(&family.lineage, find(&family, 10));
+	assert_int_equal(noted_background(instance, find(&family, 11), OBIT_EXIT_SESSION_LEADER),
+			 0);
+	family_free(&family);
+}
+
 /* sshd goes into the background again, while a session of its last life is open. */
 static void what_has_outlived_an_earlier_main_is_no_heir(void **state)
 {
@@ -1107,6 +1143,7 @@ int main(void)
 		cmocka_unit_test(an_instance_takes_its_processes_along),
 		cmocka_unit_test(each_role_has_its_name),
 		cmocka_unit_test(the_eldest_is_heir_unless_one_leads_a_session),
+		cmocka_unit_test(what_had_left_main_is_remembered_when_it_ends),
 		cmocka_unit_test(the_eldest_by_birth_whatever_the_order),
 		cmocka_unit_test(the_dying_inherit_nothing),
 		cmocka_unit_test(what_has_outlived_an_earlier_main_is_no_heir),

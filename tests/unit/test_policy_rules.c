@@ -769,6 +769,49 @@ static void heirs_take_over_by_the_table(void **state)
 	}
 }
 
+/* What a parent's exit 0 comes to when pid 8, which it had sent into the background, has ended before it. */
+static const struct {
+	const char *what;
+	struct policy_death death;
+	enum policy_verdict verdict;
+} background_table[] = {
+	{"that failed", {.background_pid = 8, .background_status = EXITED(5)}, VERDICT_RESPAWN},
+	{"that was killed",
+	 {.background_pid = 8, .background_status = KILLED(SIGSEGV)},
+	 VERDICT_RESPAWN},
+	{"that did its work", {.background_pid = 8}, VERDICT_NONE},
+	{"there was none", {.background_status = EXITED(5)}, VERDICT_NONE},
+	{"both were asked to stop",
+	 {.background_pid = 8, .background_status = EXITED(5), .asked = true},
+	 VERDICT_NONE},
+	{"so late that it is no start any more",
+	 {.background_pid = 8, .background_status = EXITED(5), .lived_ns = S(30) + 1},
+	 VERDICT_NONE},
+	{"another has taken over",
+	 {.background_pid = 8, .background_status = EXITED(5), .members = 1, .has_fork_heir = true},
+	 VERDICT_HAND_OVER},
+	{"the parent's own clean end by a signal is no start",
+	 {.background_pid = 8, .background_status = EXITED(5), .wait_status = KILLED(SIGTERM)},
+	 VERDICT_NONE},
+};
+
+static void what_fails_in_the_background_is_a_failed_start(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(background_table); i++) {
+		struct bench bench;
+
+		bench_up(&bench);
+		give_death(&bench, background_table[i].death);
+		if (bench.out.verdict != background_table[i].verdict)
+			fail_msg("%s: %s", background_table[i].what,
+				 policy_verdict_name(bench.out.verdict));
+		if (bench.out.verdict == VERDICT_RESPAWN)
+			assert_non_null(strstr(bench.out.detail, "pid 8, which it had sent"));
+		bench_free(&bench);
+	}
+}
+
 static void a_success_status_of_its_own_is_no_daemonizing(void **state)
 {
 	struct policy_death death = {
@@ -1817,6 +1860,7 @@ int main(void)
 		cmocka_unit_test(burial_takes_the_leftovers_along),
 		cmocka_unit_test(heirs_take_over_by_the_table),
 		cmocka_unit_test(a_success_status_of_its_own_is_no_daemonizing),
+		cmocka_unit_test(what_fails_in_the_background_is_a_failed_start),
 		cmocka_unit_test(no_heir_while_it_is_being_stopped),
 		cmocka_unit_test(a_members_death_counts_only_if_told_so),
 		cmocka_unit_test(a_stop_is_not_laid_to_a_member),

@@ -42,7 +42,7 @@
 extern char **environ;
 
 struct options {
-	const char *state, *port_file, *lock, *fail_if, *title, *daemonize;
+	const char *state, *port_file, *lock, *fail_if, *fail_late, *title, *daemonize;
 	int workers, uid, gid, linger_ms, exit_on_term;
 	bool detour, ignore_term, stubborn_workers;
 };
@@ -470,6 +470,7 @@ static const struct option long_options[] = {
 	{"port-file", required_argument, NULL, 'p'},
 	{"lock", required_argument, NULL, 'l'},
 	{"fail-if", required_argument, NULL, 'f'},
+	{"fail-late", required_argument, NULL, 'F'},
 	{"title", required_argument, NULL, 't'},
 	{"workers", required_argument, NULL, 'w'},
 	{"uid", required_argument, NULL, 'u'},
@@ -497,6 +498,9 @@ static void set_option(int letter, const char *value)
 		break;
 	case 'f':
 		options.fail_if = value;
+		break;
+	case 'F':
+		options.fail_late = value;
 		break;
 	case 't':
 		options.title = value;
@@ -581,6 +585,8 @@ int main(int argc, char **argv)
 		listen_on_port();
 	if (options.daemonize)
 		daemonize(options.daemonize);
+	if (options.fail_late && access(options.fail_late, F_OK) == 0)
+		return 5; /* its parent may wait, and think that all is well */
 	if (options.title)
 		overwrite_title(argv, argc);
 	start_workers();
