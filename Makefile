@@ -74,7 +74,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps help demo check check-unit check-system check-kernels check-vm asan bench bpf-all fuzz install uninstall \
+.PHONY: all deps help demo check check-unit check-system check-kernels check-vm asan bench bpf-all fuzz soak install uninstall \
 	format format-check tidy lint clean victims
 
 all: $(BUILD)/obitd $(BUILD)/obit ## obitd and obit (the default)
@@ -245,6 +245,10 @@ victims: $(VICTIM_PROGRAMS)
 bench: all $(VICTIM_PROGRAMS) $(BENCH_PROGRAMS) ## measure: latency, hook cost, idle wake-ups, memory
 	$(Q)tests/bench/run $(BUILD)
 	$(Q)tests/bench/run-many $(BUILD)
+
+soak: all $(VICTIM_PROGRAMS) ## an hour of kills, storms, reloads and take-overs (SOAK_SECONDS=300: so long)
+	$(Q)tests/soak/run $(BUILD) $(SOAK_SECONDS)
+	$(Q)tests/soak/takeover $(BUILD) $(SOAK_KILLS)
 
 fuzz: ## run each fuzzer for FUZZ_SECONDS (60) on its corpus
 	$(Q)CLANG='$(CLANG)' tests/fuzz/run $(BUILD)/fuzz $(or $(FUZZ_SECONDS),60)
