@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # `wrong` is for who sources this
 # One obitd with some services of its own, somebody who kills those all the time, and the books of all that. Sourced
 # with the build directory as its argument; SEED=N chooses the moments, KEEP=1 leaves the files.
 
@@ -102,29 +102,3 @@ expect() {
 }
 
 count() { grep -c "\"event\":\"$2\"" "$work/$1.state" || true; }
-
-check_victim() {
-	local v=$1 starts told
-
-	starts=$(count "$v" start)
-	total=$((total + starts - 1))
-	told=$(jq -r --arg v "$v" 'select(.watch == $v and .role == "main") | .process_key' "$work/deaths" | sort -u | wc -l)
-	expect "$v: deaths told" "$told" $((starts - 1))
-	expect "$v: conflicts" "$(count "$v" conflict)" 0
-	expect "$v: processes" "$(our_pids | xargs -r -I{} readlink /proc/{}/exe | grep -cx "$work/$v")" 1
-	expect "$v: restarts" "$(jq --arg v "$v" '.[] | select(.name == $v) | .restarts' "$work/ls")" $((starts - 1))
-	expect "$v: deaths counted" "$(jq --arg v "$v" '.[] | select(.name == $v) | .deaths' "$work/ls")" $((starts - 1))
-}
-
-check_books() {
-	local i
-
-	wrong=0 total=0
-	obit log --json >"$work/deaths"
-	obit ls --json >"$work/ls"
-	expect "told twice" "$(jq -r .process_key "$work/deaths" | sort | uniq -d | wc -l)" 0
-	expect "not kept" "$(obit stats --json | jq .losses.unkept)" 0
-	for i in $(seq "$VICTIMS"); do
-		check_victim "v$i"
-	done
-}
