@@ -10,8 +10,20 @@ MANDIR ?= $(PREFIX)/share/man
 DOCDIR ?= $(PREFIX)/share/doc/obit
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 
+# For another machine: CROSS_COMPILE=aarch64-linux-gnu- SYSROOT=DIRECTORY, which holds its headers and libraries.
+CROSS_COMPILE ?=
+SYSROOT ?=
 ifeq ($(origin CC),default)
-CC := $(if $(shell command -v gcc),gcc,clang)
+CC := $(if $(or $(CROSS_COMPILE),$(shell command -v gcc)),$(CROSS_COMPILE)gcc,clang)
+endif
+ifneq ($(CROSS_COMPILE),)
+AR := $(CROSS_COMPILE)ar
+endif
+ifneq ($(SYSROOT),)
+override CC += --sysroot=$(SYSROOT)
+export PKG_CONFIG_SYSROOT_DIR := $(SYSROOT)
+export PKG_CONFIG_LIBDIR := $(subst $() ,:,$(foreach directory,lib/$(shell $(CC) -print-multiarch 2>/dev/null) lib64 lib share,\
+	$(SYSROOT)/usr/$(directory)/pkgconfig))
 endif
 CLANG      ?= clang
 BPFTOOL    ?= $(or $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v bpftool),bpftool)
@@ -46,7 +58,9 @@ lib = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 DAEMON_LIBS = $(call lib,libbpf) -lelf -lz $(call lib,libconfuse) $(call lib,json-c)
 CLI_LIBS = $(call lib,json-c)
 
-BPF_ARCH := $(subst x86_64,x86,$(subst aarch64,arm64,$(shell uname -m)))
+MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
+BPF_ARCH := $(subst x86_64,x86,$(subst aarch64,arm64,$(MACHINE)))
+BPF_INCLUDES := -Ivmlinux -Ibpf $(if $(SYSROOT),-idirafter $(SYSROOT)/usr/include)
 
 BASE   := $(wildcard src/base/*.c)
 CORE   := $(wildcard src/core/*.c)
@@ -74,8 +88,8 @@ endif
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps help demo check check-unit check-system check-kernels check-vm asan bench bpf-all fuzz soak install uninstall \
-	format format-check tidy lint clean victims
+.PHONY: all deps help demo check check-unit check-system check-kernels check-vm asan bench bpf-all fuzz soak \
+	install uninstall format format-check tidy lint clean victims
 
 all: $(BUILD)/obitd $(BUILD)/obit ## obitd and obit (the default)
 
@@ -97,7 +111,7 @@ $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c $(BPF_SOURCES) $(BUILD)/.tools
 	$(call say,BPF,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) -O2 -g -target bpf -mcpu=v2 -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Wextra \
-		-Wno-unused-parameter -Werror -Ivmlinux -Ibpf -c $< -o $@
+		-Wno-unused-parameter -Werror $(BPF_INCLUDES) -c $< -o $@
 	$(Q)$(LLVM_STRIP) -g $@
 
 $(BUILD)/%.skel.h: $(BUILD)/bpf/%.bpf.o
@@ -111,7 +125,7 @@ $(BUILD)/bpf-%/obit.o: bpf/obit.bpf.c $(BPF_SOURCES) $(BUILD)/.tools
 	$(call say,BPF,$< ($*))
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) -O2 -g -target bpf -mcpu=v2 -D__TARGET_ARCH_$* -Wall -Wextra \
-		-Wno-unused-parameter -Werror -Ivmlinux -Ibpf -c $< -o $@
+		-Wno-unused-parameter -Werror $(BPF_INCLUDES) -c $< -o $@
 
 # ---- user space ----
 
@@ -276,4 +290,4 @@ lint: ## shellcheck, mandoc, layers and words
 clean: ## remove $(BUILD)
 	rm -rf $(BUILD)
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -path $(BUILD)/vm -prune -o -name '*.d' -print 2>/dev/null)

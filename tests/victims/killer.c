@@ -176,6 +176,8 @@ static const struct plan plans[] = {
 	CASE("fault", "illegal", "fault illegal", "", "fault", FAULT("ILL_ILLOPN")),
 	CASE("fault", "divide", "fault divide", "", "fault", FAULT("FPE_INTDIV")),
 	CASE("fault", "wild", "fault wild", "", "fault", FAULT("SI_KERNEL")),
+#elif defined(__aarch64__)
+	CASE("fault", "illegal", "fault illegal", "", "fault", FAULT("ILL_ILLOPC")),
 #endif
 
 	CASE("seccomp", "seccomp-process", "seccomp process", "", "seccomp", FAULT("SYS_SECCOMP")),

@@ -513,15 +513,16 @@ static void fault_bus(void)
 
 static void fault_illegal(void)
 {
-#if defined(__x86_64__)
-	uintptr_t here;
+	uintptr_t here = 0;
 
+#if defined(__x86_64__)
 	__asm__ volatile("leaq 1f(%%rip), %0" : "=r"(here));
 	tell_fault(ILL_ILLOPN, here);
 	__asm__ volatile("1: ud2");
 #elif defined(__aarch64__)
-	tell_fault(ILL_ILLOPC, 0);
-	__asm__ volatile(".inst 0");
+	__asm__ volatile("adr %0, 1f" : "=r"(here));
+	tell_fault(ILL_ILLOPC, here);
+	__asm__ volatile("1: .inst 0");
 #endif
 }
 
