@@ -88,13 +88,13 @@ endif
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps help demo check check-unit check-system check-kernels check-vm asan bench bpf-all fuzz soak \
+.PHONY: all arm64 deps help demo check check-unit check-system check-kernels check-vm asan bench bpf-all fuzz soak \
 	install uninstall format format-check tidy lint clean victims
 
 all: $(BUILD)/obitd $(BUILD)/obit ## obitd and obit (the default)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 deps: ## install what build, tests, demo and lints need (apt or dnf, as root)
 	$(Q)scripts/deps all
@@ -205,10 +205,17 @@ check-unit: all $(UNIT_PROGRAMS) ## the unit tests alone (no root needed)
 check-system: all $(VICTIM_PROGRAMS) ## the system tests alone, on the running kernel
 	$(Q)tests/run $(BUILD) system
 
-check-kernels: ## system tests on Linux 5.10, 6.1, 6.12 and the newest, in virtual machines (KERNELS=6.1: on that one)
+# Without KERNELS: all of this architecture.
+check-kernels: ## system tests on Linux 5.10, 6.1, 6.12 and the newest, in virtual machines (KERNELS=arm64-6.1: on that)
 	$(Q)scripts/deps build test vm
-	$(Q)$(MAKE) --no-print-directory all test-programs
+	$(if $(filter-out arm64-%,$(or $(KERNELS),all)),$(Q)$(MAKE) --no-print-directory all test-programs)
+	$(if $(filter arm64-%,$(KERNELS)),$(Q)$(MAKE) --no-print-directory arm64)
 	$(Q)tests/kernels/run $(BUILD) $(KERNELS)
+
+arm64: ## cross-compile for Debian 12 on arm64, into $(BUILD)/arm64
+	$(Q)scripts/deps build vm vm-arm64
+	$(Q)sysroot=$$(scripts/vm sysroot arm64) && $(MAKE) --no-print-directory BUILD=$(BUILD)/arm64 \
+		CROSS_COMPILE=aarch64-linux-gnu- SYSROOT="$$sysroot" all victims
 
 check-vm: ## the hardware watchdog, where it resets a virtual machine (VM_KERNEL=6.12: on that one)
 	$(Q)scripts/deps build test vm
