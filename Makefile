@@ -256,16 +256,17 @@ $(BUILD)/tests/victims/%: tests/victims/%.c $(wildcard tests/victims/*.h) $(BUIL
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) $(WERROR) -O1 -g -pthread $< -o $@
 
-$(BUILD)/tests/bench/%: tests/bench/%.c $(BUILD)/.tools
+$(BUILD)/tests/bench/%: tests/bench/%.c tests/bench/bench.h $(BUILD)/.tools
 	$(call say,BENCH,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) $(WERROR) -O2 -g $< -o $@
 
 victims: $(VICTIM_PROGRAMS)
 
-bench: all $(VICTIM_PROGRAMS) $(BENCH_PROGRAMS) ## measure: latency, hook cost, idle wake-ups, memory
-	$(Q)tests/bench/run $(BUILD)
-	$(Q)tests/bench/run-many $(BUILD)
+bench: ## measure obit beside its peers, in one run (PARTS="recovery memory": those alone)
+	$(Q)scripts/deps build bench
+	$(Q)$(MAKE) --no-print-directory all $(VICTIM_PROGRAMS) $(BENCH_PROGRAMS)
+	$(Q)tests/bench/run $(BUILD) $(PARTS)
 
 soak: all $(VICTIM_PROGRAMS) ## an hour of kills, storms, reloads and take-overs (SOAK_SECONDS=300: so long)
 	$(Q)tests/soak/run $(BUILD) $(SOAK_SECONDS)
@@ -286,8 +287,9 @@ tidy: $(BUILD)/obit.skel.h ## clang-tidy over src/
 	$(Q)printf '%s\n' $(BASE) $(CORE) $(IO) $(DAEMON) $(CLI) | xargs -P "$$(nproc)" -I {} \
 		$(CLANG_TIDY) --quiet {} -- -std=gnu17 -D_GNU_SOURCE -Isrc -I. -I$(BUILD)
 
-SHELL_SCRIPTS := $(wildcard scripts/* .ci/run tests/run tests/bench/run* tests/soak/* tests/fuzz/run \
-	tests/kernels/run tests/kernels/init tests/vm/run tests/vm/guest)
+SHELL_SCRIPTS := $(wildcard scripts/* .ci/run tests/run tests/soak/* tests/fuzz/run \
+	tests/kernels/run tests/kernels/init tests/vm/run tests/vm/guest) \
+	$(filter-out %.c %.h,$(wildcard tests/bench/*))
 lint: ## shellcheck, mandoc, layers and words
 	$(Q)shellcheck $(SHELL_SCRIPTS) $(wildcard tests/system/*.bats tests/system/*.bash)
 	$(Q)for page in doc/*.[158]; do mandoc -T lint -W warning $$page || exit 1; done

@@ -7,36 +7,17 @@
  * last successor's first instruction. At the end all are killed; a watcher must be gone by then, so "done" is
  * said and a line is read before. STAMP is tests/victims/stamp, PAGE a file that all map; where STAMP ends in
  * '-', each of the COUNT is executed by a path of its own: STAMP0, STAMP1, ... */
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-#define COUNT_MAX      20000
-#define PIDS_MAX       4194304 /* as in the kernel */
-#define LOOK_NS	       200000
-#define SETTLE_NS      10000000
-#define PATIENCE_LOOKS 600000 /* 2 min and more */
-#define NS_PER_SEC     1000000000
+#include "bench.h"
 
-struct life {
-	uint64_t started_ns;
-	uint64_t pid;
-};
-
-struct page {
-	uint64_t count;
-	volatile struct life lives[];
-};
+#define COUNT_MAX 20000
+#define PIDS_MAX  4194304 /* as in the kernel */
+#define SETTLE_NS 10000000
 
 struct run {
 	bool restarts;
@@ -46,21 +27,6 @@ struct run {
 	uint16_t place_of[PIDS_MAX]; /* which of the COUNT a child of this process is */
 	bool over[];
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_SEC + (uint64_t)now.tv_nsec;
-}
-
-static void nap(long ns)
-{
-	struct timespec span = {.tv_nsec = ns};
-
-	nanosleep(&span, NULL);
-}
 
 static void say(const char *word)
 {
@@ -92,21 +58,15 @@ static void start(struct run *run, unsigned place)
 	run->place_of[pid] = (uint16_t)place;
 }
 
-/* Until `begun` lives in all have said so. The time is taken by the victims, so looking late costs nothing. */
 static void wait_for_lives(const struct run *run)
 {
-	uint64_t seen = 0;
-
-	for (int i = 0; i < PATIENCE_LOOKS; i++) {
-		while (seen < run->begun && run->page->lives[seen].pid)
-			seen++;
-		if (seen == run->begun)
-			return;
-		nap(LOOK_NS);
+	for (uint64_t seen = 0; seen < run->begun; seen++) {
+		if (wait_for_life(run->page, seen))
+			continue;
+		fprintf(stderr, "many: only %llu of %llu lives began\n", (unsigned long long)seen,
+			(unsigned long long)run->begun);
+		exit(1);
 	}
-	fprintf(stderr, "many: only %llu of %llu lives began\n", (unsigned long long)seen,
-		(unsigned long long)run->begun);
-	exit(1);
 }
 
 static void reap(struct run *run)
@@ -176,16 +136,10 @@ static void end_all(const struct run *run)
 
 static struct run *prepare(char **argv, uint64_t count, uint64_t lives)
 {
-	size_t bytes = sizeof(struct page) + lives * sizeof(struct life);
 	struct run *run = calloc(1, sizeof(*run) + lives * sizeof(run->over[0]));
-	int fd = open(argv[3], O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	void *page;
+	struct page *page = open_page(argv[3], lives);
 
-	if (!run || fd < 0 || ftruncate(fd, (off_t)bytes) < 0)
-		return NULL;
-	page = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	close(fd);
-	if (page == MAP_FAILED)
+	if (!run || !page)
 		return NULL;
 	run->restarts = strcmp(argv[1], "floor") == 0;
 	run->stamp = argv[2];

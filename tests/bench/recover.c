@@ -1,131 +1,159 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* From SIGKILL to the successor's first instruction, COUNT times, one figure in ns a line:
- *   recover floor STAMP PAGE COUNT   the parent itself waits and restarts: waitpid, vfork, execve
- *   recover watch STAMP PAGE COUNT   somebody else, who watches STAMP, restarts it
- * STAMP is tests/victims/stamp, PAGE a file that both map. */
+/* From SIGKILL to the successor's first instruction, one figure in ns a line:
+ *   recover floor PAGE KILLS AGE STAMP [MIB]    the parent itself waits and restarts: waitpid, vfork, execve. "floor NS"
+ *   recover watched PAGE KILLS AGE STAMP [MIB]  who watches STAMP restarts it: each is started here ("first NS"), killed
+ *                                               once more as the watcher started it ("again NS"), and stopped by SIGTERM
+ *   recover others PAGE KILLS AGE LIVES         somebody else has started LIVES of them, and restarts them. "other NS"
+ * Each has lived AGE ms when it is killed. STAMP is tests/victims/stamp, PAGE a file that all map. */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-#define PAGE_BYTES     65536
-#define SETTLE_NS      20000000
-#define LOOK_NS	       200000
-#define PATIENCE_LOOKS 50000 /* 10 s */
-#define NS_PER_SEC     1000000000
+#include "bench.h"
 
-struct life {
-	uint64_t started_ns;
-	uint64_t pid;
+#define KILLS_MAX     1000
+#define LIVES_A_CYCLE 3
+
+struct run {
+	const char *stamp, *path, *mib;
+	struct page *page;
+	uint64_t age_ns;
+	uint64_t begun; /* lives until now */
 };
 
-struct page {
-	uint64_t count;
-	volatile struct life lives[];
-};
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_SEC + (uint64_t)now.tv_nsec;
-}
-
-static void nap(long ns)
-{
-	struct timespec span = {.tv_nsec = ns};
-
-	nanosleep(&span, NULL);
-}
-
-static struct page *make_page(const char *path)
-{
-	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	void *page;
-
-	if (fd < 0 || ftruncate(fd, PAGE_BYTES) < 0)
-		return NULL;
-	page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	close(fd);
-	return page == MAP_FAILED ? NULL : page;
-}
-
-static pid_t start(const char *stamp, const char *path)
+static pid_t start(const struct run *run)
 {
 	pid_t pid = vfork();
 
 	if (pid == 0) {
-		execl(stamp, stamp, path, (char *)NULL);
+		execl(run->stamp, run->stamp, run->path, run->mib, (char *)NULL);
 		_exit(127);
+	}
+	if (pid < 0) {
+		perror("recover: vfork");
+		exit(1);
 	}
 	return pid;
 }
 
-/* Without spinning: the time is taken by the victim, so looking late costs nothing. */
-static bool wait_for_life(const struct page *page, uint64_t slot)
+static void await_next_life(struct run *run)
 {
-	for (int i = 0; i < PATIENCE_LOOKS; i++) {
-		if (page->lives[slot].pid)
-			return true;
-		nap(LOOK_NS);
+	if (!wait_for_life(run->page, run->begun)) {
+		fprintf(stderr, "recover: life %llu never began\n", (unsigned long long)run->begun);
+		exit(1);
 	}
-	return false;
+	run->begun++;
 }
 
-static int measure(bool restarts, const char *stamp, const char *path, struct page *page, int count)
+static void let_age(const struct run *run, uint64_t slot)
 {
-	pid_t child = start(stamp, path);
+	uint64_t due = run->page->lives[slot].started_ns + run->age_ns, now = now_ns();
 
-	for (int slot = 0; slot < count; slot++) {
+	if (now < due)
+		nap(due - now);
+}
+
+/* Kills that life when it is old enough; returns when that was. */
+static uint64_t end_life(const struct run *run, uint64_t slot)
+{
+	uint64_t killed;
+
+	let_age(run, slot);
+	killed = now_ns();
+	kill((pid_t)run->page->lives[slot].pid, SIGKILL);
+	return killed;
+}
+
+static void tell(const struct run *run, const char *word, uint64_t killed)
+{
+	printf("%s %llu\n", word,
+	       (unsigned long long)(run->page->lives[run->begun - 1].started_ns - killed));
+}
+
+static void measure_floor(struct run *run, int kills)
+{
+	pid_t child = start(run);
+
+	await_next_life(run);
+	while (kills--) {
+		uint64_t killed = end_life(run, run->begun - 1);
+
+		waitpid(child, NULL, 0);
+		child = start(run);
+		await_next_life(run);
+		tell(run, "floor", killed);
+	}
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+}
+
+/* A SIGTERM that came from outside is a stop: it is not restarted. */
+static void stop_last(const struct run *run)
+{
+	pid_t pid = (pid_t)run->page->lives[run->begun - 1].pid;
+
+	let_age(run, run->begun - 1);
+	for (int i = 0; i < PATIENCE_LOOKS && kill(pid, SIGTERM) == 0; i++)
+		nap(LOOK_NS);
+}
+
+static void measure_watched(struct run *run, int kills)
+{
+	while (kills--) {
+		pid_t child = start(run);
 		uint64_t killed;
 
-		if (!wait_for_life(page, (uint64_t)slot)) {
-			fprintf(stderr, "recover: life %d never began\n", slot);
-			return 1;
-		}
-		nap(SETTLE_NS);
-		killed = now_ns();
-		kill((pid_t)page->lives[slot].pid, SIGKILL);
-		if (restarts || slot == 0)
-			waitpid(child, NULL, 0);
-		if (restarts)
-			child = start(stamp, path);
-		if (!wait_for_life(page, (uint64_t)slot + 1)) {
-			fprintf(stderr, "recover: life %d was not followed by another\n", slot);
-			return 1;
-		}
-		printf("%llu\n", (unsigned long long)(page->lives[slot + 1].started_ns - killed));
+		await_next_life(run);
+		killed = end_life(run, run->begun - 1);
+		waitpid(child, NULL, 0);
+		await_next_life(run);
+		tell(run, "first", killed);
+		killed = end_life(run, run->begun - 1);
+		await_next_life(run);
+		tell(run, "again", killed);
+		stop_last(run);
 	}
-	return 0;
 }
 
-static void end_last(const struct page *page, int count)
+/* In turn, the eldest first: each is old enough when its turn comes round. */
+static void measure_others(struct run *run, int kills, int lives)
 {
-	kill((pid_t)page->lives[count].pid, SIGKILL);
+	while (lives--)
+		await_next_life(run);
+	for (uint64_t slot = 0; slot < (uint64_t)kills; slot++) {
+		uint64_t killed;
+
+		nap(20 * NS_PER_MS); /* until who restarts has come to rest */
+		killed = end_life(run, slot);
+		await_next_life(run);
+		tell(run, "other", killed);
+	}
 }
 
 int main(int argc, char **argv)
 {
-	struct page *page = argc == 5 ? make_page(argv[3]) : NULL;
-	int count = argc == 5 ? atoi(argv[4]) : 0;
-	bool restarts = argc == 5 && strcmp(argv[1], "floor") == 0;
-	int r;
+	int kills = argc >= 6 ? atoi(argv[3]) : 0, age = argc >= 6 ? atoi(argv[4]) : 0;
+	bool others = argc == 6 && strcmp(argv[1], "others") == 0;
+	struct run run = {0};
 
-	if (!page || count < 1 || count > 1000) {
-		fprintf(stderr, "usage: recover floor|watch STAMP PAGE COUNT\n");
+	if (kills > 0 && kills <= KILLS_MAX && age >= 0 && argc <= 7)
+		run.page = open_page(argv[2], others ? 0 : (uint64_t)kills * LIVES_A_CYCLE + 1);
+	if (!run.page) {
+		fprintf(stderr,
+			"usage: recover floor|watched|others PAGE KILLS AGE STAMP|LIVES [MIB]\n");
 		return 2;
 	}
-	r = measure(restarts, argv[2], argv[3], page, count);
-	if (restarts)
-		end_last(page, count);
-	return r;
+	run.path = argv[2];
+	run.stamp = argv[5];
+	run.mib = argv[6];
+	run.age_ns = (uint64_t)age * NS_PER_MS;
+	if (others)
+		measure_others(&run, kills, atoi(argv[5]));
+	else if (strcmp(argv[1], "floor") == 0)
+		measure_floor(&run, kills);
+	else
+		measure_watched(&run, kills);
+	return 0;
 }
