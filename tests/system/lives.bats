@@ -94,7 +94,8 @@ habits='echo 123456 >/proc/$$/timerslack_ns
 	# to end it again, the kernel walks the sanitizer's terabytes for minutes
 	local merge=
 	! grep -q __asan_init "$OBITD" || merge=LEAK_NO_MERGE=1
-	start_obitd "$(watch_text web "$T/service")" env --ignore-signal=HUP --block-signal=USR1 LEAK=1 $merge \
+	# in a session of its own: an autogroup is the session's, and this one's is that of all tests
+	start_obitd "$(watch_text web "$T/service")" setsid env --ignore-signal=HUP --block-signal=USR1 LEAK=1 $merge \
 		"$VICTIMS/wrap" leak nice -n 3 choom -n 77 -- setarch -R sh -c 'umask 0777; ulimit -S -c 0; echo 7 >/proc/self/autogroup; exec "$@" 9>/dev/null' sh
 	start_watched_service web
 	describe_life "$(service_pid)" >"$T/first"
