@@ -15,18 +15,15 @@
 #include "core/config_internal.h"
 #include "core/glob.h"
 
-#define SHOWN_FILE_SIZE	   256
-#define MESSAGE_SIZE	   512
-#define DEFAULT_PROCESSES  131072
-#define DEFAULT_STARTS	   16
-#define DEFAULT_TAKEOVER   (60 * NS_PER_SEC)
-#define DEFAULT_RING	   (UINT64_C(1) << 20)
-#define DEFAULT_RECIPE	   (UINT64_C(256) << 10)
-#define DEFAULT_HISTORY	   (UINT64_C(16) << 20)
-#define PATTERN_FILE	   "command line"
-#define PATTERN_NAME	   "watch" /* of a pattern without a literal component */
-#define NAME_DIGITS	   6
-#define NAME_SUFFIX_LENGTH (NAME_DIGITS + 2) /* a '-', and a digit more */
+#define SHOWN_FILE_SIZE	  256
+#define MESSAGE_SIZE	  512
+#define DEFAULT_PROCESSES 131072
+#define DEFAULT_STARTS	  16
+#define DEFAULT_TAKEOVER  (60 * NS_PER_SEC)
+#define DEFAULT_RING	  (UINT64_C(1) << 20)
+#define DEFAULT_RECIPE	  (UINT64_C(256) << 10)
+#define DEFAULT_HISTORY	  (UINT64_C(16) << 20)
+#define PATTERN_FILE	  "command line"
 
 int config_fail(struct config_report *report, unsigned line, const char *fmt, ...)
 {
@@ -447,81 +444,10 @@ int config_parse(struct config *config, const char *file, const char *text, size
 	return r == -ENOMEM ? config_fail_memory(&report) : r;
 }
 
-/* ---- names ---- */
+/* ---- a watch of a path alone ---- */
 
-static bool is_name_char(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       c == '_' || c == '.' || c == '-';
-}
-
-/* The last component without a special character, with '_' for what a name may not hold. */
-void config_name_of_pattern(const char *pattern, char name[static CONFIG_NAME_MAX + 1])
-{
-	const char *end = pattern + strlen(pattern), *start = end;
-	size_t used = 0;
-
-	for (; end > pattern; end = start - 1) {
-		start = memrchr(pattern, '/', (size_t)(end - pattern));
-		start++;
-		if (start < end && start + glob_literal_prefix(start) >= end)
-			break;
-	}
-	for (; start < end && used < CONFIG_NAME_MAX - NAME_SUFFIX_LENGTH; start++)
-		name[used++] = is_name_char(*start) ? *start : '_';
-	name[used] = '\0';
-	if (!used)
-		memcpy(name, PATTERN_NAME, sizeof(PATTERN_NAME));
-}
-
-int config_check_name(struct config_report *report, unsigned line, const char *what,
-		      const char *name)
-{
-	size_t length = strlen(name), i = 0;
-	char shown[CONFIG_SHOWN_SIZE];
-
-	while (is_name_char(name[i]))
-		i++;
-	if (length && i == length && length <= CONFIG_NAME_MAX)
-		return 0;
-	return config_fail(report, line,
-			   "'%s' is no name for %s; expected 1 to %d of A-Z a-z 0-9 '_' '.' '-'",
-			   config_shown(name, shown), what, CONFIG_NAME_MAX);
-}
-
-/* The N of "NAME-N", 1 of the name itself, 0 of another one. */
-static unsigned number_in_name(const char *other, const char *name, size_t length)
-{
-	size_t digits;
-
-	if (strncmp(other, name, length) != 0)
-		return 0;
-	if (!other[length])
-		return 1;
-	digits = strspn(other + length + 1, "0123456789");
-	if (other[length] != '-' || !digits || digits > NAME_DIGITS || other[length + 1 + digits])
-		return 0;
-	return (unsigned)strtoul(other + length + 1, NULL, 10);
-}
-
-/* The numbers go on from the highest: to try them from 2 would take long where many have one name. */
-void config_make_unique(const struct config *config, char name[static CONFIG_NAME_MAX + 1])
-{
-	size_t length = strlen(name);
-	unsigned highest = 1, number;
-
-	if (!config_find_watch(config, name))
-		return;
-	for (size_t i = 0; i < config->watch_count; i++) {
-		number = number_in_name(config->watches[i].name, name, length);
-		highest = number > highest ? number : highest;
-	}
-	do
-		snprintf(name + length, CONFIG_NAME_MAX + 1 - length, "-%u", ++highest);
-	while (config_find_watch(config, name));
-}
-
-int config_add_path_watch(struct config *config, const struct config_value *value)
+int config_add_path_watch(struct config *config, struct config_names *names,
+			  const struct config_value *value)
 {
 	_cleanup_(config_list_free) struct string_list path = {0};
 	char name[CONFIG_NAME_MAX + 1];
@@ -534,7 +460,9 @@ int config_add_path_watch(struct config *config, const struct config_value *valu
 	if (r < 0)
 		return r;
 	config_name_of_pattern(value->text, name);
-	config_make_unique(config, name);
+	r = config_names_take(names, name);
+	if (r < 0)
+		return r;
 	r = config_add_watch(config, name, value->report->file, value->line);
 	if (r < 0)
 		return r;
@@ -549,7 +477,10 @@ int config_add_pattern(struct config *config, const char *pattern, struct config
 {
 	struct config_report report = {.file = PATTERN_FILE, .error = ret_error};
 	struct config_value value = {.report = &report, .key = "path", .text = pattern};
-	int r = config_add_path_watch(config, &value);
+	_cleanup_(config_names_free) struct config_names names = {0};
+	int r = config_names_of(config, &names);
 
+	if (r >= 0)
+		r = config_add_path_watch(config, &names, &value);
 	return r == -ENOMEM ? config_fail_memory(&report) : r;
 }

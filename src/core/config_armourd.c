@@ -22,6 +22,7 @@ _Static_assert(ARRAY_SIZE(option_names) == _OPTION_MAX, "a name for each option"
 struct armourd {
 	struct config_report *report;
 	struct config *config;
+	struct config_names names;
 	const char *at; /* NUL-terminated */
 	unsigned line;
 	unsigned open_line;		    /* of the block that is read */
@@ -233,7 +234,7 @@ static int take_path(struct armourd *reader)
 	if (r < 0)
 		return r;
 	value.text = path;
-	return config_add_path_watch(reader->config, &value);
+	return config_add_path_watch(reader->config, &reader->names, &value);
 }
 
 static int take_entry(struct armourd *reader)
@@ -263,10 +264,12 @@ static int read_text(struct config_report *report, struct config *config, const 
 	copy = strndup(text, length);
 	if (!copy)
 		return -ENOMEM;
+	r = config_names_of(config, &reader.names);
 	reader.at = copy;
 	skip_blanks(&reader);
 	while (r >= 0 && *reader.at)
 		r = take_entry(&reader);
+	config_names_free(&reader.names);
 	return r;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What the parts of the configuration share: config_scan and config_string (is it well-formed?),
- * config_schema (which keys are there?), config_reader (libconfuse), config_words (obit watch), config_value
- * (is a value right?), config (the structure). Nobody else includes it. */
+ * config_schema (which keys are there?), config_reader (libconfuse), config_words (obit watch), config_names (what is it
+ * called?), config_value (is a value right?), config (the structure). Nobody else includes it. */
 #ifndef OBIT_CORE_CONFIG_INTERNAL_H
 #define OBIT_CORE_CONFIG_INTERNAL_H
 
@@ -176,8 +176,17 @@ int config_check_name(struct config_report *report, unsigned line, const char *w
 		      const char *name);
 /* The last component without a special character, with '_' for what a name may not hold. `pattern` begins with '/'. */
 void config_name_of_pattern(const char *pattern, char name[static CONFIG_NAME_MAX + 1]);
-/* Puts "-2", "-3" behind a name of config_name_of_pattern() that is taken. */
-void config_make_unique(const struct config *config, char name[static CONFIG_NAME_MAX + 1]);
+
+/* Which names are taken. */
+struct config_names {
+	struct config_name *names; /* owned */
+};
+
+/* Those of the configuration. 0 or -ENOMEM. Free them. */
+int config_names_of(const struct config *config, struct config_names *ret);
+void config_names_free(struct config_names *names);
+/* Takes a name of config_name_of_pattern(), with "-2", "-3" and so on behind it where it is taken. 0 or -ENOMEM. */
+int config_names_take(struct config_names *names, char name[static CONFIG_NAME_MAX + 1]);
 
 /* The watch of that name, or NULL. */
 const struct watch_config *config_find_watch(const struct config *config, const char *name);
@@ -198,6 +207,7 @@ int config_own_list(struct string_list *list);
 
 /* Appends a watch with all defaults on the path or glob that `value` is, named after it and written where it
  * says. 0, -EINVAL with the report filled, or -ENOMEM. */
-int config_add_path_watch(struct config *config, const struct config_value *value);
+int config_add_path_watch(struct config *config, struct config_names *names,
+			  const struct config_value *value);
 
 #endif

@@ -106,13 +106,15 @@ int config_read_words(const char *const *list, size_t count, struct watch_config
 
 static int name_watch(const struct config *config, struct watch_config *watch)
 {
+	_cleanup_(config_names_free) struct config_names names = {0};
 	char name[CONFIG_NAME_MAX + 1];
 
 	if (watch->name)
 		return 0;
 	config_name_of_pattern(watch->path.count ? watch->path.items[0] : watch->cgroup.items[0],
 			       name);
-	config_make_unique(config, name);
+	if (config_names_of(config, &names) < 0 || config_names_take(&names, name) < 0)
+		return -ENOMEM;
 	watch->name = strndup(name, strlen(name));
 	return watch->name ? 0 : -ENOMEM;
 }
