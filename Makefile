@@ -215,7 +215,7 @@ check-kernels: ## system tests on Linux 5.10, 6.1, 6.12 and the newest, in virtu
 arm64: ## cross-compile for Debian 12 on arm64, into $(BUILD)/arm64
 	$(Q)scripts/deps build vm vm-arm64
 	$(Q)sysroot=$$(scripts/vm sysroot arm64) && $(MAKE) --no-print-directory BUILD=$(BUILD)/arm64 \
-		CROSS_COMPILE=aarch64-linux-gnu- SYSROOT="$$sysroot" all victims
+		CROSS_COMPILE=aarch64-linux-gnu- SYSROOT="$$sysroot" all test-programs
 
 check-vm: ## the hardware watchdog, where it resets a virtual machine (VM_KERNEL=6.12: on that one)
 	$(Q)scripts/deps build test vm

@@ -359,7 +359,7 @@ static void after_its_time_the_group_is_asked_to_end(void **state)
 	(void)state;
 	sent_count = 0;
 	fake_sys.kill = record_kill;
-	assert_int_equal(run_script("a", "sleep 300 & echo $! >$1/pid; wait", 300 * NS_PER_MS), 0);
+	assert_int_equal(run_script("a", "sleep 300 & echo $! >$1/pid; wait", NS_PER_SEC), 0);
 	finish();
 	expect_dead(wait_for_pid());
 	assert_int_equal(told_count, 1); /* and not its end as well */
@@ -375,7 +375,7 @@ static void who_does_not_end_then_is_killed(void **state)
 	assert_int_equal(run_script("a",
 				    "trap '' TERM; sleep 300 & echo $! >$1/pid; "
 				    "while :; do sleep 300; done",
-				    300 * NS_PER_MS),
+				    NS_PER_SEC),
 			 0);
 	finish();
 	expect_dead(wait_for_pid());
