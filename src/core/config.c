@@ -242,12 +242,18 @@ uint64_t config_ring_bytes(const struct config *config)
 
 static int reserve_watches(struct config *config, size_t more)
 {
-	struct watch_config *watches = reallocarray(config->watches, config->watch_count + more,
-						    sizeof(*watches));
+	size_t needed = config->watch_count + more, room = 2 * config->watch_room;
+	struct watch_config *watches;
 
+	if (needed <= config->watch_room)
+		return 0;
+	if (room < needed)
+		room = needed;
+	watches = reallocarray(config->watches, room, sizeof(*watches));
 	if (!watches)
 		return -ENOMEM;
 	config->watches = watches;
+	config->watch_room = room;
 	return 0;
 }
 
@@ -257,7 +263,7 @@ static struct config inherit(const struct config *config)
 	struct config next = *config;
 
 	next.watches = NULL;
-	next.watch_count = 0;
+	next.watch_count = next.watch_room = 0;
 	next.owners = NULL;
 	next.owner_count = 0;
 	next.watchdog.device = (struct string_list){0};

@@ -196,7 +196,7 @@ struct watchdog_config {
 
 struct config {
 	struct watch_config *watches; /* owned, in the order of the files */
-	size_t watch_count;
+	size_t watch_count, watch_room;
 	struct owner_config *owners; /* owned; the first that fits counts */
 	size_t owner_count;
 	struct watchdog_config watchdog;
