@@ -226,6 +226,7 @@ check-vm: ## the hardware watchdog, where it resets a virtual machine (VM_KERNEL
 test-programs: $(UNIT_PROGRAMS) $(VICTIM_PROGRAMS)
 
 asan: export UBSAN_OPTIONS ?= print_stacktrace=1
+asan: export PATIENCE ?= 3
 asan: ## the same suite under AddressSanitizer and UndefinedBehaviorSanitizer
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE=1 check
 

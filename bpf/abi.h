@@ -9,7 +9,7 @@
 #include <linux/types.h>
 #endif
 
-#define OBIT_ABI_VERSION 4
+#define OBIT_ABI_VERSION 5
 
 #define OBIT_COMM_SIZE	 16
 #define OBIT_PATH_MAX	 4096 /* bytes of a path, as PATH_MAX */
@@ -102,6 +102,23 @@ struct obit_member {
 	__u64 instance; /* 0: of none */
 	__u64 life;	/* of the instance, that it belongs to */
 	__u32 flags;	/* enum obit_member_flags */
+	__u32 pad;
+};
+
+#define OBIT_NAME_SIZE 64 /* of a watch, its NUL included */
+
+/* Key and value of the map `watches`, which is there to be looked at: by bpftool(8), say. Written by the daemon alone. */
+struct obit_watch_key {
+	char name[OBIT_NAME_SIZE];
+};
+
+struct obit_watch {
+	__u32 processes; /* that live, as known when the daemon was awake last: main ones and members */
+	__u32 last_pid; /* of the last main process that died; 0: none has */
+	__u64 deaths;	/* of main processes */
+	__u64 respawns;
+	__u64 last_death;	/* when; 0: none */
+	__u32 last_wait_status; /* as waitpid(2) gives it */
 	__u32 pad;
 };
 
@@ -337,6 +354,7 @@ OBIT_ASSERT_SIZE(struct obit_exit, 104);
 OBIT_ASSERT_SIZE(struct obit_letter, 208);
 OBIT_ASSERT_SIZE(struct obit_member, 24);
 OBIT_ASSERT_SIZE(struct obit_state_key, 16);
+OBIT_ASSERT_SIZE(struct obit_watch, 40);
 OBIT_ASSERT_SIZE(struct obit_signal_key, 24);
 OBIT_ASSERT_SIZE(struct obit_signal, 600);
 OBIT_ASSERT_SIZE(struct obit_record, 24);

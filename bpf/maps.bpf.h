@@ -40,6 +40,15 @@ struct {
 	__type(value, struct obit_state);
 } state SEC(".maps");
 
+/* What there is to tell of each watch, for who looks from outside. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 10240);
+	__type(key, struct obit_watch_key);
+	__type(value, struct obit_watch);
+} watches SEC(".maps");
+
 /* What the watches look for, written by the daemon: literal prefixes of executables and of cgroups. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);

@@ -187,6 +187,13 @@ static void add_watch(struct match_index *index, size_t i)
 				watch->path.items[p], i};
 }
 
+static int compare_names(const void *left, const void *right)
+{
+	const struct watch_config *const *a = left, *const *b = right;
+
+	return strcmp((*a)->name, (*b)->name);
+}
+
 int match_index_make(const struct config *config, struct match_index *ret)
 {
 	size_t count = config->watch_count, paths = 0;
@@ -198,14 +205,19 @@ int match_index_make(const struct config *config, struct match_index *ret)
 		.paths = calloc(paths + 1, sizeof(*ret->paths)),
 		.others = calloc(count + 1, sizeof(*ret->others)),
 		.pids = calloc(count + 1, sizeof(*ret->pids)),
+		.names = calloc(count + 1, sizeof(const struct watch_config *)),
+		.count = count,
 	};
-	if (!ret->paths || !ret->others || !ret->pids) {
+	if (!ret->paths || !ret->others || !ret->pids || !ret->names) {
 		match_index_clear(ret);
 		return -ENOMEM;
 	}
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		add_watch(ret, i);
+		ret->names[i] = &config->watches[i];
+	}
 	qsort(ret->paths, ret->path_count, sizeof(*ret->paths), compare_paths);
+	qsort(ret->names, count, sizeof(const struct watch_config *), compare_names);
 	return 0;
 }
 
@@ -214,7 +226,26 @@ void match_index_clear(struct match_index *index)
 	free(index->paths);
 	free(index->others);
 	free(index->pids);
+	free(index->names);
 	*index = (struct match_index){0};
+}
+
+ssize_t match_named(const struct match_index *index, const char *name)
+{
+	size_t from = 0, to = index->count;
+
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+		int order = strcmp(index->names[middle]->name, name);
+
+		if (!order)
+			return index->names[middle] - index->watches;
+		if (order < 0)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return MATCH_NONE;
 }
 
 /* The first entry that is not before this path. */

@@ -35,6 +35,8 @@ struct match_index {
 	size_t other_count;
 	size_t *pids; /* owned; the watches by pid, in order */
 	size_t pid_count;
+	const struct watch_config **names; /* owned; all of them, sorted by name */
+	size_t count;
 };
 
 /* 0 or -ENOMEM. Clear it, and once more does no harm. */
@@ -42,6 +44,9 @@ int match_index_make(const struct config *config, struct match_index *ret);
 void match_index_clear(struct match_index *index);
 ssize_t match_find(const struct match_index *index, const struct match_people *people,
 		   const struct recipe *recipe);
+
+/* The watch of that name, or MATCH_NONE. */
+ssize_t match_named(const struct match_index *index, const char *name);
 
 /* Every condition of one watch but its path. */
 bool match_all_but_path(const struct watch_config *watch, const struct match_people *people,

@@ -243,12 +243,17 @@ static void join_child(struct daemon *daemon, struct instance *instance, pid_t p
 	lineage_join(instance, process, ROLE_MAIN);
 	instance->began = process->key.start_boottime;
 	keep_process(daemon, process);
+	tally_instance(daemon, instance);
 }
 
 static void leave(struct daemon *daemon, struct process *process)
 {
+	struct instance *left = process->instance;
+
 	lineage_leave(process);
 	keep_process(daemon, process);
+	if (left)
+		tally_instance(daemon, left);
 }
 
 static void end_report(struct attachment *attachment)
@@ -695,6 +700,18 @@ void act_on_timer(void *arg)
 
 /* ---- the step ---- */
 
+void act_make_main(struct daemon *daemon, struct instance *instance, struct process *heir)
+{
+	const struct process *old = instance->main;
+
+	lineage_join(instance, heir, ROLE_MAIN);
+	instance->daemonized = true;
+	if (old)
+		keep_process(daemon, old); /* first: there are not two */
+	keep_process(daemon, heir);
+	tally_instance(daemon, instance);
+}
+
 static void take_heir(struct daemon *daemon, struct instance *instance, bool by_exec)
 {
 	struct process *old = instance->main;
@@ -707,10 +724,7 @@ static void take_heir(struct daemon *daemon, struct instance *instance, bool by_
 	heir = by_exec ? heirs.by_exec : heirs.by_fork;
 	if (!heir)
 		return;
-	lineage_join(instance, heir, ROLE_MAIN);
-	instance->daemonized = true;
-	keep_process(daemon, old); /* first: there are not two */
-	keep_process(daemon, heir);
+	act_make_main(daemon, instance, heir);
 	log_info("%s: pid %u is the main process now", name_of(daemon, instance), heir->key.tgid);
 }
 
@@ -801,6 +815,7 @@ void act_step(struct daemon *daemon, struct instance *instance, const struct pol
 	act_carry_out(daemon, instance, &decision);
 	hook_events_state(daemon, instance);
 	keep_instance(daemon, instance);
+	tally_instance(daemon, instance);
 	if (out)
 		*out = decision;
 }

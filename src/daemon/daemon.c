@@ -331,6 +331,7 @@ static int run(struct daemon *daemon)
 			log_error("the event loop fails: %s", strerror(-r));
 			return r;
 		}
+		tally_tell(daemon);
 		if (daemon->upgrading && !daemon->stopping)
 			upgrade_execute(daemon);
 	}

@@ -89,6 +89,9 @@ struct watch_state {
 	uint64_t paused_until_ns;   /* 0: until it is resumed */
 	struct obit_key counted;    /* whose death is among `deaths`, the last one */
 	struct health_watch health; /* while guard.c looks at all of them */
+	struct obit_watch seen;	    /* what is shown of it */
+	bool untold;		    /* that is not what was told last */
+	size_t next_untold;	    /* the next such one, plus 1; 0: none */
 };
 
 /* Who has had it stopped, restarted or killed. */
@@ -145,6 +148,8 @@ struct attachment {
 	uint64_t launch_number;		  /* which one the last child was asked for with; 0: none */
 	uint64_t kept_recipe; /* the next daemon finds the recipe under that; 0: nowhere */
 	size_t kept_recipe_size;
+	unsigned seen_alive; /* what of it is counted in its watch's `seen` */
+	uint64_t seen_restarts;
 	bool recipe_changed;  /* that is another one */
 	struct obit_key told; /* whose death was told, the last one of a main */
 	bool moves;	      /* its children are moved into their cgroup: see struct spawn_place */
@@ -282,6 +287,7 @@ struct daemon {
 	struct attachment
 		*queue; /* utlist DL: those that wait for a place, in the order they came */
 	unsigned places_taken;
+	size_t first_untold;		   /* see struct watch_state */
 	struct obit_key newborn[NEWBORNS]; /* by pid: children whose report may not be read yet */
 	unsigned unjoined; /* instances whose child has executed, and whose birth is not told yet */
 	struct heap launches;	   /* of attachments: children that were released */
@@ -397,8 +403,26 @@ void keep_process(struct daemon *daemon, const struct process *process);
 void keep_watch(struct daemon *daemon, size_t watch);
 /* That the watch of that name is no more. */
 void keep_drop_watch(struct daemon *daemon, const char *name);
+/* That something was not: counted, and logged the first time. `error` is a -errno. */
+void keep_failed(struct daemon *daemon, const char *what, int error);
 /* Which helper processes there are. To be called when they may be others. */
 void keep_helpers(struct daemon *daemon);
+
+/* ---- tally.c ---- */
+
+/* To be called when the number of its processes, or of its restarts, may be another one. */
+void tally_instance(struct daemon *daemon, const struct instance *instance);
+/* Before it is forgotten. */
+void tally_drop(struct daemon *daemon, const struct instance *instance);
+/* Of a main process; `deaths` of its watch is right already. */
+void tally_death(struct daemon *daemon, size_t watch, const struct obit_key *key,
+		 const struct obit_exit *exit);
+/* Tells the kernel side what is new; once a turn. */
+void tally_tell(struct daemon *daemon);
+/* What an earlier daemon had told. */
+void tally_recall(struct daemon *daemon);
+/* Counts all anew, under another configuration. */
+void tally_all(struct daemon *daemon);
 
 /* ---- takeover.c ---- */
 
@@ -508,6 +532,8 @@ void publish_close(struct daemon *daemon);
 int act_attach(struct daemon *daemon, struct instance *instance);
 void act_detach(struct daemon *daemon, struct instance *instance);
 
+/* Another process of the instance is main now. */
+void act_make_main(struct daemon *daemon, struct instance *instance, struct process *heir);
 /* One step of the instance's policy; then what follows from it. */
 void act_decide(struct instance *instance, const struct policy_input *input,
 		struct policy_output *ret);

@@ -169,6 +169,9 @@ static void tell_member(struct daemon *daemon, struct instance *instance,
 	if (is_death)
 		((struct attachment *)instance->attachment)->told = *key;
 	hook_events_state(daemon, instance);
+	tally_instance(daemon, instance);
+	if (is_death)
+		tally_death(daemon, instance->watch, key, &obituary->letter->exit);
 	if (is_death || obituary->decision->count)
 		keep_instance(daemon, instance);
 }

@@ -37,8 +37,10 @@ static struct process *take_birth(struct daemon *daemon, const struct obit_key *
 		return process; /* known from its letter already */
 	if (!(letter->flags & OBIT_LETTER_SPAWNED)) {
 		process = lineage_fork(&daemon->lineage, key, letter);
-		if (process)
+		if (process) {
 			keep_process(daemon, process);
+			tally_instance(daemon, process->instance);
+		}
 		return process;
 	}
 	act_child_born(daemon, key, letter);
@@ -232,9 +234,12 @@ static void take_exec(struct daemon *daemon, const struct obit_key *key,
 	if (meaning != EXEC_BEGINS)
 		keep_process(daemon, process);
 	if (meaning == EXEC_LEAVES) {
+		tally_instance(daemon, left);
 		act_tell_if_over(daemon, left);
 	} else if (meaning == EXEC_BEGINS) {
 		lineage_leave(process);
+		if (left)
+			tally_instance(daemon, left);
 		begin(daemon, process, (size_t)watch, recipe, began);
 		act_tell_if_over(daemon, left);
 		return;
@@ -412,6 +417,7 @@ void events_drop_instance(struct daemon *daemon, struct instance *instance)
 	daemon->watches[instance->watch].restarts += instance->policy.restarts;
 	keep_watch(daemon, instance->watch);
 	keep_drop_instance(daemon, instance);
+	tally_drop(daemon, instance);
 	act_detach(daemon, instance);
 	lineage_end(&daemon->lineage, instance);
 }

@@ -18,7 +18,7 @@ static bool keeps(const struct daemon *daemon)
 	return daemon->source && !daemon->options->observe;
 }
 
-static void tell_unkept(struct daemon *daemon, const char *what, int error)
+void keep_failed(struct daemon *daemon, const char *what, int error)
 {
 	if (!daemon->counters.unkept++)
 		log_warning("%s cannot be kept for the next obitd: %s", what,
@@ -137,7 +137,7 @@ void keep_instance(struct daemon *daemon, struct instance *instance)
 	}
 	if (r == 0)
 		return;
-	tell_unkept(daemon, daemon->config.watches[instance->watch].name, r);
+	keep_failed(daemon, daemon->config.watches[instance->watch].name, r);
 	if (attachment->kept_recipe != old)
 		drop_pieces(daemon, attachment->kept_recipe, attachment->kept_recipe_size);
 	attachment->kept_recipe = old;
@@ -173,7 +173,7 @@ void keep_process(struct daemon *daemon, const struct process *process)
 	member.life = process->life;
 	r = bpf_source_set_member(daemon->source, &process->key, &member);
 	if (r < 0)
-		tell_unkept(daemon, "where a process belongs", r);
+		keep_failed(daemon, "where a process belongs", r);
 }
 
 void keep_watch(struct daemon *daemon, size_t watch)
@@ -195,7 +195,7 @@ void keep_watch(struct daemon *daemon, size_t watch)
 	strncpy(kept.name, name, KEPT_NAME_SIZE - 1);
 	r = bpf_source_put_state(daemon->source, &key, &kept, sizeof(kept));
 	if (r < 0)
-		tell_unkept(daemon, name, r);
+		keep_failed(daemon, name, r);
 }
 
 void keep_drop_watch(struct daemon *daemon, const char *name)
@@ -233,7 +233,7 @@ void keep_helpers(struct daemon *daemon)
 	header.history = key_of_helper(history);
 	r = bpf_source_put_state(daemon->source, &key, &header, sizeof(header));
 	if (r < 0)
-		tell_unkept(daemon, "who the helper processes are", r);
+		keep_failed(daemon, "who the helper processes are", r);
 	daemon->kept_spawner = spawner;
 	daemon->kept_history = history;
 }

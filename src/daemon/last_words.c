@@ -195,10 +195,9 @@ unsigned words_in_a_row(const struct daemon *daemon)
 
 static struct json_object *last_death_of(const struct daemon *daemon, const char *watch)
 {
-	for (size_t i = 0; watch && i < daemon->config.watch_count; i++)
-		if (!strcmp(daemon->config.watches[i].name, watch))
-			return json_object_get(daemon->watches[i].last_death);
-	return NULL;
+	ssize_t index = watch ? match_named(&daemon->match, watch) : MATCH_NONE;
+
+	return index < 0 ? NULL : json_object_get(daemon->watches[index].last_death);
 }
 
 void words_starve(struct daemon *daemon, const char *watch, const char *reason)

@@ -684,9 +684,12 @@ int settings_apply(struct daemon *daemon, struct config *fresh, struct json_obje
 	publish_configure(daemon);
 	DL_FOREACH (daemon->lineage.instances, instance)
 		vigil_follow(daemon, instance);
-	if (!daemon->is_ready)
+	if (!daemon->is_ready) {
+		tally_recall(daemon);
 		takeover(daemon);
+	}
 	daemon->is_ready = true;
+	tally_all(daemon);
 	go_on_with_probes(daemon);
 	losses_rescan(daemon);
 	return 0;

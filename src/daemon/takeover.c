@@ -121,14 +121,6 @@ static void *grow(struct returns *returns, void *items, size_t count, size_t siz
 	return grown;
 }
 
-static ssize_t find_watch(const struct daemon *daemon, const char *name)
-{
-	for (size_t i = 0; i < daemon->config.watch_count; i++)
-		if (!strcmp(daemon->config.watches[i].name, name))
-			return (ssize_t)i;
-	return MATCH_NONE;
-}
-
 static void restore_watch(struct daemon *daemon, const struct obit_state_key *key,
 			  const struct obit_state *state)
 {
@@ -138,7 +130,7 @@ static void restore_watch(struct daemon *daemon, const struct obit_state_key *ke
 
 	memcpy(&kept, state->bytes, sizeof(kept));
 	kept.name[KEPT_NAME_SIZE - 1] = '\0';
-	index = find_watch(daemon, kept.name);
+	index = match_named(&daemon->match, kept.name);
 	if (index < 0) {
 		bpf_source_drop_state(daemon->source, key);
 		return;
@@ -274,7 +266,7 @@ static bool still_matches(const struct daemon *daemon, size_t watch, const struc
 static struct instance *restore_instance(struct daemon *daemon, const struct returning *returning)
 {
 	const struct kept_instance *kept = &returning->kept;
-	ssize_t watch = find_watch(daemon, kept->watch);
+	ssize_t watch = match_named(&daemon->match, kept->watch);
 	size_t starts = kept->start_count < KEPT_STARTS_MAX ? kept->start_count : KEPT_STARTS_MAX;
 	struct recipe *recipe = watch < 0 ? NULL
 					  : read_recipe(daemon, kept->recipe, kept->recipe_size);

@@ -196,8 +196,7 @@ static void take_main(struct daemon *daemon, struct instance *instance, uint32_t
 	}
 	if (process == instance->main)
 		return;
-	lineage_join(instance, process, ROLE_MAIN);
-	instance->daemonized = true;
+	act_make_main(daemon, instance, process);
 	log_info("%s: pid %u is the main process now (MAINPID)", watch_of(daemon, instance)->name,
 		 pid);
 }

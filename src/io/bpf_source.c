@@ -47,6 +47,7 @@ enum map_index {
 	MAP_EXITS,
 	MAP_STATS,
 	MAP_SEQUENCE,
+	MAP_WATCHES,
 	_MAP_MAX
 };
 
@@ -64,6 +65,7 @@ static const char *const map_names[] = {
 	[MAP_EXITS] = "exits",
 	[MAP_STATS] = "stats",
 	[MAP_SEQUENCE] = "sequence",
+	[MAP_WATCHES] = "watches",
 };
 _Static_assert(ARRAY_SIZE(map_names) == _MAP_MAX, "a name for each map");
 
@@ -938,6 +940,47 @@ void bpf_source_states(struct bpf_source *source, bpf_source_state_fn *fn, void 
 		key = next;
 		more = bpf_map_get_next_key(map, &key, &next) == 0;
 		fn(arg, &key);
+	}
+}
+
+/* ---- what others may see of the watches ---- */
+
+static struct obit_watch_key watch_key(const char *name)
+{
+	struct obit_watch_key key = {0};
+
+	strncpy(key.name, name, sizeof(key.name) - 1);
+	return key;
+}
+
+int bpf_source_put_watch(struct bpf_source *source, const char *name,
+			 const struct obit_watch *watch)
+{
+	struct obit_watch_key key = watch_key(name);
+
+	return bpf_map_update_elem(source->maps[MAP_WATCHES], &key, watch, BPF_ANY) < 0 ? -errno
+											: 0;
+}
+
+int bpf_source_watch(struct bpf_source *source, const char *name, struct obit_watch *ret)
+{
+	struct obit_watch_key key = watch_key(name);
+
+	return bpf_map_lookup_elem(source->maps[MAP_WATCHES], &key, ret) < 0 ? -errno : 0;
+}
+
+void bpf_source_keep_watches(struct bpf_source *source, bpf_source_is_watch_fn *fn, void *arg)
+{
+	int map = source->maps[MAP_WATCHES];
+	struct obit_watch_key key, next;
+	bool more = bpf_map_get_next_key(map, NULL, &next) == 0;
+
+	while (more) {
+		key = next;
+		more = bpf_map_get_next_key(map, &key, &next) == 0;
+		key.name[sizeof(key.name) - 1] = '\0';
+		if (!fn(arg, key.name))
+			bpf_map_delete_elem(map, &key);
 	}
 }
 

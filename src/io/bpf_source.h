@@ -143,6 +143,14 @@ typedef void bpf_source_state_fn(void *arg, const struct obit_state_key *key);
 /* Every key, in no order; `fn` may drop it. */
 void bpf_source_states(struct bpf_source *source, bpf_source_state_fn *fn, void *arg);
 
+/* What bpftool(8) shows of the watch of that name. 0 or -errno. */
+int bpf_source_put_watch(struct bpf_source *source, const char *name,
+			 const struct obit_watch *watch);
+int bpf_source_watch(struct bpf_source *source, const char *name, struct obit_watch *ret);
+typedef bool bpf_source_is_watch_fn(void *arg, const char *name);
+/* Drops those of which `fn` says that they are none. */
+void bpf_source_keep_watches(struct bpf_source *source, bpf_source_is_watch_fn *fn, void *arg);
+
 /* The map of one number that the spawner sets to tell whose its next child is, see spawner_ask(). Borrowed. */
 int bpf_source_launch_fd(const struct bpf_source *source);
 /* Every child of this process is tracked from its birth. */

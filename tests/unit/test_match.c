@@ -345,6 +345,28 @@ static void the_first_watch_wins(void **state)
 	recipe_free(recipe);
 }
 
+static void a_watch_is_found_by_its_name(void **state)
+{
+	static const char text[] = "watch b {\npath = /b\n}\nwatch c {\npath = /c\n}\n"
+				   "watch a {\npath = /a\n}\n";
+	struct match_index index = {0};
+	struct config_error error;
+	struct config config;
+
+	(void)state;
+	assert_int_equal(match_named(&index, "a"), MATCH_NONE);
+	config_init(&config);
+	assert_int_equal(config_parse(&config, "test", text, strlen(text), &error), 0);
+	assert_int_equal(match_index_make(&config, &index), 0);
+	assert_int_equal(match_named(&index, "b"), 0);
+	assert_int_equal(match_named(&index, "c"), 1);
+	assert_int_equal(match_named(&index, "a"), 2);
+	assert_int_equal(match_named(&index, ""), MATCH_NONE);
+	assert_int_equal(match_named(&index, "bb"), MATCH_NONE);
+	match_index_clear(&index);
+	config_free(&config);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -359,6 +381,7 @@ int main(void)
 		cmocka_unit_test(container_is_no_any_or_a_glob),
 		cmocka_unit_test(all_keys_must_hold),
 		cmocka_unit_test(the_first_watch_wins),
+		cmocka_unit_test(a_watch_is_found_by_its_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
