@@ -53,9 +53,9 @@ die() {
 }
 
 until_true() {
-	for _ in $(seq 1500); do
+	for _ in $(seq 600); do
 		! "$@" >/dev/null 2>&1 || return 0
-		sleep 0.02
+		sleep 0.05
 	done
 	die "gave up waiting for: $*"
 }
