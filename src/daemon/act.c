@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The policy's actions, carried out; and their results, as inputs. */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,6 @@
 #include "core/launch.h"
 #include "daemon/daemon.h"
 #include "io/proc.h"
-#include "io/runlevel.h"
 #include "io/sys.h"
 
 static const char *name_of(const struct daemon *daemon, const struct instance *instance)
@@ -53,6 +53,36 @@ static void kill_child(const struct attachment *attachment)
 	if (attachment->report.pid)
 		sys_kill(attachment->report.pid, SIGKILL);
 }
+
+/* ---- children by the number of their launch ---- */
+
+static struct attachment *find_launch(const struct daemon *daemon, uint64_t number)
+{
+	struct attachment *attachment;
+
+	HASH_FIND(hh, daemon->launched, &number, sizeof(number), attachment);
+	return attachment;
+}
+
+static void forget_launch(struct attachment *attachment)
+{
+	if (attachment->hh.tbl)
+		HASH_DELETE(hh, attachment->daemon->launched, attachment);
+	attachment->hh.tbl = NULL;
+	attachment->launch_number = 0;
+	attachment->born = (struct obit_key){0};
+}
+
+static int number_launch(struct attachment *attachment)
+{
+	forget_launch(attachment);
+	attachment->launch_number = clock_boot_ns(); /* no other has it */
+	HASH_ADD(hh, attachment->daemon->launched, launch_number, sizeof(attachment->launch_number),
+		 attachment);
+	return attachment->hh.tbl ? 0 : -ENOMEM;
+}
+
+/* ---- the child on its way ---- */
 
 /* Forgets the child on its way, whatever becomes of it; one that is held leaves, and so that it does not hang on its
  * way to there it is killed. */
@@ -95,6 +125,7 @@ void act_detach(struct daemon *daemon, struct instance *instance)
 	heap_remove(&daemon->timers, &attachment->timer);
 	launches_leave(attachment);
 	drop_child(attachment);
+	forget_launch(attachment);
 	probes_forget(attachment);
 	json_object_put(attachment->last_death);
 	json_object_put(attachment->hang_threads);
@@ -164,7 +195,7 @@ const char *act_refusal(struct daemon *daemon, struct instance *instance,
 		return "obitd is stopping";
 	if (letter->exit.sequence && takeover_is_too_old(daemon, letter->exit.time))
 		return "it died long before obitd was there (takeover_window)";
-	if (runlevel_goes_down(NULL))
+	if (glance_goes_down(daemon))
 		return "the host is going down (runlevel 0 or 6)";
 	if (instance->recipe && !lineage_is_service(instance, watch, letter))
 		return "a job, not a service (it had a terminal, or lived less than settle)";
@@ -194,7 +225,6 @@ static void spawn_succeeded(struct daemon *daemon, struct instance *instance, pi
 
 	/* Its birth may be told later, where the ring is long or was full: until then nobody else is taken for it. */
 	instance->spawning = joined ? 0 : (__u32)pid;
-	daemon->unjoined += !joined;
 	instance->spawned = true;
 	act_begin_life(instance);
 	instance->daemonized = instance->adopted = false;
@@ -213,28 +243,15 @@ void act_forget_child(struct instance *instance)
 	instance->spawning = 0;
 }
 
-/* The walk is for what the table had no place for. */
-static struct process *process_of(const struct daemon *daemon, pid_t pid)
-{
-	const struct obit_key *key = &daemon->newborn[pid % NEWBORNS];
-	struct process *process = lineage_find(&daemon->lineage, key);
-
-	if (process && process->key.tgid == (__u32)pid && !process->instance)
-		return process;
-	for (process = daemon->lineage.processes; process; process = process->hh.next)
-		if (process->key.tgid == (__u32)pid && !process->instance)
-			return process;
-	return NULL;
-}
-
 /* Main from its birth, whatever it executes. */
 static void join_child(struct daemon *daemon, struct instance *instance, pid_t pid)
 {
-	struct process *process = process_of(daemon, pid);
+	const struct attachment *attachment = instance->attachment;
+	struct process *process = lineage_find(&daemon->lineage, &attachment->born);
 	struct image *image;
 
 	instance->spawning = (__u32)pid;
-	if (!process)
+	if (!process || process->instance)
 		return; /* its birth is not told yet: act_child_born() will find it */
 	image = image_new(instance->recipe, clock_boot_ns());
 	if (image)
@@ -310,59 +327,47 @@ void act_read_reports(struct daemon *daemon)
 			read_report(attachment);
 }
 
-void act_child_execed(struct daemon *daemon, const struct obit_key *key)
+void act_hear_child(struct daemon *daemon, uint64_t launch)
 {
-	struct instance *instance;
+	struct attachment *attachment = find_launch(daemon, launch);
 
-	act_read_reports(daemon);
-	DL_FOREACH (daemon->lineage.instances, instance) {
-		struct attachment *attachment = instance->attachment;
-
-		if (!has_child(attachment) || !attachment->released ||
-		    attachment->report.pid != (pid_t)key->tgid || !attachment->report.execed)
-			continue;
-		launches_heard(daemon);
-		end_report(attachment);
-		return;
-	}
+	if (attachment && has_child(attachment))
+		read_report(attachment);
 }
 
-/* One whose report has come to its end before its birth was told. */
-static void join_late_child(struct daemon *daemon, pid_t pid, uint64_t launch)
+void act_child_execed(struct daemon *daemon, const struct obit_key *key, uint64_t launch)
 {
-	struct instance *instance;
+	struct attachment *attachment;
 
-	DL_FOREACH (daemon->lineage.instances, instance) {
-		const struct attachment *attachment = instance->attachment;
-
-		if (instance->spawning && attachment->launch_number == launch)
-			break;
-	}
-	if (!instance)
+	act_hear_child(daemon, launch);
+	attachment = find_launch(daemon, launch);
+	if (!attachment || !has_child(attachment) || !attachment->released ||
+	    attachment->report.pid != (pid_t)key->tgid || !attachment->report.execed)
 		return;
-	daemon->unjoined--;
-	join_child(daemon, instance, pid);
-	instance->spawning = 0;
+	launches_heard(daemon);
+	end_report(attachment);
 }
 
 void act_child_born(struct daemon *daemon, const struct obit_key *key,
 		    const struct obit_letter *letter)
 {
 	struct process *process = lineage_add(&daemon->lineage, key, letter, NULL);
-	struct attachment *attachment;
+	struct attachment *attachment = find_launch(daemon, letter->launch);
 
 	if (!process) {
 		log_error("pid %u: out of memory for a respawned process", key->tgid);
 		return;
 	}
-	daemon->newborn[key->tgid % NEWBORNS] = *key;
-	DL_FOREACH (daemon->on_way, attachment)
-		if (attachment->released && attachment->launch_number == letter->launch)
-			break;
-	if (attachment)
+	if (!attachment)
+		return;
+	attachment->born = *key;
+	if (has_child(attachment) && attachment->released) {
 		join_child(daemon, attachment->instance, (pid_t)key->tgid);
-	else if (daemon->unjoined)
-		join_late_child(daemon, (pid_t)key->tgid, letter->launch);
+	} else if (!has_child(attachment) && attachment->instance->spawning) {
+		/* It has executed already, and said so before its birth was told. */
+		join_child(daemon, attachment->instance, (pid_t)key->tgid);
+		attachment->instance->spawning = 0;
+	}
 }
 
 int act_start_spawner(struct daemon *daemon)
@@ -383,11 +388,10 @@ int act_start_spawner(struct daemon *daemon)
 
 static bool is_own_cgroup(const struct daemon *daemon, __u32 hierarchy, const char *path)
 {
-	_cleanup_free_ char *own = NULL;
 	__u32 own_hierarchy;
+	const char *own = glance_own_cgroup(daemon, &own_hierarchy);
 
-	return cgroupfs_of(&daemon->cgroupfs, getpid(), &own_hierarchy, &own) == 0 &&
-	       own_hierarchy == hierarchy && !strcmp(own, path);
+	return own && own_hierarchy == hierarchy && !strcmp(own, path);
 }
 
 /* Where the child is to be: where it was, but not in a unit's or a container's cgroup, which would end it with that (nor
@@ -413,28 +417,34 @@ static struct spawn_place find_place(struct daemon *daemon, const struct recipe 
 	return place;
 }
 
-static int ask(struct daemon *daemon, struct instance *instance, struct spawn_child *ret)
+static int ask(struct daemon *daemon, struct instance *instance, bool held, struct spawn_child *ret)
 {
 	const struct watch_config *watch = &daemon->config.watches[instance->watch];
 	struct attachment *attachment = instance->attachment;
 	struct spawn_number number = {.map = bpf_source_launch_fd(daemon->source)};
 	struct spawn_place place;
 	struct launch launch;
-	int r = launch_prepare(instance->recipe, watch, vigil_socket(daemon, instance), &launch);
+	int r = number_launch(attachment);
 
+	if (r == 0)
+		r = launch_prepare(instance->recipe, watch, vigil_socket(daemon, instance),
+				   &launch);
 	if (r < 0)
 		return r;
-	attachment->launch_number = number.number = clock_boot_ns(); /* no other has it */
+	number.number = attachment->launch_number;
+	if (!held) /* before it can be there */
+		keep_instance(daemon, instance);
 	place = find_place(daemon, instance->recipe);
 	place.move = attachment->moves;
-	r = daemon->spawner ? spawner_ask(daemon->spawner, &launch, &place, &number, ret) : -ECHILD;
+	r = daemon->spawner ? spawner_ask(daemon->spawner, &launch, &place, &number, held, ret)
+			    : -ECHILD;
 	close_fdp(&place.fd);
 	launch_clear(&launch);
 	return r;
 }
 
-/* Has a child made that waits for its release. The spawner waits with it, so there is one at a time. */
-static int ask_for_child(struct daemon *daemon, struct instance *instance,
+/* Has a child made. With one that is held the spawner waits until its release, so there is one at a time. */
+static int ask_for_child(struct daemon *daemon, struct instance *instance, bool held,
 			 char sentence[static RECIPE_SENTENCE_SIZE])
 {
 	const struct watch_config *watch = &daemon->config.watches[instance->watch];
@@ -458,24 +468,25 @@ static int ask_for_child(struct daemon *daemon, struct instance *instance,
 		drop_child(daemon->held);
 	spawn_report_init(&attachment->report);
 	attachment->released = false;
-	r = ask(daemon, instance, &attachment->child);
+	r = ask(daemon, instance, held, &attachment->child);
 	if (r < 0)
 		return r;
 	DL_APPEND(daemon->on_way, attachment);
-	daemon->held = attachment;
+	daemon->held = held ? attachment : NULL;
 	attachment->spawner = spawner_pid(daemon->spawner);
-	r = loop_add(daemon->loop, attachment->child.report_fd, EPOLLIN, on_report, attachment,
-		     &attachment->report_source);
-	if (r < 0)
-		drop_child(attachment);
-	return r;
+	/* Without that its report is read when others are, or by the timer of the launches. */
+	if (loop_add(daemon->loop, attachment->child.report_fd, EPOLLIN, on_report, attachment,
+		     &attachment->report_source) < 0)
+		daemon_out_of_memory(daemon, "waiting for a child");
+	return 0;
 }
 
 static void release_child(struct daemon *daemon, struct attachment *attachment)
 {
 	attachment->released = true;
 	daemon->held = NULL;
-	keep_instance(daemon, attachment->instance);
+	if (attachment->child.go_fd >= 0)
+		keep_instance(daemon, attachment->instance);
 	spawn_release(&attachment->child);
 	launches_begin(attachment);
 }
@@ -485,7 +496,7 @@ void act_launch(struct instance *instance)
 	struct attachment *attachment = instance->attachment;
 	struct daemon *daemon = attachment->daemon;
 	char sentence[RECIPE_SENTENCE_SIZE];
-	int r = has_child(attachment) ? 0 : ask_for_child(daemon, instance, sentence);
+	int r = has_child(attachment) ? 0 : ask_for_child(daemon, instance, false, sentence);
 
 	if (r < 0) {
 		spawn_failed(daemon, instance, -r, sentence);
@@ -495,8 +506,8 @@ void act_launch(struct instance *instance)
 	release_child(daemon, attachment);
 	if (attachment->report.pid)
 		join_child(daemon, instance, attachment->report.pid);
-	if (!attachment->report_source)
-		end_report(attachment);
+	if (!attachment->report_source) /* it may have left while it was held */
+		read_report(attachment);
 }
 
 static void spawn(struct instance *instance)
@@ -504,12 +515,12 @@ static void spawn(struct instance *instance)
 	struct attachment *attachment = instance->attachment;
 
 	if (!has_child(attachment))
-		attachment->launch_number = 0;
+		forget_launch(attachment);
 	if (has_child(attachment) || launches_admit(attachment))
 		act_launch(instance);
 }
 
-/* For a child that is not born. One that the old spawner still makes finds its release closed, and leaves. */
+/* For a child that is not born. One that the old spawner still makes finds itself discarded, and leaves. */
 static void ask_again(struct daemon *daemon, struct instance *instance)
 {
 	struct attachment *attachment = instance->attachment;
@@ -517,12 +528,14 @@ static void ask_again(struct daemon *daemon, struct instance *instance)
 	char sentence[RECIPE_SENTENCE_SIZE];
 	int r;
 
+	if (has_child(attachment) && !attachment->report.pid)
+		spawn_report_read(attachment->child.report_fd, &attachment->report);
 	if (!has_child(attachment) || attachment->report.pid)
 		return;
 	drop_child(attachment);
 	if (!was_released)
 		return; /* spawn() will ask */
-	r = ask_for_child(daemon, instance, sentence);
+	r = ask_for_child(daemon, instance, false, sentence);
 	if (r < 0)
 		spawn_failed(daemon, instance, -r, sentence);
 	else
@@ -533,9 +546,9 @@ void act_replace_spawner(struct daemon *daemon)
 {
 	struct instance *instance, *next;
 
+	act_read_reports(daemon);
 	spawner_abandon(TAKE_PTR(daemon->spawner));
 	act_start_spawner(daemon);
-	act_read_reports(daemon);
 	DL_FOREACH_SAFE (daemon->lineage.instances, instance, next)
 		ask_again(daemon, instance);
 }
@@ -571,7 +584,7 @@ static void hold_or_drop_child(struct daemon *daemon, struct instance *instance)
 
 	/* Where many die at once, the spawner has better to do than to wait with one. */
 	if (soon && !policy->gone && !has_child(attachment) && !daemon->on_way && !daemon->queue)
-		ask_for_child(daemon, instance, sentence);
+		ask_for_child(daemon, instance, true, sentence);
 	else if (!soon && has_child(attachment) && !attachment->released)
 		drop_child(attachment);
 }
@@ -907,12 +920,20 @@ static void on_gone(void *arg, uint32_t events)
 	is_gone(daemon, &key);
 }
 
+/* Of whoever has the pid now: where that has ended, who had it before is gone, too. */
+static bool has_ended(int pidfd)
+{
+	struct pollfd end = {.fd = pidfd, .events = POLLIN};
+
+	return poll(&end, 1, 0) > 0;
+}
+
 void act_await_gone(struct daemon *daemon, const struct obit_key *key)
 {
 	_cleanup_close_ int pidfd = sys_pidfd_open((pid_t)key->tgid, 0);
 	struct farewell *farewell;
 
-	if (pidfd < 0 || !proc_exists(key)) {
+	if (pidfd < 0 || has_ended(pidfd) || !proc_exists(key)) {
 		is_gone(daemon, key); /* reaped already */
 		return;
 	}

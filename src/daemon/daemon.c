@@ -138,6 +138,7 @@ static void before_turn(void *arg)
 {
 	struct daemon *daemon = arg;
 
+	glance_anew(daemon);
 	read_signals(daemon);
 	if (daemon->stopping) /* what dies from now on is for the next daemon to tell */
 		return;
@@ -244,6 +245,8 @@ static int open_loop(struct daemon *daemon)
 	if (r == 0)
 		r = cgroupfs_init(&daemon->cgroupfs);
 	if (r == 0)
+		r = glance_open(daemon);
+	if (r == 0)
 		r = hook_events_open(daemon);
 	if (r == 0)
 		r = owners_open(daemon);
@@ -304,6 +307,7 @@ static void stop(struct daemon *daemon)
 	losses_close(daemon);
 	launches_close(daemon);
 	act_free(daemon);
+	glance_close(daemon);
 	probes_close(daemon);
 	spawner_stop(daemon->spawner); /* its last children are to have letters */
 	vigil_close(daemon);

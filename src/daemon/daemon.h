@@ -58,7 +58,6 @@
 #include "io/watchdog.h"
 
 #define HISTORY_SIZE	  256  /* obituaries kept in memory */
-#define NEWBORNS	  256  /* children of the spawner that are found without a search */
 #define VACANT_MAX	  16   /* instances of one watch that are over and still known */
 #define OBITUARY_ARGV_MAX 4096 /* bytes of argv in an obituary */
 
@@ -146,6 +145,8 @@ struct attachment {
 	bool killed;			  /* by `obit kill`, in this life */
 	struct actor actor;		  /* the last one in this life */
 	uint64_t launch_number;		  /* which one the last child was asked for with; 0: none */
+	struct obit_key born;		  /* who that child is, once its birth is told */
+	UT_hash_handle hh;		  /* by that number */
 	uint64_t kept_recipe; /* the next daemon finds the recipe under that; 0: nowhere */
 	size_t kept_recipe_size;
 	unsigned seen_alive; /* what of it is counted in its watch's `seen` */
@@ -267,6 +268,7 @@ struct daemon {
 	struct match_people people;
 	struct match_index match; /* of config */
 	struct cgroupfs cgroupfs;
+	struct glance *glance;
 
 	struct loop *loop;
 	struct bpf_source *source;
@@ -287,11 +289,10 @@ struct daemon {
 	struct attachment
 		*queue; /* utlist DL: those that wait for a place, in the order they came */
 	unsigned places_taken;
-	size_t first_untold;		   /* see struct watch_state */
-	struct obit_key newborn[NEWBORNS]; /* by pid: children whose report may not be read yet */
-	unsigned unjoined; /* instances whose child has executed, and whose birth is not told yet */
-	struct heap launches;	   /* of attachments: children that were released */
-	uint64_t spawner_heard_ns; /* when one of its children said something last */
+	size_t first_untold;	     /* see struct watch_state */
+	struct attachment *launched; /* by the number of their last launch */
+	struct heap launches;	     /* of attachments: children that were released */
+	uint64_t spawner_heard_ns;   /* when one of its children said something last */
 	struct loop_timer *launch_timer;
 
 	struct published published[HISTORY_SIZE]; /* a ring */
@@ -527,6 +528,20 @@ struct json_object *publish_log(const struct daemon *daemon, bool with_pending);
 
 void publish_close(struct daemon *daemon);
 
+/* ---- glance.c ---- */
+
+int glance_open(struct daemon *daemon);
+void glance_close(struct daemon *daemon);
+/* What was seen is forgotten: to be called each turn of the loop. */
+void glance_anew(struct daemon *daemon);
+
+/* That the host is (runlevel 0 or 6). */
+bool glance_goes_down(const struct daemon *daemon);
+/* The daemon's own cgroup; NULL: not known. */
+const char *glance_own_cgroup(const struct daemon *daemon, __u32 *ret_hierarchy);
+/* A process, who has started that, and so on. */
+void glance_ancestors(const struct daemon *daemon, pid_t child, struct owner_suspect *ret);
+
 /* ---- act.c ---- */
 
 int act_attach(struct daemon *daemon, struct instance *instance);
@@ -546,17 +561,18 @@ void act_step(struct daemon *daemon, struct instance *instance, const struct pol
 /* Starts the spawner, at first and whenever it has died. 0 or -errno. */
 int act_start_spawner(struct daemon *daemon);
 
-/* A child of the spawner is born. It is taken up when its report says whose it is. */
+/* A child of the spawner is born: it is main of who has asked for it, from its release on. */
 void act_child_born(struct daemon *daemon, const struct obit_key *key,
 		    const struct obit_letter *letter);
 
-/* Reads what the children on their way have said so far. To be called before an exec or a death of a child of
- * the spawner is interpreted: by then it has said who it is. */
+/* Reads what the children on their way have said so far. */
 void act_read_reports(struct daemon *daemon);
+/* The same of one, by the number of its launch. To be called before its exec or death is interpreted. */
+void act_hear_child(struct daemon *daemon, uint64_t launch);
 
 /* The kernel side has seen the exec of a child of the spawner. The end of its report may come later, when the spawner,
  * which holds it as well, has let go of it: by then a short life is over. */
-void act_child_execed(struct daemon *daemon, const struct obit_key *key);
+void act_child_execed(struct daemon *daemon, const struct obit_key *key, uint64_t launch);
 
 /* The child of an instance is dead before it executed anything, and will say no more. */
 void act_forget_child(struct instance *instance);

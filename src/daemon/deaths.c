@@ -251,9 +251,9 @@ void deaths_bury(struct daemon *daemon, struct process *process, const struct ob
 	if (process->dying)
 		return;
 	if (letter->flags & OBIT_LETTER_SPAWNED && letter->exec_sequence)
-		act_child_execed(daemon, &key);
+		act_child_execed(daemon, &key, letter->launch);
 	else if (letter->flags & OBIT_LETTER_SPAWNED)
-		act_read_reports(daemon);
+		act_hear_child(daemon, letter->launch);
 	if (letter->flags & OBIT_LETTER_SPAWNED && !letter->exec_sequence && process->instance)
 		act_forget_child(process->instance); /* it died without a word */
 	if (is_unborn(process, letter)) {

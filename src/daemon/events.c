@@ -297,7 +297,7 @@ static void on_exec(struct daemon *daemon, const struct obit_exec_record *exec)
 	bool spawned = exec->letter.flags & OBIT_LETTER_SPAWNED;
 
 	if (spawned)
-		act_child_execed(daemon, &exec->header.key);
+		act_child_execed(daemon, &exec->header.key, exec->letter.launch);
 	if (is_stale(daemon, &exec->header.key, exec->letter.exec_time) ||
 	    !ensure_letter(daemon, &exec->header.key, &exec->letter)) {
 		recipe_free(recipe);
@@ -329,7 +329,7 @@ static bool was_asked_for_before(struct daemon *daemon, const struct process *pr
 	if (!process || !letter->exit.sequence || !letter->exec_sequence ||
 	    !(letter->flags & OBIT_LETTER_SPAWNED))
 		return false;
-	act_read_reports(daemon); /* by now it has said whose it is */
+	act_hear_child(daemon, letter->launch); /* by now it has said who it is */
 	return !process->instance;
 }
 

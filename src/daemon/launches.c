@@ -91,9 +91,10 @@ static void on_timer(void *arg)
 {
 	struct daemon *daemon = arg;
 	uint64_t now = clock_boot_ns();
-	struct heap_node *node;
+	struct heap_node *node = heap_first(&daemon->launches);
 
-	act_read_reports(daemon);
+	if (node && node->key <= now)
+		act_read_reports(daemon);
 	while ((node = heap_first(&daemon->launches)) && node->key <= now) {
 		heap_remove(&daemon->launches, node);
 		look_at((struct attachment *)((char *)node - offsetof(struct attachment, launch)),

@@ -57,20 +57,10 @@ static void take_config(struct owner *owner)
 
 static bool is_own_cgroup(const struct daemon *daemon, const char *cgroup)
 {
-	_cleanup_free_ char *own = NULL;
 	__u32 hierarchy;
+	const char *own = glance_own_cgroup(daemon, &hierarchy);
 
-	return cgroupfs_of(&daemon->cgroupfs, getpid(), &hierarchy, &own) == 0 &&
-	       !strcmp(own, cgroup);
-}
-
-static void look_up_ancestors(const struct daemon *daemon, pid_t parent, struct owner_suspect *ret)
-{
-	bool paths = owner_wants_paths(&daemon->config);
-
-	ret->ancestor_count = proc_ancestors(parent, ret->ancestors, OWNER_ANCESTORS_MAX);
-	for (size_t i = 0; paths && i < ret->ancestor_count; i++)
-		proc_executable((pid_t)ret->ancestors[i].pid, ret->ancestors[i].exe);
+	return own && !strcmp(own, cgroup);
 }
 
 /* `parent` is 0 where it is not known. */
@@ -89,7 +79,7 @@ static void meet(struct daemon *daemon, struct instance *instance, uint32_t chil
 		return;
 	if (cgroup && is_own_cgroup(daemon, cgroup))
 		suspect.cgroup = NULL;
-	look_up_ancestors(daemon, parent, &suspect);
+	glance_ancestors(daemon, parent, &suspect);
 	owner_find(&daemon->config, &suspect, &owner);
 	if (!owner.rule)
 		return;
@@ -182,6 +172,7 @@ void owners_follow_reload(struct daemon *daemon, const struct config *before)
 {
 	struct instance *instance;
 
+	glance_anew(daemon);
 	DL_FOREACH (daemon->lineage.instances, instance) {
 		follow(before, &daemon->config, instance);
 		if (instance->main && !instance->main->dying)

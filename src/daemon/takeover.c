@@ -442,6 +442,22 @@ static void await_children(struct returns *returns)
 	}
 }
 
+/* Who left before its program was executed was no main process, though it was to be one. */
+static void part_with_unborn(struct returns *returns)
+{
+	struct daemon *daemon = returns->daemon;
+
+	for (size_t i = 0; i < returns->child_count; i++) {
+		const struct launched *child = &returns->children[i];
+		struct process *process = lineage_find(&daemon->lineage, &child->key);
+
+		if (child->letter.exec_sequence || !process || !process->instance)
+			continue;
+		lineage_leave(process);
+		keep_process(daemon, process);
+	}
+}
+
 static struct launched *child_of(const struct returns *returns, const struct instance *instance)
 {
 	uint64_t launch = ((const struct attachment *)instance->attachment)->launch_number;
@@ -588,7 +604,7 @@ static void resume(struct returns *returns, struct instance *instance)
 	act_tell_if_over(daemon, instance);
 }
 
-#define DRAINS_MAX 64
+#define DRAINS_MAX 1024
 
 /* As it would have been read, had there been a daemon. It may go on filling: what is left is for later. */
 static void read_ring(struct daemon *daemon)
@@ -608,6 +624,7 @@ static void bring_back(struct returns *returns)
 	bpf_source_members(daemon->source, on_member, daemon);
 	bpf_source_letters(daemon->source, on_letter, returns);
 	await_children(returns);
+	part_with_unborn(returns);
 	for (size_t i = 0; i < returns->count; i++) {
 		struct instance *instance = returns->items[i].instance;
 

@@ -56,7 +56,7 @@ const __u32 *bpf_source_host_namespaces(const struct bpf_source *source);
 int bpf_source_fd(const struct bpf_source *source);
 
 /* A service that forks faster than records are read must not keep the loop from its other work. */
-#define BPF_SOURCE_RECORDS_A_TURN 1000
+#define BPF_SOURCE_RECORDS_A_TURN 64
 /* Hands out what is in the rings, but no more than that in one call: what is left is for the next one. Returns the
  * number of records or -errno. */
 int bpf_source_drain(struct bpf_source *source);

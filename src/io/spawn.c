@@ -12,6 +12,7 @@
 #include <linux/openat2.h>
 #include <linux/sched.h>
 #include <linux/securebits.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -416,19 +417,22 @@ static void enter_cgroup(const struct spawn_place *place, int report)
 struct order {
 	const struct launch *launch;
 	struct spawn_place place;
-	int report, go;
+	int report, go; /* go is -1 for a child that is not held */
 };
 
-static void wait_for_go(int go)
+/* One that is not wanted any more leaves: its go is closed, or nobody will read its report. So it does when the daemon
+ * is dead. */
+static void wait_for_go(const struct order *order)
 {
+	struct pollfd reader = {.fd = order->report};
 	char word;
-	ssize_t n;
+	ssize_t n = 1;
 
 	do
-		n = read(go, &word, 1);
+		n = order->go < 0 ? 1 : read(order->go, &word, 1);
 	while (n < 0 && errno == EINTR);
-	if (n != 1)
-		_exit(0); /* not wanted any more, or the daemon is dead */
+	if (n != 1 || poll(&reader, 1, 0) != 0)
+		_exit(0);
 }
 
 _Noreturn static void become(const struct order *order)
@@ -449,7 +453,7 @@ _Noreturn static void become(const struct order *order)
 	umask(launch->facts->umask);
 	enter_directory(launch, report);
 	restore_stdio(launch, report);
-	wait_for_go(order->go);
+	wait_for_go(order);
 	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
 	/* The system call, since the library keeps two signals for itself. */
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &launch->facts->blocked, NULL, NSIG / 8);
@@ -541,15 +545,21 @@ static void tell_failure(int report, enum stage stage, int error)
 		return; /* nobody listens any more */
 }
 
-/* A request is one datagram: what kind of place, and the descriptors of the packed launch, of the two pipes
- * and (if there is a place) of the cgroup. */
+/* A request is one datagram: its head, then the packed launch, unless that is too long and comes in memory of its own;
+ * and descriptors, of which those that `has` names are sent. */
+enum request_fd { FD_REPORT, FD_NUMBER, FD_GO, FD_PLACE, FD_LAUNCH, REQUEST_FDS };
+
+/* Of a packed launch in the datagram: those of max_parallel_starts are in the socket at a time. */
+#define LAUNCH_MAX (7UL * 1024)
+
+#define SOCKET_SIZE (4 * 1024 * 1024)
+
 struct request {
 	uint64_t size; /* of the packed launch */
 	uint64_t number;
-	uint32_t has_place, v2, move, pad;
+	uint32_t has; /* bits: enum request_fd */
+	uint32_t v2, move, pad;
 };
-
-enum { FD_LAUNCH, FD_REPORT, FD_GO, FD_NUMBER, FD_PLACE, REQUEST_FDS };
 
 /* The kernel side writes the number into the child's letter at its birth: then whose it is can be told by whoever
  * finds it, though the daemon may be dead by then. */
@@ -568,7 +578,14 @@ static int tell_number(int map, uint64_t number)
 	return 0;
 }
 
-static void serve(const struct request *request, const int fds[static REQUEST_FDS])
+static char *map_launch(const struct request *request, int memory)
+{
+	void *bytes = mmap(NULL, request->size, PROT_READ, MAP_SHARED, memory, 0);
+
+	return bytes == MAP_FAILED ? NULL : bytes;
+}
+
+static void serve(const struct request *request, char *inside, const int fds[static REQUEST_FDS])
 {
 	struct launch launch = {0};
 	struct order order = {
@@ -577,11 +594,12 @@ static void serve(const struct request *request, const int fds[static REQUEST_FD
 		.report = fds[FD_REPORT],
 		.go = fds[FD_GO],
 	};
-	char *bytes = mmap(NULL, request->size, PROT_READ, MAP_SHARED, fds[FD_LAUNCH], 0);
+	char *mapped = fds[FD_LAUNCH] < 0 ? NULL : map_launch(request, fds[FD_LAUNCH]);
+	char *bytes = fds[FD_LAUNCH] < 0 ? inside : mapped;
 	int r = tell_number(fds[FD_NUMBER], request->number);
 
 	if (r == 0)
-		r = bytes == MAP_FAILED ? -ENOMEM : launch_unpack(bytes, request->size, &launch);
+		r = bytes ? launch_unpack(bytes, request->size, &launch) : -ENOMEM;
 	if (r != 0) {
 		tell_failure(order.report, STAGE_REQUEST, -r);
 	} else {
@@ -589,42 +607,54 @@ static void serve(const struct request *request, const int fds[static REQUEST_FD
 			tell_failure(order.report, STAGE_CLONE, errno);
 		launch_clear(&launch);
 	}
-	if (bytes != MAP_FAILED)
-		munmap(bytes, request->size);
+	if (mapped)
+		munmap(mapped, request->size);
+}
+
+static void take_descriptors(const struct request *request, const unsigned char *sent,
+			     int fds[static REQUEST_FDS])
+{
+	for (int i = 0; i < REQUEST_FDS; i++) {
+		fds[i] = -1;
+		if (!(request->has & 1U << i))
+			continue;
+		memcpy(&fds[i], sent, sizeof(int));
+		sent += sizeof(int);
+	}
 }
 
 /* False when the daemon is gone. */
-static bool take_request(int socket, struct request *ret, int fds[static REQUEST_FDS])
+static bool take_request(int socket, struct request *ret, char launch[static LAUNCH_MAX],
+			 int fds[static REQUEST_FDS])
 {
 	union {
 		char bytes[CMSG_SPACE(sizeof(int) * REQUEST_FDS)];
 		struct cmsghdr align;
 	} control;
-	struct iovec part = {.iov_base = ret, .iov_len = sizeof(*ret)};
-	struct msghdr message = {.msg_iov = &part,
-				 .msg_iovlen = 1,
+	struct iovec parts[] = {{.iov_base = ret, .iov_len = sizeof(*ret)},
+				{.iov_base = launch, .iov_len = LAUNCH_MAX}};
+	struct msghdr message = {.msg_iov = parts,
+				 .msg_iovlen = ARRAY_SIZE(parts),
 				 .msg_control = control.bytes,
 				 .msg_controllen = sizeof(control.bytes)};
 	struct cmsghdr *header;
 	ssize_t n;
 
-	for (int i = 0; i < REQUEST_FDS; i++)
-		fds[i] = -1;
 	do
 		n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
-	if (n != sizeof(*ret))
+	if (n < (ssize_t)sizeof(*ret))
 		return false;
 	header = CMSG_FIRSTHDR(&message);
 	if (!header || header->cmsg_type != SCM_RIGHTS)
 		return false;
-	memcpy(fds, CMSG_DATA(header),
-	       sizeof(int) * (ret->has_place ? REQUEST_FDS : REQUEST_FDS - 1));
+	take_descriptors(ret, CMSG_DATA(header), fds);
 	return true;
 }
 
 _Noreturn static void run_spawner(int socket)
 {
+	static _Alignas(64) char launch[LAUNCH_MAX];
 	struct request request;
 	int fds[REQUEST_FDS];
 	sigset_t all;
@@ -635,8 +665,8 @@ _Noreturn static void run_spawner(int socket)
 	prctl(PR_SET_NAME, "obitd-spawner", 0, 0, 0);
 	drop_own_habits();
 	read_own_state();
-	while (take_request(socket, &request, fds)) {
-		serve(&request, fds);
+	while (take_request(socket, &request, launch, fds)) {
+		serve(&request, launch, fds);
 		for (int i = 0; i < REQUEST_FDS; i++)
 			close_fdp(&fds[i]);
 	}
@@ -661,6 +691,8 @@ int spawner_start(struct spawner **ret)
 		free(spawner);
 		return -errno;
 	}
+	/* It may not be allowed: then there is room for the default of max_parallel_starts. */
+	setsockopt(ends[0], SOL_SOCKET, SO_SNDBUFFORCE, &(int){SOCKET_SIZE}, sizeof(int));
 	spawner->pid = fork();
 	if (spawner->pid == 0) {
 		/* Nothing but its end of the socket, above all not the daemon's end. */
@@ -706,17 +738,12 @@ void spawner_abandon(struct spawner *spawner)
 	free(spawner);
 }
 
-/* The packed launch in memory that a descriptor can hand over. */
-static int put_into_memory(const struct launch *launch, int *ret_fd, size_t *ret_size)
+/* The packed launch in memory that a descriptor can hand over. A descriptor, or -errno. */
+static int put_into_memory(const char *bytes, size_t size)
 {
-	_cleanup_free_ char *bytes = NULL;
-	_cleanup_close_ int fd = -1;
-	size_t size, done = 0;
-	int r = launch_pack(launch, &bytes, &size);
+	_cleanup_close_ int fd = memfd_create("obit-launch", MFD_CLOEXEC);
+	size_t done = 0;
 
-	if (r < 0)
-		return r;
-	fd = memfd_create("obit-launch", MFD_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	while (done < size) {
@@ -726,39 +753,75 @@ static int put_into_memory(const struct launch *launch, int *ret_fd, size_t *ret
 			return -errno;
 		done += (size_t)n;
 	}
-	*ret_fd = TAKE_FD(fd);
-	*ret_size = size;
-	return 0;
+	return TAKE_FD(fd);
 }
 
-static int send_request(int socket, const struct request *request,
+/* Those that there are, one after the other; `has` says which. */
+static size_t list_descriptors(const int fds[static REQUEST_FDS], int list[static REQUEST_FDS],
+			       uint32_t *has)
+{
+	size_t count = 0;
+
+	for (int i = 0; i < REQUEST_FDS; i++) {
+		if (fds[i] < 0)
+			continue;
+		*has |= 1U << i;
+		list[count++] = fds[i];
+	}
+	return count;
+}
+
+/* With the packed launch in the datagram, or without (NULL). */
+static int send_request(int socket, struct request request, char *launch,
 			const int fds[static REQUEST_FDS])
 {
-	size_t count = request->has_place ? REQUEST_FDS : REQUEST_FDS - 1;
 	union {
 		char bytes[CMSG_SPACE(sizeof(int) * REQUEST_FDS)];
 		struct cmsghdr align;
 	} control = {0};
-	struct request copy = *request;
-	struct iovec part = {.iov_base = &copy, .iov_len = sizeof(copy)};
-	struct msghdr message = {.msg_iov = &part,
-				 .msg_iovlen = 1,
+	struct iovec parts[] = {{.iov_base = &request, .iov_len = sizeof(request)},
+				{.iov_base = launch, .iov_len = launch ? request.size : 0}};
+	struct msghdr message = {.msg_iov = parts,
+				 .msg_iovlen = ARRAY_SIZE(parts),
 				 .msg_control = control.bytes,
-				 .msg_controllen = CMSG_SPACE(sizeof(int) * count)};
+				 .msg_controllen = sizeof(control.bytes)};
 	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	int list[REQUEST_FDS];
+	size_t count = list_descriptors(fds, list, &request.has);
 
 	header->cmsg_level = SOL_SOCKET;
 	header->cmsg_type = SCM_RIGHTS;
 	header->cmsg_len = CMSG_LEN(sizeof(int) * count);
-	memcpy(CMSG_DATA(header), fds, sizeof(int) * count);
+	memcpy(CMSG_DATA(header), list, sizeof(int) * count);
+	message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
 	return sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-static int make_pipe(int *ret_in, int *ret_out)
+static int send_launch(int socket, const struct launch *launch, struct request request,
+		       int fds[static REQUEST_FDS])
+{
+	_cleanup_free_ char *bytes = NULL;
+	_cleanup_close_ int memory = -1;
+	size_t size;
+	int r = launch_pack(launch, &bytes, &size);
+
+	if (r < 0)
+		return r;
+	request.size = size;
+	if (size <= LAUNCH_MAX)
+		return send_request(socket, request, bytes, fds);
+	memory = put_into_memory(bytes, size);
+	if (memory < 0)
+		return memory;
+	fds[FD_LAUNCH] = memory;
+	return send_request(socket, request, NULL, fds);
+}
+
+static int make_pipe(int flags, int *ret_in, int *ret_out)
 {
 	int fds[2];
 
-	if (pipe2(fds, O_CLOEXEC) < 0)
+	if (pipe2(fds, O_CLOEXEC | flags) < 0)
 		return -errno;
 	*ret_in = fds[0];
 	*ret_out = fds[1];
@@ -766,29 +829,24 @@ static int make_pipe(int *ret_in, int *ret_out)
 }
 
 int spawner_ask(struct spawner *spawner, const struct launch *launch,
-		const struct spawn_place *place, const struct spawn_number *number,
+		const struct spawn_place *place, const struct spawn_number *number, bool held,
 		struct spawn_child *ret)
 {
-	_cleanup_close_ int memory = -1, report_in = -1, report_out = -1, go_in = -1, go_out = -1;
-	struct request request = {
-		.number = number->number,
-		.has_place = place->fd >= 0,
-		.v2 = place->v2,
-		.move = place->move,
-	};
-	size_t size = 0;
-	int r = make_pipe(&report_in, &report_out);
+	_cleanup_close_ int report_in = -1, report_out = -1, go_in = -1, go_out = -1;
+	struct request request = {.number = number->number, .v2 = place->v2, .move = place->move};
+	/* What a child says fits into an empty pipe: its end does not block either way. */
+	int r = make_pipe(O_NONBLOCK, &report_in, &report_out);
 
-	if (r == 0)
-		r = make_pipe(&go_in, &go_out);
-	if (r == 0)
-		r = put_into_memory(launch, &memory, &size);
+	if (r == 0 && held)
+		r = make_pipe(0, &go_in, &go_out);
 	if (r < 0)
 		return r;
-	fcntl(report_in, F_SETFL, O_NONBLOCK);
-	request.size = size;
-	r = send_request(spawner->socket, &request,
-			 (int[]){memory, report_out, go_in, number->map, place->fd});
+	r = send_launch(spawner->socket, launch, request,
+			(int[REQUEST_FDS]){[FD_REPORT] = report_out,
+					   [FD_NUMBER] = number->map,
+					   [FD_GO] = go_in,
+					   [FD_PLACE] = place->fd,
+					   [FD_LAUNCH] = -1});
 	if (r < 0)
 		return r;
 	ret->report_fd = TAKE_FD(report_in);
@@ -798,8 +856,8 @@ int spawner_ask(struct spawner *spawner, const struct launch *launch,
 
 void spawn_release(struct spawn_child *child)
 {
-	/* Fails only where the child has left, and its report tells that better. */
-	if (write(child->go_fd, "g", 1) < 0)
+	/* Fails where the child has left, and its report tells that better. */
+	if (child->go_fd >= 0 && write(child->go_fd, "g", 1) < 0)
 		errno = 0;
 	close_fdp(&child->go_fd);
 	child->go_fd = -1;
@@ -910,14 +968,15 @@ static int check_part(const char *part, const struct stat *child, unsigned links
 
 	if (sys_lstat(part, ret) < 0)
 		return cannot_look(part, sentence);
+	st = *ret;
 	if (S_ISLNK(ret->st_mode)) {
 		int r = check_link(part, links, sentence);
 
 		if (r < 0)
 			return r;
+		if (sys_stat(part, &st) < 0)
+			return cannot_look(part, sentence);
 	}
-	if (sys_stat(part, &st) < 0)
-		return cannot_look(part, sentence);
 	if (!others_can_write(&st, child))
 		return 0;
 	snprintf(sentence, RECIPE_SENTENCE_SIZE,

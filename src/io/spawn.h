@@ -41,24 +41,24 @@ struct spawn_number {
 /* A child that was asked for. */
 struct spawn_child {
 	int report_fd; /* non-blocking: for spawn_report_read() when it is readable; -1: none was asked for */
-	int go_fd; /* until it is released; else -1 */
+	int go_fd; /* of one that is held, until it is released; else -1 */
 };
 
 #define SPAWN_NO_CHILD ((struct spawn_child){.report_fd = -1, .go_fd = -1})
 
 /* Asks for a child that restores, in this order: session, cgroup, limits, credentials (verified), and only
- * then, with the target's rights, directory and files. There it waits for its release, so that all that
- * can be done before the old process is gone is done by then; it leaves if the caller closes go_fd or dies.
- * The spawner waits with it: who asks for a second child must release or discard the first one. Never
- * blocks. 0, or -errno when it could not even be asked for. */
+ * then, with the target's rights, directory and files. One that is `held` waits there for its release, so that all
+ * that can be done before the old process is gone is done by then, and the spawner waits with it: who asks for a second
+ * child must release or discard the first one. Held or not, it leaves where it finds itself discarded or the
+ * caller dead. Never blocks. 0, or -errno when it could not even be asked for. */
 int spawner_ask(struct spawner *spawner, const struct launch *launch,
-		const struct spawn_place *place, const struct spawn_number *number,
+		const struct spawn_place *place, const struct spawn_number *number, bool held,
 		struct spawn_child *ret);
 
 /* Lets the child execute its program. One that has left already says why in its report. */
 void spawn_release(struct spawn_child *child);
 
-/* Forgets the child; one that was not released leaves. */
+/* Forgets the child; one that has not executed its program leaves, unless it is about to. */
 void spawn_discard(struct spawn_child *child);
 
 struct spawn_report {
