@@ -185,6 +185,7 @@ struct config_names {
 /* Those of the configuration. 0 or -ENOMEM. Free them. */
 int config_names_of(const struct config *config, struct config_names *ret);
 void config_names_free(struct config_names *names);
+bool config_names_have(const struct config_names *names, const char *name);
 /* Takes a name of config_name_of_pattern(), with "-2", "-3" and so on behind it where it is taken. 0 or -ENOMEM. */
 int config_names_take(struct config_names *names, char name[static CONFIG_NAME_MAX + 1]);
 

@@ -112,6 +112,11 @@ void config_names_free(struct config_names *names)
 	}
 }
 
+bool config_names_have(const struct config_names *names, const char *name)
+{
+	return find(names, name);
+}
+
 int config_names_take(struct config_names *names, char name[static CONFIG_NAME_MAX + 1])
 {
 	struct config_name *first = find(names, name);

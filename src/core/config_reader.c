@@ -17,6 +17,7 @@ struct reader {
 	struct config_report *report;
 	const struct config *base;
 	struct config *next;
+	struct config_names names; /* of the watches in both */
 	const struct config_scanned *scanned;
 	size_t section;	   /* index of the section that is read, or comes next */
 	const cfg_t *open; /* the section that `watch` or `owner` belongs to */
@@ -76,11 +77,6 @@ static void fail_duplicate_owner(struct reader *reader, const char *name)
 	if (!first)
 		first = config_find_owner(reader->base, name);
 	fail_duplicate(reader, "owner", name, first->file, first->line);
-}
-
-static bool in_owner(const struct reader *reader)
-{
-	return reader->scanned->openings[reader->section].section == &config_owner_section;
 }
 
 static void fail_token(struct reader *reader, const cfg_t *cfg, const char *token)
@@ -150,8 +146,6 @@ __attribute__((format(printf, 2, 0))) static void on_error(cfg_t *cfg, const cha
 	if (starts_with(message, "no such option"))
 		config_fail_unknown(current->report, (unsigned)cfg->line,
 				    config_find_section(cfg->name), word);
-	else if (starts_with(message, "found duplicate title"))
-		(in_owner(current) ? fail_duplicate_owner : fail_duplicate_watch)(current, word);
 	else if (starts_with(message, "unexpected token"))
 		fail_token(current, cfg, word);
 	else
@@ -164,6 +158,7 @@ __attribute__((format(printf, 2, 0))) static void on_error(cfg_t *cfg, const cha
 static int enter_watch(struct reader *reader, const cfg_t *cfg)
 {
 	unsigned line = section_line(reader);
+	char name[CONFIG_NAME_MAX + 1];
 	int r;
 
 	if (reader->open == cfg)
@@ -171,14 +166,17 @@ static int enter_watch(struct reader *reader, const cfg_t *cfg)
 	r = config_check_name(reader->report, line, "a watch", cfg->title);
 	if (r < 0)
 		return r;
-	if (config_find_watch(reader->base, cfg->title)) {
+	if (config_names_have(&reader->names, cfg->title)) {
 		fail_duplicate_watch(reader, cfg->title);
 		return -EINVAL;
 	}
 	if (reader->base->watch_count + reader->next->watch_count >= CONFIG_WATCHES_MAX)
 		return config_fail(reader->report, line, "too many watches; expected at most %d",
 				   CONFIG_WATCHES_MAX);
-	r = config_add_watch(reader->next, cfg->title, reader->report->file, line);
+	snprintf(name, sizeof(name), "%s", cfg->title);
+	r = config_names_take(&reader->names, name);
+	if (r == 0)
+		r = config_add_watch(reader->next, cfg->title, reader->report->file, line);
 	if (r < 0)
 		return r;
 	reader->open = cfg;
@@ -196,7 +194,8 @@ static int enter_owner(struct reader *reader, const cfg_t *cfg)
 	r = config_check_name(reader->report, line, "an owner", cfg->title);
 	if (r < 0)
 		return r;
-	if (config_find_owner(reader->base, cfg->title)) {
+	if (config_find_owner(reader->next, cfg->title) ||
+	    config_find_owner(reader->base, cfg->title)) {
 		fail_duplicate_owner(reader, cfg->title);
 		return -EINVAL;
 	}
@@ -216,6 +215,13 @@ static void leave_section(struct reader *reader, size_t inner)
 {
 	memset(reader->section_lines, 0, sizeof(reader->section_lines));
 	reader->section += 1 + inner;
+}
+
+/* What is read is not wanted any more, and libconfuse would look through all titles for each new one. */
+static void drop_section(struct reader *reader, cfg_opt_t *opt)
+{
+	reader->open = NULL;
+	cfg_opt_rmnsec(opt, cfg_opt_size(opt) - 1);
 }
 
 static void enter_probe(struct reader *reader, const cfg_t *cfg)
@@ -274,6 +280,7 @@ static int on_watch_end(cfg_t *cfg, cfg_opt_t *opt)
 		return -1;
 	}
 	leave_section(reader, reader->watch->probe_count);
+	drop_section(reader, opt);
 	return 0;
 }
 
@@ -288,6 +295,7 @@ static int on_owner_end(cfg_t *cfg, cfg_opt_t *opt)
 	if (r < 0)
 		return -1;
 	leave_section(reader, 0);
+	drop_section(reader, opt);
 	return 0;
 }
 
@@ -384,7 +392,7 @@ static void fill_options(cfg_opt_t *options, const struct config_section *sectio
 
 static cfg_t *new_parser(void)
 {
-	const cfg_flag_t titled = CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES;
+	const cfg_flag_t titled = CFGF_MULTI | CFGF_TITLE;
 	cfg_opt_t watch[CONFIG_KEYS_MAX + 2], watchdog[CONFIG_KEYS_MAX + 1];
 	cfg_opt_t probe[CONFIG_KEYS_MAX + 1], owner[CONFIG_KEYS_MAX + 1];
 	cfg_opt_t file[CONFIG_KEYS_MAX + CONFIG_SECTIONS];
@@ -416,16 +424,22 @@ int config_read(struct config_report *report, const struct config *base, struct 
 		const struct config_scanned *scanned)
 {
 	struct reader reader = {.report = report, .base = base, .next = next, .scanned = scanned};
-	cfg_t *cfg = new_parser();
-	int r;
+	cfg_t *cfg;
+	int r = config_names_of(base, &reader.names);
 
-	if (!cfg)
+	if (r < 0)
+		return r;
+	cfg = new_parser();
+	if (!cfg) {
+		config_names_free(&reader.names);
 		return -ENOMEM;
+	}
 	current = &reader;
 	r = cfg_parse_buf(cfg, scanned->text);
 	current = NULL;
 	cfg_free(cfg);
 	config_probe_free(&reader.probe);
+	config_names_free(&reader.names);
 	if (r == CFG_SUCCESS)
 		return 0;
 	/* libconfuse fails without a word only when it has no memory. */

@@ -8,12 +8,14 @@
 
 #include "base/cleanup.h"
 #include "core/glob.h"
+#include "core/match.h"
 
 /* Comparisons of two globs in one configuration: what is beyond is not worth the time of the daemon's loop. */
 #define COMPARISONS_MAX (1UL << 22)
 
 struct search {
 	const struct config *config;
+	struct match_index index; /* of its watches */
 	unsigned long comparisons;
 };
 
@@ -86,29 +88,53 @@ static bool conditions_cover(struct search *search, const struct watch_config *e
 	       containers_cover(earlier, later) && cgroups_cover(search, earlier, later);
 }
 
+/* Its number, or `before`, which is that of `later`: none in front of it names that path and nothing else, and takes all
+ * it would match by that. */
+static size_t find_namesake(struct search *search, const struct watch_config *later,
+			    const char *path, size_t before)
+{
+	const struct match_index *index = &search->index;
+
+	for (size_t i = match_index_first(index, path); i < index->path_count; i++) {
+		const struct match_path *entry = &index->paths[i];
+
+		if (entry->watch >= before || strcmp(entry->path, path) != 0)
+			break;
+		if (conditions_cover(search, &search->config->watches[entry->watch], later))
+			return entry->watch;
+	}
+	return before;
+}
+
 /* The first watch in front of `later` that takes all it would match by `path` (NULL: by any), and in *ret_glob by
  * what. */
 static const struct watch_config *find_taker(struct search *search,
 					     const struct watch_config *later, const char *path,
 					     const char **ret_glob)
 {
-	for (const struct watch_config *earlier = search->config->watches; earlier < later;
-	     earlier++) {
+	const struct watch_config *watches = search->config->watches;
+	size_t before = (size_t)(later - watches);
+	size_t first = path ? find_namesake(search, later, path, before) : before;
+	const char *taking = path;
+
+	for (size_t i = 0; i < search->index.other_count; i++) {
+		const struct watch_config *earlier = &watches[search->index.others[i]];
 		const char *glob = NULL;
 
-		if (path && earlier->path.count) {
+		if (search->index.others[i] >= first)
+			break;
+		if (path && earlier->path.count)
 			glob = find_cover(search, &earlier->path, path);
-			if (!glob)
-				continue;
-		} else if (earlier->path.count) {
-			continue;
-		}
-		if (conditions_cover(search, earlier, later)) {
-			*ret_glob = glob;
-			return earlier;
+		if ((glob || !earlier->path.count) && conditions_cover(search, earlier, later)) {
+			first = search->index.others[i];
+			taking = glob;
+			break;
 		}
 	}
-	return NULL;
+	if (first == before)
+		return NULL;
+	*ret_glob = taking;
+	return &watches[first];
 }
 
 /* As find_taker(), for the whole of `later`: with several paths the taker of the first. */
@@ -146,7 +172,7 @@ static int warn(struct config *config, const struct watch_config *later,
 int config_warn_shadowed(struct config *config)
 {
 	struct search search = {.config = config};
-	int r = 0;
+	int r = match_index_make(config, &search.index);
 
 	for (size_t i = 1; r >= 0 && i < config->watch_count; i++) {
 		const struct watch_config *later = &config->watches[i], *first;
@@ -156,5 +182,6 @@ int config_warn_shadowed(struct config *config)
 		if (first)
 			r = warn(config, later, first, glob);
 	}
+	match_index_clear(&search.index);
 	return r;
 }

@@ -248,8 +248,7 @@ ssize_t match_named(const struct match_index *index, const char *name)
 	return MATCH_NONE;
 }
 
-/* The first entry that is not before this path. */
-static size_t lower_bound(const struct match_index *index, const char *path)
+size_t match_index_first(const struct match_index *index, const char *path)
 {
 	size_t from = 0, to = index->path_count;
 
@@ -268,8 +267,8 @@ static size_t lower_bound(const struct match_index *index, const char *path)
 static size_t first_by_path(const struct match_index *index, const struct match_people *people,
 			    const struct recipe *recipe, const char *path, size_t best)
 {
-	for (size_t i = path ? lower_bound(index, path) : index->path_count; i < index->path_count;
-	     i++) {
+	for (size_t i = path ? match_index_first(index, path) : index->path_count;
+	     i < index->path_count; i++) {
 		size_t watch = index->paths[i].watch;
 
 		if (watch >= best || strcmp(index->paths[i].path, path) != 0)

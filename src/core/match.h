@@ -42,6 +42,8 @@ struct match_index {
 /* 0 or -ENOMEM. Clear it, and once more does no harm. */
 int match_index_make(const struct config *config, struct match_index *ret);
 void match_index_clear(struct match_index *index);
+/* Where its path is, or would be, among its paths. */
+size_t match_index_first(const struct match_index *index, const char *path);
 ssize_t match_find(const struct match_index *index, const struct match_people *people,
 		   const struct recipe *recipe);
 
