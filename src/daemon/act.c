@@ -50,8 +50,8 @@ static bool has_child(const struct attachment *attachment)
 /* Ours until it is reaped: the pid is nobody else's while its end of the report is open. */
 static void kill_child(const struct attachment *attachment)
 {
-	if (attachment->report.pid)
-		sys_kill(attachment->report.pid, SIGKILL);
+	if (attachment->report && attachment->report->pid)
+		sys_kill(attachment->report->pid, SIGKILL);
 }
 
 /* ---- children by the number of their launch ---- */
@@ -89,13 +89,14 @@ static int number_launch(struct attachment *attachment)
 static void drop_child(struct attachment *attachment)
 {
 	if (has_child(attachment) && !attachment->released &&
-	    !spawn_report_read(attachment->child.report_fd, &attachment->report))
+	    !spawn_report_read(attachment->child.report_fd, attachment->report))
 		kill_child(attachment);
 	if (has_child(attachment))
 		DL_DELETE(attachment->daemon->on_way, attachment);
 	launches_end(attachment);
 	loop_source_free(TAKE_PTR(attachment->report_source));
 	spawn_discard(&attachment->child);
+	free(TAKE_PTR(attachment->report));
 	if (attachment->daemon->held == attachment)
 		attachment->daemon->held = NULL;
 }
@@ -277,7 +278,7 @@ static void end_report(struct attachment *attachment)
 {
 	struct daemon *daemon = attachment->daemon;
 	struct instance *instance = attachment->instance;
-	struct spawn_report report = attachment->report;
+	struct spawn_report report = *attachment->report;
 
 	drop_child(attachment);
 	if (report.execed) {
@@ -295,10 +296,10 @@ static void end_report(struct attachment *attachment)
 static void read_report(struct attachment *attachment)
 {
 	struct instance *instance = attachment->instance;
-	pid_t known = attachment->report.pid;
-	bool ended = spawn_report_read(attachment->child.report_fd, &attachment->report);
+	pid_t known = attachment->report->pid;
+	bool ended = spawn_report_read(attachment->child.report_fd, attachment->report);
 
-	if (ended || attachment->report.pid != known)
+	if (ended || attachment->report->pid != known)
 		launches_heard(attachment->daemon);
 
 	if (!attachment->released) {
@@ -306,8 +307,8 @@ static void read_report(struct attachment *attachment)
 			loop_source_free(TAKE_PTR(attachment->report_source));
 		return;
 	}
-	if (!instance->spawning && attachment->report.pid)
-		join_child(attachment->daemon, instance, attachment->report.pid);
+	if (!instance->spawning && attachment->report->pid)
+		join_child(attachment->daemon, instance, attachment->report->pid);
 	if (ended)
 		end_report(attachment);
 }
@@ -342,7 +343,7 @@ void act_child_execed(struct daemon *daemon, const struct obit_key *key, uint64_
 	act_hear_child(daemon, launch);
 	attachment = find_launch(daemon, launch);
 	if (!attachment || !has_child(attachment) || !attachment->released ||
-	    attachment->report.pid != (pid_t)key->tgid || !attachment->report.execed)
+	    attachment->report->pid != (pid_t)key->tgid || !attachment->report->execed)
 		return;
 	launches_heard(daemon);
 	end_report(attachment);
@@ -449,6 +450,7 @@ static int ask_for_child(struct daemon *daemon, struct instance *instance, bool 
 {
 	const struct watch_config *watch = &daemon->config.watches[instance->watch];
 	struct attachment *attachment = instance->attachment;
+	_cleanup_free_ struct spawn_report *report = NULL;
 	int r;
 
 	if (!instance->recipe) {
@@ -466,11 +468,15 @@ static int ask_for_child(struct daemon *daemon, struct instance *instance, bool 
 	snprintf(sentence, RECIPE_SENTENCE_SIZE, "cannot ask for a child");
 	if (daemon->held)
 		drop_child(daemon->held);
-	spawn_report_init(&attachment->report);
-	attachment->released = false;
+	report = malloc(sizeof(*report));
+	if (!report)
+		return -ENOMEM;
 	r = ask(daemon, instance, held, &attachment->child);
 	if (r < 0)
 		return r;
+	spawn_report_init(report);
+	attachment->report = TAKE_PTR(report);
+	attachment->released = false;
 	DL_APPEND(daemon->on_way, attachment);
 	daemon->held = held ? attachment : NULL;
 	attachment->spawner = spawner_pid(daemon->spawner);
@@ -504,8 +510,8 @@ void act_launch(struct instance *instance)
 	}
 	vigil_begin(daemon, instance);
 	release_child(daemon, attachment);
-	if (attachment->report.pid)
-		join_child(daemon, instance, attachment->report.pid);
+	if (attachment->report->pid)
+		join_child(daemon, instance, attachment->report->pid);
 	if (!attachment->report_source) /* it may have left while it was held */
 		read_report(attachment);
 }
@@ -528,9 +534,9 @@ static void ask_again(struct daemon *daemon, struct instance *instance)
 	char sentence[RECIPE_SENTENCE_SIZE];
 	int r;
 
-	if (has_child(attachment) && !attachment->report.pid)
-		spawn_report_read(attachment->child.report_fd, &attachment->report);
-	if (!has_child(attachment) || attachment->report.pid)
+	if (has_child(attachment) && !attachment->report->pid)
+		spawn_report_read(attachment->child.report_fd, attachment->report);
+	if (!has_child(attachment) || attachment->report->pid)
 		return;
 	drop_child(attachment);
 	if (!was_released)
@@ -563,7 +569,7 @@ void act_give_up_child(struct instance *instance)
 	snprintf(text, sizeof(text), "not executed within %s: a file system that does not answer?",
 		 clock_span(waited, span));
 	kill_child(attachment);
-	if (instance->main && instance->main->key.tgid == (__u32)attachment->report.pid) {
+	if (instance->main && instance->main->key.tgid == (__u32)attachment->report->pid) {
 		attachment->hanged = instance->main->key;
 		leave(daemon, instance->main);
 	}

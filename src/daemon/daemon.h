@@ -110,7 +110,7 @@ struct vigil {
 	uint64_t cpu_ns;	   /* of what does not notify: what it had used at the last look */
 	struct vitals_stuck stuck; /* the same */
 	int error;
-	char status[NOTIFY_STATUS_SIZE];
+	char *status; /* owned; NULL: nothing */
 };
 
 /* The daemon's part of an instance. */
@@ -125,8 +125,8 @@ struct attachment {
 	struct spawn_child child; /* on its way to exec */
 	bool released;		  /* it may go; else it is held until the old process is gone */
 	struct loop_source *report_source;
-	struct spawn_report report;
-	struct heap_node launch; /* when to look whether it has come to its exec */
+	struct spawn_report *report; /* owned; of that child, or NULL */
+	struct heap_node launch;     /* when to look whether it has come to its exec */
 	uint64_t released_ns;
 	pid_t spawner;		/* which one was asked */
 	struct obit_key hanged; /* a child that was killed since it did not come to its exec */

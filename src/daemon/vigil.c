@@ -201,10 +201,16 @@ static void take_main(struct daemon *daemon, struct instance *instance, uint32_t
 		 pid);
 }
 
+static void set_status(struct vigil *vigil, const char *status)
+{
+	free(vigil->status);
+	vigil->status = *status ? strdup(status) : NULL; /* without memory it has said nothing */
+}
+
 static void take_words(struct vigil *vigil, const struct notify_message *message)
 {
 	if (message->has_status)
-		memcpy(vigil->status, message->status, sizeof(vigil->status));
+		set_status(vigil, message->status);
 	if (message->has_error)
 		vigil->error = message->error;
 	if (message->reloading)
@@ -312,6 +318,7 @@ void vigil_begin(struct daemon *daemon, struct instance *instance)
 	struct attachment *attachment = instance->attachment;
 
 	look_in(attachment, 0);
+	free(attachment->vigil.status);
 	attachment->vigil = (struct vigil){
 		.period_ns = watch_of(daemon, instance)->hang_timeout_ns};
 	vigil_socket(daemon, instance); /* it may have the path from an earlier daemon */
@@ -340,13 +347,14 @@ void vigil_resume(struct daemon *daemon, struct instance *instance)
 void vigil_end(struct attachment *attachment)
 {
 	look_in(attachment, 0);
+	free(TAKE_PTR(attachment->vigil.status));
 }
 
 void vigil_render(const struct instance *instance, struct json_object *object)
 {
 	const struct vigil *vigil = &((const struct attachment *)instance->attachment)->vigil;
 
-	put_string(object, "status", *vigil->status ? vigil->status : NULL);
+	put_string(object, "status", vigil->status);
 	put_bool(object, "reloading", vigil->reloading);
 	json_object_object_add(object, "errno",
 			       vigil->error ? json_object_new_int(vigil->error) : NULL);
