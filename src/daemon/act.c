@@ -597,13 +597,20 @@ static void hold_or_drop_child(struct daemon *daemon, struct instance *instance)
 
 /* ---- kill ---- */
 
-static void signal_process(const struct process *process, int signal)
+/* False where it could not be told, though it lives. */
+static bool signal_process(const struct process *process, int signal)
 {
 	_cleanup_close_ int pidfd = sys_pidfd_open((pid_t)process->key.tgid, 0);
+	int r = pidfd < 0 ? -1 : 0;
 
 	/* The pidfd is of whoever has the pid now; the key says whether that is still the one meant. */
 	if (pidfd >= 0 && proc_exists(&process->key))
-		syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
+		r = (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
+	if (r == 0 || errno == ESRCH)
+		return true;
+	log_error("pid %u cannot be sent signal %d: %s", process->key.tgid, signal,
+		  strerror(errno));
+	return false;
 }
 
 /* The service's cgroup, unless that is nobody's own: the root, or the daemon's. */
@@ -646,8 +653,7 @@ static unsigned kill_instance(struct daemon *daemon, struct instance *instance, 
 	DL_FOREACH (instance->processes, process) {
 		if (process->dying || !lineage_reaches(process, watch->kill_mode))
 			continue;
-		signal_process(process, signal);
-		count++;
+		count += signal_process(process, signal);
 	}
 	log_info("%s: %s sent to %u process%s", watch->name, signal_name(signal, name), count,
 		 count == 1 ? "" : "es");
@@ -939,6 +945,10 @@ void act_await_gone(struct daemon *daemon, const struct obit_key *key)
 	_cleanup_close_ int pidfd = sys_pidfd_open((pid_t)key->tgid, 0);
 	struct farewell *farewell;
 
+	if (pidfd < 0 && errno != ESRCH)
+		log_warning("pid %u: cannot wait for its end: %s; a successor may find its ports "
+			    "held still",
+			    key->tgid, strerror(errno));
 	if (pidfd < 0 || has_ended(pidfd) || !proc_exists(key)) {
 		is_gone(daemon, key); /* reaped already */
 		return;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Who follows the deaths of all processes (obit tail --all). Nobody acts on those: they are read some times a
  * second, since a wake-up costs tens of times what a record does. */
+#include <string.h>
+
 #include "base/clock.h"
+#include "base/log.h"
 #include "daemon/daemon.h"
 
 #define READ_EVERY (NS_PER_SEC / 10)
@@ -31,6 +34,8 @@ int audience_open(struct daemon *daemon)
 
 	if (r == 0)
 		control_on_audience(daemon->control, on_audience, daemon);
+	else
+		log_error("cannot have a timer for those who follow: %s", strerror(-r));
 	return r;
 }
 

@@ -25,10 +25,20 @@
 #include "io/landlock.h"
 #include "io/proc.h"
 
+#define OUT_OF_MEMORY_NS NS_PER_SEC /* between two lines that say the same */
+
 void daemon_out_of_memory(struct daemon *daemon, const char *doing)
 {
-	if (!daemon->counters.out_of_memory++)
-		log_error("out of memory while %s; going on without it", doing);
+	static const char *last;
+	static uint64_t told_ns;
+	uint64_t now = clock_boot_ns();
+
+	daemon->counters.out_of_memory++;
+	if (last == doing && now - told_ns < OUT_OF_MEMORY_NS)
+		return;
+	last = doing;
+	told_ns = now;
+	log_error("out of memory while %s; going on without it", doing);
 }
 
 int daemon_may_run(const char *path)
@@ -215,8 +225,11 @@ static int open_kernel_side(struct daemon *daemon, const struct config *config)
 	bpf_source_stats(daemon->source, &daemon->seen);
 	/* Loading has used megabytes that are not needed again. */
 	malloc_trim(0);
-	return loop_add(daemon->loop, bpf_source_fd(daemon->source), EPOLLIN, on_wake, daemon,
-			&daemon->bell);
+	r = loop_add(daemon->loop, bpf_source_fd(daemon->source), EPOLLIN, on_wake, daemon,
+		     &daemon->bell);
+	if (r < 0)
+		log_error("cannot wait for the kernel side: %s", strerror(-r));
+	return r;
 }
 
 static int open_control(struct daemon *daemon)
@@ -263,6 +276,15 @@ static int open_loop(struct daemon *daemon)
 	return r;
 }
 
+static int apply(struct daemon *daemon, struct config *fresh)
+{
+	int r = settings_apply(daemon, fresh, NULL);
+
+	if (r < 0)
+		log_error("cannot apply the configuration: %s", strerror(-r));
+	return r;
+}
+
 /* The helper processes first, while there is nothing that they could inherit. Then the socket: it keeps a second
  * daemon off before anything in the kernel or on disk is touched. */
 static int start(struct daemon *daemon, struct config *fresh)
@@ -290,7 +312,7 @@ static int start(struct daemon *daemon, struct config *fresh)
 	if (r == 0)
 		r = audience_open(daemon);
 	if (r == 0)
-		r = settings_apply(daemon, fresh, NULL);
+		r = apply(daemon, fresh);
 	if (r == 0)
 		r = guard_open(daemon);
 	return r;

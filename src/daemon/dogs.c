@@ -191,7 +191,7 @@ bool dogs_boot_status(const struct dogs *dogs, bool *ret_told, unsigned *ret_sta
 
 static void put_span(struct json_object *object, const char *key, uint64_t span_ns)
 {
-	json_object_object_add(object, key, span_ns ? json_object_new_uint64(span_ns) : NULL);
+	put_json(object, key, span_ns ? json_object_new_uint64(span_ns) : NULL);
 }
 
 static struct json_object *render(const struct dog *dog)
@@ -212,7 +212,7 @@ static struct json_object *render(const struct dog *dog)
 	put_string(object, "governor", *facts->governor ? facts->governor : NULL);
 	put_bool(object, "nowayout", facts->nowayout);
 	put_bool(object, "magic_close", facts->magic_close);
-	json_object_object_add(object, "left_ns", tells_left ? json_object_new_uint64(left) : NULL);
+	put_json(object, "left_ns", tells_left ? json_object_new_uint64(left) : NULL);
 	return object;
 }
 
@@ -221,7 +221,7 @@ struct json_object *dogs_render(const struct dogs *dogs)
 	struct json_object *array = json_object_new_array();
 
 	for (size_t i = 0; dogs && i < dogs->count; i++)
-		json_object_array_add(array, render(&dogs->items[i]));
+		append_json(array, render(&dogs->items[i]));
 	return array;
 }
 

@@ -515,14 +515,14 @@ static void put_health(struct json_object *object, struct daemon *daemon)
 	put_string(object, "ungated", ungated(daemon, buf, sizeof(buf)));
 	put_number(object, "reset_limit", daemon->config.watchdog.reset_limit);
 	put_number(object, "in_a_row", words_in_a_row(daemon));
-	json_object_object_add(object, "last_reset", words_last_reset(daemon));
+	put_json(object, "last_reset", words_last_reset(daemon));
 }
 
 struct json_object *guard_render(struct daemon *daemon)
 {
 	struct json_object *object = json_object_new_object();
 
-	json_object_object_add(object, "devices", dogs_render(daemon->guard.dogs));
+	put_json(object, "devices", dogs_render(daemon->guard.dogs));
 	if (daemon->guard.dogs)
 		put_health(object, daemon);
 	return object;

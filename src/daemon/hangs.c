@@ -41,7 +41,7 @@ static struct json_object *parse_thread(char *line)
 	put_string(thread, "comm", saved);
 	put_string(thread, "state", state);
 	put_string(thread, "wchan", wchan && strcmp(wchan, "-") != 0 ? wchan : NULL);
-	json_object_object_add(thread, "stack", json_object_new_array());
+	put_json(thread, "stack", json_object_new_array());
 	return thread;
 }
 
@@ -55,10 +55,10 @@ static struct json_object *parse_stacks(const char *text)
 	for (char *line = strtok_r(copy, "\n", &saved); line; line = strtok_r(NULL, "\n", &saved)) {
 		if (*line != '\t') {
 			thread = parse_thread(line);
-			json_object_array_add(threads, thread);
+			append_json(threads, thread);
 		} else if (thread) {
-			json_object_array_add(json_object_object_get(thread, "stack"),
-					      text_to_json(line + 1, strlen(line + 1)));
+			append_json(json_object_object_get(thread, "stack"),
+				    text_to_json(line + 1, strlen(line + 1)));
 		}
 	}
 	return threads;
@@ -79,11 +79,9 @@ struct json_object *hangs_render(const struct instance *instance)
 	put_string(object, "reason", hang->words);
 	put_number(object, "for_ns", hang->for_ns);
 	put_bool(object, "stopped", hang->stopped);
-	json_object_object_add(object, "wchan",
-			       json_object_get(json_object_object_get(first, "wchan")));
-	json_object_object_add(object, "stack",
-			       json_object_get(json_object_object_get(first, "stack")));
-	json_object_object_add(object, "threads", json_object_get(attachment->hang_threads));
+	put_json(object, "wchan", json_object_get(json_object_object_get(first, "wchan")));
+	put_json(object, "stack", json_object_get(json_object_object_get(first, "stack")));
+	put_json(object, "threads", json_object_get(attachment->hang_threads));
 	return object;
 }
 

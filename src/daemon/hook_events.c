@@ -318,7 +318,7 @@ void hook_events_hang(struct daemon *daemon, struct instance *instance,
 		put_string(json, "time", clock_rfc3339(clock_wall_ns(), time));
 		put_string(json, "watch", watch->name);
 		put_number(json, "pid", instance->last_pid);
-		json_object_object_add(json, "hung", hangs_render(instance));
+		put_json(json, "hung", hangs_render(instance));
 		put_string(json, "action", policy_verdict_name(decision->verdict));
 		put_string(json, "action_detail", decision->detail);
 		put_number(json, "restarts", instance->policy.restarts);

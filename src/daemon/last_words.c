@@ -57,7 +57,7 @@ static void write_down(struct daemon *daemon)
 	text = json_object_to_json_string_length(daemon->guard.record, JSON_C_TO_STRING_PLAIN,
 						 &length);
 	if (length > SCRIBE_TEXT_MAX && starved) {
-		json_object_object_add(starved, "death", NULL);
+		put_json(starved, "death", NULL);
 		text = json_object_to_json_string_length(daemon->guard.record,
 							 JSON_C_TO_STRING_PLAIN, &length);
 	}
@@ -101,7 +101,7 @@ static struct json_object *status_names(unsigned status)
 	const char *name;
 
 	for (unsigned n = 0; (name = reset_status_name(status, n)); n++)
-		json_object_array_add(names, json_object_new_string(name));
+		append_json(names, json_object_new_string(name));
 	return names;
 }
 
@@ -116,12 +116,10 @@ static struct json_object *describe(struct json_object *before, enum reset_cause
 	put_time(reset);
 	put_string(reset, "cause", reset_cause_name(cause));
 	put_string(reset, "what", reset_cause_words(cause));
-	json_object_object_add(reset, "starved_at",
-			       json_object_get(json_object_object_get(starved, "time")));
+	put_json(reset, "starved_at", json_object_get(json_object_object_get(starved, "time")));
 	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
-		json_object_object_add(reset, kept[i],
-				       json_object_get(json_object_object_get(starved, kept[i])));
-	json_object_object_add(reset, "boot_status", told ? status_names(status) : NULL);
+		put_json(reset, kept[i], json_object_get(json_object_object_get(starved, kept[i])));
+	put_json(reset, "boot_status", told ? status_names(status) : NULL);
 	return reset;
 }
 
@@ -157,7 +155,7 @@ static void begin_boot(struct daemon *daemon, struct json_object *before, bool t
 		tell(reset, (unsigned)in_a_row);
 	}
 	put_number(daemon->guard.record, "in_a_row", (uint64_t)in_a_row);
-	json_object_object_add(daemon->guard.record, "last_reset", reset);
+	put_json(daemon->guard.record, "last_reset", reset);
 }
 
 void words_judge(struct daemon *daemon, bool told, unsigned status)
@@ -172,15 +170,14 @@ void words_judge(struct daemon *daemon, bool told, unsigned status)
 	put_bool(record, "armed", true);
 	put_bool(record, "ended", false);
 	put_bool(record, "rebooted", false);
-	json_object_object_add(record, "starved", NULL);
+	put_json(record, "starved", NULL);
 	if (!old || strcmp(old, id) != 0) {
 		begin_boot(daemon, before, told, status);
 	} else {
-		json_object_object_add(record, "in_a_row",
-				       json_object_get(json_object_object_get(before, "in_a_row")));
-		json_object_object_add(
-			record, "last_reset",
-			json_object_get(json_object_object_get(before, "last_reset")));
+		put_json(record, "in_a_row",
+			 json_object_get(json_object_object_get(before, "in_a_row")));
+		put_json(record, "last_reset",
+			 json_object_get(json_object_object_get(before, "last_reset")));
 	}
 	json_object_put(before);
 	write_down(daemon);
@@ -207,14 +204,14 @@ void words_starve(struct daemon *daemon, const char *watch, const char *reason)
 	put_time(starved);
 	put_string(starved, "watch", watch);
 	put_string(starved, "reason", reason);
-	json_object_object_add(starved, "death", last_death_of(daemon, watch));
-	json_object_object_add(daemon->guard.record, "starved", starved);
+	put_json(starved, "death", last_death_of(daemon, watch));
+	put_json(daemon->guard.record, "starved", starved);
 	write_down(daemon);
 }
 
 void words_take_back(struct daemon *daemon)
 {
-	json_object_object_add(daemon->guard.record, "starved", NULL);
+	put_json(daemon->guard.record, "starved", NULL);
 	write_down(daemon);
 }
 

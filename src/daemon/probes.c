@@ -159,6 +159,10 @@ static int run_job(struct probe_run *run, const char *const *argv, const char *c
 	run->job = hook.id;
 	run->asked = true;
 	HASH_ADD(hh, probes->asked, job, sizeof(run->job), run);
+	if (!run->hh.tbl) { /* no memory for the table */
+		run->asked = false;
+		return -ENOMEM;
+	}
 	r = hooks_run(probes->commands, &hook);
 	if (r < 0 && run->asked) {
 		HASH_DEL(probes->asked, run);
@@ -427,9 +431,8 @@ static struct json_object *render(const struct probe *probe)
 	put_string(object, "reason", probe->told_ns && !passed ? probe->words : NULL);
 	put_number(object, "failures", probe->failures);
 	put_number(object, "threshold", probe->config->threshold);
-	json_object_object_add(
-		object, "ago_ns",
-		probe->told_ns ? json_object_new_uint64(clock_boot_ns() - probe->told_ns) : NULL);
+	put_json(object, "ago_ns",
+		 probe->told_ns ? json_object_new_uint64(clock_boot_ns() - probe->told_ns) : NULL);
 	return object;
 }
 
@@ -439,7 +442,7 @@ struct json_object *probes_render(const struct instance *instance)
 	struct json_object *array = json_object_new_array();
 
 	for (size_t i = 0; i < attachment->probe_count; i++)
-		json_object_array_add(array, render(&attachment->probes[i].probe));
+		append_json(array, render(&attachment->probes[i].probe));
 	return array;
 }
 

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "daemon/daemon.h"
+#include "daemon/put.h"
 
 #define LOAD_MAX    (1024 * 1024) /* bytes of the history that are read at the start */
 #define PENDING_MAX (512 * 1024)  /* bytes of obituaries in one answer */
@@ -296,11 +297,11 @@ struct json_object *publish_log(const struct daemon *daemon, bool with_pending)
 		if (!on_disk || !history_has(daemon->history, published->number))
 			obituary = read_obituary(published);
 		if (obituary)
-			json_object_array_add(pending, obituary);
+			append_json(pending, obituary);
 	}
-	json_object_object_add(answer, "state_dir",
-			       on_disk ? json_object_new_string(daemon->options->state_dir) : NULL);
-	json_object_object_add(answer, "pending", pending);
+	put_json(answer, "state_dir",
+		 on_disk ? json_object_new_string(daemon->options->state_dir) : NULL);
+	put_json(answer, "pending", pending);
 	return answer;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Members of JSON objects, in one line each. NULL becomes null. */
+/* Members of JSON objects, in one line each. NULL becomes null. The library aborts on an object that could not be
+ * made; here it stays away, as what was to be in it, and the log says so. */
 #ifndef OBIT_DAEMON_PUT_H
 #define OBIT_DAEMON_PUT_H
 
@@ -19,6 +20,19 @@ static inline void json_object_putp(struct json_object **p)
 }
 #define _cleanup_json_ _cleanup_(json_object_putp)
 
+/* Both take the value over, whatever becomes of it. */
+void put_json(struct json_object *object, const char *key, struct json_object *value);
+void append_json(struct json_object *array, struct json_object *value);
+
+/* The same for a value that is NULL only where it could not be made. */
+void put_made(struct json_object *object, const char *key, struct json_object *value);
+
+/* Of an array that may not be there, none. */
+static inline size_t json_count(struct json_object *array)
+{
+	return array ? json_object_array_length(array) : 0;
+}
+
 /* JSON is UTF-8, and what a process calls itself may be anything. */
 static inline struct json_object *text_to_json(const char *text, size_t length)
 {
@@ -30,17 +44,20 @@ static inline struct json_object *text_to_json(const char *text, size_t length)
 
 static inline void put_string(struct json_object *object, const char *key, const char *value)
 {
-	json_object_object_add(object, key, value ? text_to_json(value, strlen(value)) : NULL);
+	if (value)
+		put_made(object, key, text_to_json(value, strlen(value)));
+	else
+		put_json(object, key, NULL);
 }
 
 static inline void put_number(struct json_object *object, const char *key, uint64_t value)
 {
-	json_object_object_add(object, key, json_object_new_uint64(value));
+	put_made(object, key, json_object_new_uint64(value));
 }
 
 static inline void put_bool(struct json_object *object, const char *key, bool value)
 {
-	json_object_object_add(object, key, json_object_new_boolean(value));
+	put_made(object, key, json_object_new_boolean(value));
 }
 
 /* The strings of the first `limit` bytes. */
@@ -51,7 +68,7 @@ static inline struct json_object *strings_to_json(const struct strings *strings,
 	const char *string;
 
 	while (position < limit && (string = strings_next(strings, &position)))
-		json_object_array_add(array, text_to_json(string, strnlen(string, limit)));
+		append_json(array, text_to_json(string, strnlen(string, limit)));
 	return array;
 }
 

@@ -100,11 +100,9 @@ static void put_life(struct json_object *object, const struct instance *instance
 {
 	bool runs = instance && instance->main && !instance->main->dying;
 
-	json_object_object_add(object, "pid",
-			       runs ? json_object_new_int64(instance->main->key.tgid) : NULL);
-	json_object_object_add(object, "uptime_ns",
-			       runs ? json_object_new_uint64(clock_boot_ns() - instance->began)
-				    : NULL);
+	put_json(object, "pid", runs ? json_object_new_int64(instance->main->key.tgid) : NULL);
+	put_json(object, "uptime_ns",
+		 runs ? json_object_new_uint64(clock_boot_ns() - instance->began) : NULL);
 }
 
 struct json_object *render_instance(const struct instance *instance)
@@ -117,17 +115,15 @@ struct json_object *render_instance(const struct instance *instance)
 
 	put_string(object, "state", policy_state_name(policy->state));
 	put_life(object, instance);
-	json_object_object_add(object, "last_pid",
-			       instance->last_pid ? json_object_new_int64(instance->last_pid)
-						  : NULL);
+	put_json(object, "last_pid",
+		 instance->last_pid ? json_object_new_int64(instance->last_pid) : NULL);
 	put_number(object, "restarts", policy->restarts);
 	put_number(object, "members", instance->alive ? instance->alive - !!instance->main : 0);
 	put_bool(object, "adopted", instance->adopted);
-	json_object_object_add(object, "next_start_ns",
-			       policy->state == POLICY_WAITING && at > now
-				       ? json_object_new_uint64(at - now)
-				       : NULL);
-	json_object_object_add(object, "probes", probes_render(instance));
+	put_json(object, "next_start_ns",
+		 policy->state == POLICY_WAITING && at > now ? json_object_new_uint64(at - now)
+							     : NULL);
+	put_json(object, "probes", probes_render(instance));
 	put_string(object, "note", instance_note(instance, note));
 	vigil_render(instance, object);
 	return object;
@@ -154,7 +150,7 @@ static struct json_object *render_instances(const struct daemon *daemon, size_t 
 		if (instance->watch != watch)
 			continue;
 		*ret_restarts += instance->policy.restarts;
-		json_object_array_add(array, render_instance(instance));
+		append_json(array, render_instance(instance));
 	}
 	return array;
 }
@@ -175,16 +171,16 @@ struct json_object *render_watch(const struct daemon *daemon, size_t watch)
 	put_life(object, newest_running(daemon, watch));
 	put_number(object, "restarts", restarts);
 	put_number(object, "deaths", state->deaths);
-	json_object_object_add(object, "last_death", json_object_get(state->last_death));
+	put_json(object, "last_death", json_object_get(state->last_death));
 	put_bool(object, "critical", config->critical);
 	guard_judge(daemon, watch, &verdict);
 	put_bool(object, "healthy", verdict.feed);
 	put_string(object, "watchdog",
 		   daemon->guard.dogs && config->critical && verdict.ill ? verdict.text : NULL);
 	put_bool(object, "paused", pause_is_on(daemon, watch, &left));
-	json_object_object_add(object, "paused_for_ns", left ? json_object_new_uint64(left) : NULL);
+	put_json(object, "paused_for_ns", left ? json_object_new_uint64(left) : NULL);
 	put_string(object, "note", watch_note(daemon, watch, instance, note));
-	json_object_object_add(object, "instances", instances);
+	put_json(object, "instances", instances);
 	return object;
 }
 
@@ -208,7 +204,7 @@ static struct json_object *render_env(const struct strings *env, enum secret_vie
 	const char *entry;
 
 	while ((entry = strings_next(env, &position)))
-		json_object_array_add(array, render_variable(entry, view));
+		append_json(array, render_variable(entry, view));
 	return array;
 }
 
@@ -219,9 +215,9 @@ static struct json_object *render_watch_config(const struct watch_config *config
 	struct json_object *object = render_config(config), *env = json_object_new_array();
 
 	for (size_t i = 0; i < config->env.count; i++)
-		json_object_array_add(env, render_variable(config->env.items[i], view));
+		append_json(env, render_variable(config->env.items[i], view));
 	if (config->env.count)
-		json_object_object_add(object, "env", env);
+		put_json(object, "env", env);
 	else
 		json_object_put(env);
 	return object;
@@ -249,7 +245,7 @@ static struct json_object *render_stdio(const struct recipe *recipe)
 		put_string(entry, "how",
 			   stdio_how(&recipe->facts.stdio[i], recipe->stdio[i],
 				     i > 0 && recipe->facts.uid == 0 && recipe->facts.euid == 0));
-		json_object_array_add(array, entry);
+		append_json(array, entry);
 	}
 	return array;
 }
@@ -262,9 +258,9 @@ static void put_gaps(struct json_object *object, const struct recipe *recipe,
 	const char *phrase;
 
 	for (unsigned i = 0; (phrase = recipe_missing(recipe, i)); i++)
-		json_object_array_add(missing, json_object_new_string(phrase));
-	put_bool(object, "complete", !json_object_array_length(missing));
-	json_object_object_add(object, "missing", missing);
+		append_json(missing, json_object_new_string(phrase));
+	put_bool(object, "complete", !json_count(missing));
+	put_json(object, "missing", missing);
 	put_string(object, "refusal", recipe_refusal(recipe, watch, sentence));
 }
 
@@ -279,22 +275,21 @@ static struct json_object *render_recipe(const struct recipe *recipe,
 	put_string(object, "exe", recipe->exe);
 	put_string(object, "script", recipe->script);
 	put_string(object, "script_path", recipe->script_path);
-	json_object_object_add(object, "argv", strings_to_json(&recipe->argv, SIZE_MAX / 2));
-	json_object_object_add(object, "env", render_env(&recipe->env, view));
+	put_json(object, "argv", strings_to_json(&recipe->argv, SIZE_MAX / 2));
+	put_json(object, "env", render_env(&recipe->env, view));
 	put_string(object, "cwd", recipe->cwd);
 	put_string(object, "root", recipe->root);
 	put_string(object, "umask", umask_text);
 	put_number(object, "uid", recipe->facts.euid);
 	put_number(object, "gid", recipe->facts.egid);
 	for (__u32 i = 0; i < recipe->facts.group_count; i++)
-		json_object_array_add(groups, json_object_new_int64(recipe->facts.groups[i]));
-	json_object_object_add(object, "groups", groups);
+		append_json(groups, json_object_new_int64(recipe->facts.groups[i]));
+	put_json(object, "groups", groups);
 	put_string(object, "cgroup", recipe->cgroup);
 	put_string(object, "label", recipe->label);
-	json_object_object_add(object, "nice", json_object_new_int(recipe->facts.nice));
-	json_object_object_add(object, "oom_score_adj",
-			       json_object_new_int(recipe->facts.oom_score_adj));
-	json_object_object_add(object, "stdio", render_stdio(recipe));
+	put_json(object, "nice", json_object_new_int(recipe->facts.nice));
+	put_json(object, "oom_score_adj", json_object_new_int(recipe->facts.oom_score_adj));
+	put_json(object, "stdio", render_stdio(recipe));
 	put_string(object, "source", recipe->source == RECIPE_EXEC ? "exec" : "proc");
 	put_gaps(object, recipe, watch);
 	return object;
@@ -314,17 +309,16 @@ struct json_object *render_show(const struct daemon *daemon, size_t watch,
 		   config->line	  ? where
 		   : config->file ? config->file
 				  : "obit watch");
-	json_object_object_add(object, "watch", render_watch_config(config, view));
+	put_json(object, "watch", render_watch_config(config, view));
 	DL_FOREACH (daemon->lineage.instances, instance) {
 		if (instance->watch != watch || (only && instance != only))
 			continue;
 		item = render_instance(instance);
-		json_object_object_add(
-			item, "recipe",
-			instance->recipe ? render_recipe(instance->recipe, config, view) : NULL);
-		json_object_array_add(instances, item);
+		put_json(item, "recipe",
+			 instance->recipe ? render_recipe(instance->recipe, config, view) : NULL);
+		append_json(instances, item);
 	}
-	json_object_object_add(object, "instances", instances);
+	put_json(object, "instances", instances);
 	return object;
 }
 
@@ -377,8 +371,8 @@ struct json_object *render_stats(struct daemon *daemon)
 	put_string(user, "history_error", history && *history->error ? history->error : NULL);
 	put_number(user, "uptime_ns", clock_boot_ns() - daemon->started_ns);
 	put_bool(user, "observing", daemon->options->observe);
-	json_object_object_add(object, "losses", losses);
-	json_object_object_add(object, "kernel", kernel);
-	json_object_object_add(object, "daemon", user);
+	put_json(object, "losses", losses);
+	put_json(object, "kernel", kernel);
+	put_json(object, "daemon", user);
 	return object;
 }

@@ -12,7 +12,7 @@
 static void put_text(struct json_object *object, const char *key, const char *value)
 {
 	if (value)
-		json_object_object_add(object, key, text_to_json(value, strlen(value)));
+		put_json(object, key, text_to_json(value, strlen(value)));
 }
 
 static void put_list(struct json_object *object, const char *key, const struct string_list *list)
@@ -23,8 +23,8 @@ static void put_list(struct json_object *object, const char *key, const struct s
 		return;
 	array = json_object_new_array();
 	for (size_t i = 0; i < list->count; i++)
-		json_object_array_add(array, text_to_json(list->items[i], strlen(list->items[i])));
-	json_object_object_add(object, key, array);
+		append_json(array, text_to_json(list->items[i], strlen(list->items[i])));
+	put_json(object, key, array);
 }
 
 static void put_span(struct json_object *object, const char *key, uint64_t ns)
@@ -54,7 +54,7 @@ static void put_span(struct json_object *object, const char *key, uint64_t ns)
 
 static void put_count(struct json_object *object, const char *key, uint64_t value)
 {
-	json_object_object_add(object, key, json_object_new_uint64(value));
+	put_json(object, key, json_object_new_uint64(value));
 }
 
 /* As people write it: 0.2, not 0.20000000000000001. */
@@ -63,7 +63,7 @@ static void put_fraction(struct json_object *object, const char *key, double val
 	char text[32];
 
 	snprintf(text, sizeof(text), "%g", value);
-	json_object_object_add(object, key, json_object_new_double_s(value, text));
+	put_json(object, key, json_object_new_double_s(value, text));
 }
 
 /* As the configuration would have it. */
@@ -85,16 +85,15 @@ static void put_set(struct json_object *object, const char *key, const struct st
 
 	for (unsigned code = 0; code < 256; code++)
 		if (set->codes[code / 64] >> code % 64 & 1)
-			json_object_array_add(array, json_object_new_int((int)code));
+			append_json(array, json_object_new_int((int)code));
 	for (unsigned signal = 1; signal <= 64; signal++) {
 		char name[SIGNAL_NAME_SIZE];
 
 		if (set->signals >> signal % 64 & 1)
-			json_object_array_add(
-				array, json_object_new_string(signal_name((int)signal, name)));
+			append_json(array, json_object_new_string(signal_name((int)signal, name)));
 	}
-	if (json_object_array_length(array))
-		json_object_object_add(object, key, array);
+	if (json_count(array))
+		put_json(object, key, array);
 	else
 		json_object_put(array);
 }
@@ -119,8 +118,8 @@ static void put_match(struct json_object *object, const struct watch_config *con
 	}
 	uids = json_object_new_array();
 	for (size_t i = 0; i < config->uid.uid_count; i++)
-		json_object_array_add(uids, json_object_new_int64(config->uid.uids[i]));
-	json_object_object_add(object, "uid", uids);
+		append_json(uids, json_object_new_int64(config->uid.uids[i]));
+	put_json(object, "uid", uids);
 }
 
 static void put_restart(struct json_object *object, const struct watch_config *config)
@@ -163,8 +162,8 @@ static void put_probes(struct json_object *object, const struct watch_config *co
 		return;
 	array = json_object_new_array();
 	for (size_t i = 0; i < config->probe_count; i++)
-		json_object_array_add(array, render_probe(&config->probes[i]));
-	json_object_object_add(object, "probe", array);
+		append_json(array, render_probe(&config->probes[i]));
+	put_json(object, "probe", array);
 }
 
 struct json_object *render_match(const struct watch_config *config)
@@ -195,10 +194,10 @@ struct json_object *render_config(const struct watch_config *config)
 	put_span(object, "start_timeout", config->start_timeout_ns);
 	put_span(object, "stop_grace", config->stop_grace_ns);
 	put_size(object, "recipe_max", config->recipe_max);
-	json_object_object_add(object, "notify", json_object_new_boolean(config->notify));
+	put_json(object, "notify", json_object_new_boolean(config->notify));
 	put_span(object, "hang_timeout", config->hang_timeout_ns);
 	put_text(object, "hang_on", hang_on_name(config->hang_on));
-	json_object_object_add(object, "critical", json_object_new_boolean(config->critical));
+	put_json(object, "critical", json_object_new_boolean(config->critical));
 	put_span(object, "recover_within", config->recover_within_ns);
 	put_probes(object, config);
 	put_text(object, "on_exit", config->on_exit);

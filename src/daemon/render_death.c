@@ -63,11 +63,11 @@ static struct json_object *render_fault(const struct obit_signal *signal)
 	char address[24];
 
 	snprintf(address, sizeof(address), "0x%llx", (unsigned long long)signal->address);
-	json_object_object_add(object, "code", json_object_new_int(signal->code));
+	put_json(object, "code", json_object_new_int(signal->code));
 	put_string(object, "name", fault_name(signal->number, signal->code));
 	put_string(object, "address", address);
 	if (signal->number == SIGSYS)
-		json_object_object_add(object, "syscall", json_object_new_int(signal->syscall));
+		put_json(object, "syscall", json_object_new_int(signal->syscall));
 	return object;
 }
 
@@ -86,10 +86,8 @@ static struct json_object *render_oom(const struct obit_signal *signal)
 	object = json_object_new_object();
 	put_string(object, "scope", cgroup ? "cgroup" : "host");
 	put_string(object, "cgroup", cgroup ? sender_path(signal) : NULL);
-	json_object_object_add(object, "limit_bytes",
-			       cgroup ? pages_to_json(signal->oom_limit_pages) : NULL);
-	json_object_object_add(object, "usage_bytes",
-			       cgroup ? pages_to_json(signal->oom_usage_pages) : NULL);
+	put_json(object, "limit_bytes", cgroup ? pages_to_json(signal->oom_limit_pages) : NULL);
+	put_json(object, "usage_bytes", cgroup ? pages_to_json(signal->oom_usage_pages) : NULL);
 	return object;
 }
 
@@ -114,15 +112,13 @@ static void put_cause(struct json_object *object, const struct evidence *evidenc
 
 	put_bool(object, "oom", cause == CAUSE_OOM);
 	put_string(object, "cause", death_cause_name(cause));
-	json_object_object_add(object, "killer",
-			       fatal && death_cause_has_killer(cause) ? render_sender(fatal)
-								      : NULL);
-	json_object_object_add(object, "asked_by",
-			       evidence->has_asked ? render_asked(&evidence->asked, exit) : NULL);
-	json_object_object_add(object, "fault", fault ? render_fault(fatal) : NULL);
-	json_object_object_add(object, "oom_cause",
-			       fatal && cause == CAUSE_OOM ? render_oom(fatal) : NULL);
-	json_object_object_add(object, "core", render_core(evidence));
+	put_json(object, "killer",
+		 fatal && death_cause_has_killer(cause) ? render_sender(fatal) : NULL);
+	put_json(object, "asked_by",
+		 evidence->has_asked ? render_asked(&evidence->asked, exit) : NULL);
+	put_json(object, "fault", fault ? render_fault(fatal) : NULL);
+	put_json(object, "oom_cause", fatal && cause == CAUSE_OOM ? render_oom(fatal) : NULL);
+	put_json(object, "core", render_core(evidence));
 }
 
 static struct json_object *render_operator(const struct actor *actor)
@@ -186,8 +182,7 @@ static void put_ids(struct json_object *object, const struct obit_key *key,
 	snprintf(comm, sizeof(comm), "%.*s", OBIT_COMM_SIZE, exit->comm);
 	snprintf(parent, sizeof(parent), "%.*s", OBIT_COMM_SIZE, exit->parent_comm);
 	put_number(object, "pid", key->tgid);
-	json_object_object_add(object, "ns_pid",
-			       exit->ns_pid ? json_object_new_int64(exit->ns_pid) : NULL);
+	put_json(object, "ns_pid", exit->ns_pid ? json_object_new_int64(exit->ns_pid) : NULL);
 	put_string(object, "process_key", text);
 	put_number(object, "ppid", exit->ppid);
 	put_string(object, "parent_comm", *parent ? parent : NULL);
@@ -205,8 +200,8 @@ static void put_who(struct json_object *object, const struct obituary *obituary)
 	put_string(object, "role", process_role_name(obituary->role));
 	put_ids(object, &obituary->process->key, &obituary->letter->exit);
 	put_string(object, "path", image && *image->exe ? image->exe : NULL);
-	json_object_object_add(object, "argv",
-			       strings_to_json(image ? &image->argv : &nothing, OBITUARY_ARGV_MAX));
+	put_json(object, "argv",
+		 strings_to_json(image ? &image->argv : &nothing, OBITUARY_ARGV_MAX));
 	put_cgroup(object, obituary->evidence->cgroup);
 }
 
@@ -231,8 +226,8 @@ struct json_object *render_obituary(const struct obituary *obituary)
 	put_cause(object, obituary->evidence, &obituary->letter->exit);
 	put_number(object, "lived_ns", lived_ns(obituary));
 	put_usage(object, &obituary->letter->exit);
-	json_object_object_add(object, "hung", json_object_get(obituary->hung));
-	json_object_object_add(object, "operator", render_operator(obituary->actor));
+	put_json(object, "hung", json_object_get(obituary->hung));
+	put_json(object, "operator", render_operator(obituary->actor));
 	put_string(object, "action", policy_verdict_name(obituary->decision->verdict));
 	put_string(object, "action_detail",
 		   *obituary->decision->detail ? obituary->decision->detail : NULL);

@@ -178,7 +178,7 @@ static void do_ls(const struct request *request)
 	struct json_object *array = json_object_new_array();
 
 	for (size_t i = 0; i < request->daemon->config.watch_count; i++)
-		json_object_array_add(array, render_watch(request->daemon, i));
+		append_json(array, render_watch(request->daemon, i));
 	control_reply(request->client, array);
 }
 
@@ -196,10 +196,9 @@ struct search {
 static bool keep(struct search *search, struct json_object *obituary, size_t length)
 {
 	search->bytes += length;
-	if (search->left <= 0 ||
-	    (search->bytes > ANSWER_MAX && json_object_array_length(search->found)))
+	if (search->left <= 0 || (search->bytes > ANSWER_MAX && json_count(search->found)))
 		return false;
-	json_object_array_add(search->found, json_object_get(obituary));
+	append_json(search->found, json_object_get(obituary));
 	return --search->left > 0;
 }
 
@@ -259,9 +258,9 @@ static void do_why(const struct request *request)
 	search.watch = watch < 0 ? NULL : daemon->config.watches[watch].name;
 	search.pid = watch < 0 ? strtoll(request->name, NULL, 10) : pid;
 	publish_newest(daemon, find_about, &search);
-	if (has_pid && !json_object_array_length(array))
+	if (has_pid && !json_count(array))
 		find_death_before(daemon, (size_t)watch, &search);
-	if (json_object_array_length(array)) {
+	if (json_count(array)) {
 		control_reply(request->client, array);
 		return;
 	}
@@ -283,9 +282,8 @@ static struct json_object *reversed(struct json_object *array)
 {
 	struct json_object *copy = json_object_new_array();
 
-	for (size_t i = json_object_array_length(array); i > 0; i--)
-		json_object_array_add(copy,
-				      json_object_get(json_object_array_get_idx(array, i - 1)));
+	for (size_t i = json_count(array); i > 0; i--)
+		append_json(copy, json_object_get(json_object_array_get_idx(array, i - 1)));
 	return copy;
 }
 
@@ -324,9 +322,8 @@ static struct json_object *render_status(const struct daemon *daemon, const stru
 	struct json_object *reply = json_object_new_object();
 
 	put_string(reply, "name", daemon->config.watches[target->watch].name);
-	json_object_object_add(reply, "state",
-			       json_object_get(json_object_object_get(full, "state")));
-	json_object_object_add(reply, "pid", json_object_get(json_object_object_get(full, "pid")));
+	put_json(reply, "state", json_object_get(json_object_object_get(full, "state")));
+	put_json(reply, "pid", json_object_get(json_object_object_get(full, "pid")));
 	json_object_put(full);
 	return reply;
 }
@@ -356,16 +353,14 @@ static void do_stats(const struct request *request)
 static void do_version(const struct request *request)
 {
 	struct json_object *reply = json_object_new_object();
-	struct utsname uts;
+	struct utsname uts = {0};
 
 	uname(&uts);
-	json_object_object_add(reply, "version", json_object_new_string(OBIT_VERSION));
-	json_object_object_add(reply, "kernel", json_object_new_string(uts.release));
-	json_object_object_add(reply, "pid", json_object_new_int(getpid()));
-	json_object_object_add(reply, "observing",
-			       json_object_new_boolean(request->daemon->options->observe));
-	json_object_object_add(reply, "started_ns",
-			       json_object_new_int64((int64_t)request->daemon->started_ns));
+	put_json(reply, "version", json_object_new_string(OBIT_VERSION));
+	put_json(reply, "kernel", json_object_new_string(uts.release));
+	put_json(reply, "pid", json_object_new_int(getpid()));
+	put_json(reply, "observing", json_object_new_boolean(request->daemon->options->observe));
+	put_json(reply, "started_ns", json_object_new_int64((int64_t)request->daemon->started_ns));
 	put_string(reply, "upgrade", *request->daemon->upgrade ? request->daemon->upgrade : NULL);
 	control_reply(request->client, reply);
 }
@@ -471,7 +466,8 @@ static void reply_done(const struct request *request, const struct target *targe
 	char message[POLICY_NOTE_SIZE + 80];
 
 	snprintf(message, sizeof(message), "%s: %s", request->name, text);
-	json_object_object_del(reply, "name");
+	if (reply)
+		json_object_object_del(reply, "name");
 	put_string(reply, "message", message);
 	control_reply(request->client, reply);
 }
@@ -606,7 +602,7 @@ static void reply_paused(const struct request *request, bool was_paused, struct 
 	snprintf(message, sizeof(message), "%s: %s", request->all ? "all watches" : request->name,
 		 what);
 	put_string(reply, "message", message);
-	json_object_object_add(reply, "watches", names);
+	put_json(reply, "watches", names);
 	control_reply(request->client, reply);
 }
 
@@ -617,7 +613,7 @@ static void pause_all(const struct request *request)
 
 	for (size_t i = 0; i < config->watch_count; i++) {
 		pause_or_resume(request, &(struct target){.watch = i});
-		json_object_array_add(names, json_object_new_string(config->watches[i].name));
+		append_json(names, json_object_new_string(config->watches[i].name));
 	}
 	reply_paused(request, true, names);
 }
@@ -639,9 +635,8 @@ static void do_pause(const struct request *request)
 	else if (find_target(request, &target)) {
 		was_paused = pause_or_resume(request, &target);
 		names = json_object_new_array();
-		json_object_array_add(
-			names,
-			json_object_new_string(request->daemon->config.watches[target.watch].name));
+		append_json(names, json_object_new_string(
+					   request->daemon->config.watches[target.watch].name));
 		reply_paused(request, was_paused, names);
 	}
 }
@@ -653,7 +648,7 @@ static void do_pause(const struct request *request)
 /* Returns how many, or -1 where they are not all strings, or too many. */
 static ssize_t words_of(struct json_object *settings, const char *words[static SETTINGS_MAX])
 {
-	size_t count = settings ? json_object_array_length(settings) : 0;
+	size_t count = settings ? json_count(settings) : 0;
 
 	for (size_t i = 0; count <= SETTINGS_MAX && i < count; i++) {
 		struct json_object *word = json_object_array_get_idx(settings, i);
@@ -704,9 +699,8 @@ static void reply_watched(const struct request *request, size_t watch)
 	snprintf(message, sizeof(message), "%s: watched until the next reload; %s", name, what);
 	put_string(reply, "message", message);
 	put_string(reply, "name", name);
-	json_object_object_add(reply, "state",
-			       json_object_get(json_object_object_get(full, "state")));
-	json_object_object_add(reply, "pid", json_object_get(json_object_object_get(full, "pid")));
+	put_json(reply, "state", json_object_get(json_object_object_get(full, "state")));
+	put_json(reply, "pid", json_object_get(json_object_object_get(full, "pid")));
 	put_string(reply, "refusal", refusal_of(request->daemon, watch, sentence));
 	json_object_put(full);
 	control_reply(request->client, reply);
@@ -770,7 +764,7 @@ static size_t describe_names(struct json_object *summary, const char *what, char
 			     size_t used)
 {
 	struct json_object *names = json_object_object_get(summary, what);
-	size_t count = json_object_array_length(names);
+	size_t count = json_count(names);
 
 	for (size_t i = 0; i < count && i < LOGGED_NAMES && used < size; i++) {
 		struct json_object *name = json_object_array_get_idx(names, i);
@@ -806,8 +800,8 @@ static struct json_object *warnings_of(const struct config *config)
 	struct json_object *array = json_object_new_array();
 
 	for (size_t i = 0; i < config->warnings.count; i++)
-		json_object_array_add(array, text_to_json(config->warnings.items[i],
-							  strlen(config->warnings.items[i])));
+		append_json(array, text_to_json(config->warnings.items[i],
+						strlen(config->warnings.items[i])));
 	return array;
 }
 
@@ -829,7 +823,7 @@ static int reload(struct daemon *daemon, struct config_error *error, struct json
 		return r;
 	}
 	log_reload(changes);
-	json_object_object_add(changes, "warnings", warnings);
+	put_json(changes, "warnings", warnings);
 	if (summary)
 		*summary = json_object_get(changes);
 	json_object_put(changes);

@@ -17,6 +17,7 @@
 #include "core/command.h"
 #include "core/glob.h"
 #include "daemon/daemon.h"
+#include "daemon/put.h"
 #include "io/config_files.h"
 
 /* ---- loading ---- */
@@ -509,7 +510,7 @@ static bool same_watch(const struct watch_config *a, const struct watch_config *
 
 static void add_name(struct json_object *lists, const char *list, const char *name)
 {
-	json_object_array_add(json_object_object_get(lists, list), json_object_new_string(name));
+	append_json(json_object_object_get(lists, list), json_object_new_string(name));
 }
 
 static struct json_object *summarize(const struct config *old, const struct config *fresh)
@@ -518,9 +519,9 @@ static struct json_object *summarize(const struct config *old, const struct conf
 	size_t cursor = 0;
 	int kept = 0;
 
-	json_object_object_add(lists, "added", json_object_new_array());
-	json_object_object_add(lists, "removed", json_object_new_array());
-	json_object_object_add(lists, "changed", json_object_new_array());
+	put_json(lists, "added", json_object_new_array());
+	put_json(lists, "removed", json_object_new_array());
+	put_json(lists, "changed", json_object_new_array());
 	for (size_t i = 0; i < old->watch_count; i++)
 		if (find_watch_from(fresh, old->watches[i].name, &cursor) < 0)
 			add_name(lists, "removed", old->watches[i].name);
@@ -535,7 +536,7 @@ static struct json_object *summarize(const struct config *old, const struct conf
 		else
 			kept++;
 	}
-	json_object_object_add(lists, "kept", json_object_new_int(kept));
+	put_json(lists, "kept", json_object_new_int(kept));
 	return lists;
 }
 

@@ -224,7 +224,7 @@ static void add_difference(struct simulation *sim, struct json_object *death, co
 	put_string(object, "was_detail", word_of(death, "action_detail"));
 	put_string(object, "would", verdict);
 	put_string(object, "would_detail", *detail ? detail : NULL);
-	json_object_array_add(sim->differences, object);
+	append_json(sim->differences, object);
 }
 
 static void print_difference(struct json_object *death, const char *watch,
@@ -364,7 +364,7 @@ static bool is_repeated(struct simulation *sim, struct json_object *death)
 	snprintf(key, sizeof(key), "%" PRIu64 " %.40s", pid, time ? time : "");
 	if (json_object_object_get_ex(sim->seen, key, NULL))
 		return true;
-	json_object_object_add(sim->seen, key, NULL);
+	put_json(sim->seen, key, NULL);
 	return false;
 }
 
@@ -519,7 +519,7 @@ static struct json_object *tally_to_json(const char *name, const struct tally *t
 	put_number(object, "respawned", tally->respawned);
 	put_number(object, "left_alone", tally->left);
 	put_number(object, "never", tally->never);
-	json_object_object_add(object, "waited_longer_ns", json_object_new_int64(tally->wait_ns));
+	put_json(object, "waited_longer_ns", json_object_new_int64(tally->wait_ns));
 	return object;
 }
 
@@ -529,14 +529,13 @@ static void print_json(struct simulation *sim)
 	struct json_object *watches = json_object_new_array();
 
 	for (size_t i = 0; i < sim->config.watch_count; i++)
-		json_object_array_add(watches,
-				      tally_to_json(sim->config.watches[i].name, &sim->tallies[i]));
+		append_json(watches, tally_to_json(sim->config.watches[i].name, &sim->tallies[i]));
 	put_number(object, "deaths", sim->deaths);
 	put_number(object, "unwatched", sim->tallies[sim->config.watch_count].deaths);
 	put_number(object, "unreadable", sim->unreadable);
 	put_number(object, "future", sim->future);
-	json_object_object_add(object, "watches", watches);
-	json_object_object_add(object, "differences", json_object_get(sim->differences));
+	put_json(object, "watches", watches);
+	put_json(object, "differences", json_object_get(sim->differences));
 	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY));
 }
 

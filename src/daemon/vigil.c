@@ -356,8 +356,7 @@ void vigil_render(const struct instance *instance, struct json_object *object)
 
 	put_string(object, "status", vigil->status);
 	put_bool(object, "reloading", vigil->reloading);
-	json_object_object_add(object, "errno",
-			       vigil->error ? json_object_new_int(vigil->error) : NULL);
+	put_json(object, "errno", vigil->error ? json_object_new_int(vigil->error) : NULL);
 }
 
 void vigil_counters(const struct daemon *daemon, struct json_object *object)

@@ -269,16 +269,25 @@ static char *line_of(struct json_object *object, size_t *ret_length)
 	return line;
 }
 
+/* Takes the value over. The library aborts on an object that could not be made. */
+static bool add(struct json_object *object, const char *key, struct json_object *value)
+{
+	if (object && json_object_object_add(object, key, value) == 0)
+		return true;
+	json_object_put(value);
+	return false;
+}
+
 /* {"ok": false, ...}; `error` is printable. */
 static char *failure_line(int exit_status, const char *error, size_t *ret_length)
 {
 	struct json_object *reply = json_object_new_object();
-	char *line;
+	char *line = NULL;
 
-	json_object_object_add(reply, "ok", json_object_new_boolean(false));
-	json_object_object_add(reply, "exit", json_object_new_int(exit_status));
-	json_object_object_add(reply, "error", json_object_new_string(error));
-	line = line_of(reply, ret_length);
+	if (add(reply, "ok", json_object_new_boolean(false)) &&
+	    add(reply, "exit", json_object_new_int(exit_status)) &&
+	    add(reply, "error", json_object_new_string(error)))
+		line = line_of(reply, ret_length);
 	json_object_put(reply);
 	return line;
 }
@@ -312,11 +321,13 @@ void control_reply(struct control_client *client, struct json_object *data)
 {
 	struct json_object *reply = json_object_new_object();
 	_cleanup_free_ char *line = NULL;
+	struct json_object *ok = json_object_new_boolean(true);
 	size_t length = 0;
+	bool whole = add(reply, "ok", ok);
 
-	json_object_object_add(reply, "ok", json_object_new_boolean(true));
-	json_object_object_add(reply, "data", data);
-	line = line_of(reply, &length);
+	whole = add(reply, "data", data) && whole;
+	if (whole && ok)
+		line = line_of(reply, &length);
 	json_object_put(reply);
 	client->answered = true;
 	if (!line)

@@ -605,7 +605,8 @@ static int fork_helper(struct history *history)
 	history->pid = fork();
 	if (history->pid == 0) {
 		/* Nothing but its end of the socket, above all not the daemon's end. */
-		dup2(ends[1], 3);
+		if (dup2(ends[1], 3) < 0)
+			_exit(1);
 		fcntl(3, F_SETFD, FD_CLOEXEC);
 		close_range(4, ~0U, 0);
 		run_helper(3, history->directory, history->size);

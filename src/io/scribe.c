@@ -225,7 +225,8 @@ static int fork_helper(struct scribe *scribe)
 		return -errno;
 	scribe->pid = sys_fork();
 	if (scribe->pid == 0) {
-		dup2(ends[1], 3);
+		if (dup2(ends[1], 3) < 0)
+			_exit(1);
 		fcntl(3, F_SETFD, FD_CLOEXEC);
 		close_range(4, ~0U, 0);
 		run_helper(3, scribe->directory, scribe->name);

@@ -696,7 +696,8 @@ int spawner_start(struct spawner **ret)
 	spawner->pid = fork();
 	if (spawner->pid == 0) {
 		/* Nothing but its end of the socket, above all not the daemon's end. */
-		dup2(ends[1], 3);
+		if (dup2(ends[1], 3) < 0)
+			_exit(1);
 		fcntl(3, F_SETFD, FD_CLOEXEC);
 		close_range(4, ~0U, 0);
 		run_spawner(3);
