@@ -26,6 +26,7 @@ export PKG_CONFIG_LIBDIR := $(subst $() ,:,$(foreach directory,lib/$(shell $(CC)
 	$(SYSROOT)/usr/$(directory)/pkgconfig))
 endif
 CLANG      ?= clang
+NM := $(CROSS_COMPILE)nm
 BPFTOOL    ?= $(or $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v bpftool),bpftool)
 LLVM_STRIP ?= $(or $(shell command -v llvm-strip),$(firstword $(wildcard /usr/lib/llvm-*/bin/llvm-strip)),llvm-strip)
 PKG_CONFIG ?= pkg-config
@@ -44,6 +45,7 @@ WARNINGS += -Wno-pedantic -Wlogical-op -Wduplicated-cond
 endif
 WERROR ?= -Werror
 CFLAGS ?= $(OPTIMIZE) -g
+MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
 OBIT_CFLAGS := -std=gnu17 -D_GNU_SOURCE $(WARNINGS) $(WERROR) -Isrc -I. -I$(BUILD) \
 	-fstack-protector-strong -fno-strict-aliasing -MMD -MP
 ifneq ($(SANITIZE),)
@@ -58,7 +60,6 @@ lib = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 DAEMON_LIBS = $(call lib,libbpf) -lelf -lz $(call lib,libconfuse) $(call lib,json-c)
 CLI_LIBS = $(call lib,json-c)
 
-MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
 BPF_ARCH := $(subst x86_64,x86,$(subst aarch64,arm64,$(MACHINE)))
 BPF_INCLUDES := -Ivmlinux -Ibpf $(if $(SYSROOT),-idirafter $(SYSROOT)/usr/include)
 
@@ -71,8 +72,9 @@ UNIT    := $(wildcard tests/unit/test_*.c)
 VICTIMS := $(wildcard tests/victims/*.c)
 BENCH   := $(wildcard tests/bench/*.c)
 FUZZ    := $(wildcard tests/fuzz/fuzz_*.c)
+FAULTS  := tests/faults/inject.c
 BPF_SOURCES := $(wildcard bpf/*.c bpf/*.h vmlinux/*.h)
-C_SOURCES := $(BASE) $(CORE) $(IO) $(DAEMON) $(CLI) $(UNIT) $(VICTIMS) $(BENCH) $(FUZZ)
+C_SOURCES := $(BASE) $(CORE) $(IO) $(DAEMON) $(CLI) $(UNIT) $(VICTIMS) $(BENCH) $(FUZZ) $(FAULTS)
 C_HEADERS := $(wildcard bpf/*.h src/*/*.h tests/*/*.h tests/unit/fake/io/*.h)
 
 object = $(patsubst %.c,$(BUILD)/%.o,$(1))
@@ -88,8 +90,8 @@ endif
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all arm64 deps help demo check check-unit check-system check-kernels check-vm asan bench bpf-all fuzz soak \
-	install uninstall format format-check tidy lint clean victims
+.PHONY: all arm64 deps help demo check check-unit check-system check-kernels check-vm check-faults asan bench bpf-all fuzz \
+	soak install uninstall format format-check tidy lint clean victims
 
 all: $(BUILD)/obitd $(BUILD)/obit ## obitd and obit (the default)
 
@@ -149,6 +151,12 @@ $(BUILD)/libobit.a: $(call object,$(LIB_SOURCES))
 $(BUILD)/obitd: $(call object,src/daemon/main.c src/io/bpf_source.c) $(BUILD)/libobit.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(OBIT_LDFLAGS) $(LDFLAGS) $^ $(DAEMON_LIBS) -o $@
+
+# The same, with each call of the system counted, and made to fail on demand: tests/faults/run.
+$(BUILD)/obitd-faults: $(call object,src/daemon/main.c src/io/bpf_source.c tests/faults/inject.c) $(BUILD)/libobit.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(OBIT_LDFLAGS) $(LDFLAGS) $^ $(DAEMON_LIBS) -o $@ \
+		$$($(NM) $(BUILD)/tests/faults/inject.o | sed -n 's/.* T __wrap_/-Wl,--wrap=/p')
 
 $(BUILD)/obit: $(call object,$(BASE) $(CLI))
 	$(call say,LINK,$@)
@@ -272,6 +280,12 @@ bench: ## measure obit beside its peers, in one run (PARTS="recovery memory": th
 soak: all $(VICTIM_PROGRAMS) ## an hour of kills, storms, reloads and take-overs (SOAK_SECONDS=300: so long)
 	$(Q)tests/soak/run $(BUILD) $(SOAK_SECONDS)
 	$(Q)tests/soak/takeover $(BUILD) $(SOAK_KILLS)
+
+check-faults: export UBSAN_OPTIONS ?= print_stacktrace=1
+check-faults: ## make each call of the system fail once, under the sanitizers (FAULTS_OPTIONS=--every-error: with each errno)
+	$(Q)scripts/deps build test
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE=1 $(BUILD)/asan/obitd-faults victims
+	$(Q)tests/faults/run $(BUILD)/asan $(FAULTS_OPTIONS)
 
 fuzz: ## run each fuzzer for FUZZ_SECONDS (60) on its corpus
 	$(Q)CLANG='$(CLANG)' tests/fuzz/run $(BUILD)/fuzz $(or $(FUZZ_SECONDS),60)
