@@ -46,14 +46,21 @@ endif
 WERROR ?= -Werror
 CFLAGS ?= $(OPTIMIZE) -g
 MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
+# tests/system/built.bats looks for them in what was built.
+HARDENING := -fstack-protector-strong -fstack-clash-protection \
+	$(if $(filter x86_64,$(MACHINE)),-fcf-protection=full) \
+	$(if $(filter aarch64,$(MACHINE)),-mbranch-protection=standard)
+# The C library says so where it knows no 3.
+FORTIFY := $(if $(shell echo '\#include <stdio.h>' | \
+	$(CC) -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -Werror -E - >/dev/null 2>&1 && echo yes),3,2)
 OBIT_CFLAGS := -std=gnu17 -D_GNU_SOURCE $(WARNINGS) $(WERROR) -Isrc -I. -I$(BUILD) \
-	-fstack-protector-strong -fno-strict-aliasing -MMD -MP
+	$(HARDENING) -fno-strict-aliasing -MMD -MP
 ifneq ($(SANITIZE),)
 OBIT_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 OBIT_LDFLAGS := -fsanitize=address,undefined
 else
-OBIT_CFLAGS += -fPIE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
-OBIT_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+OBIT_CFLAGS += -fPIE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(FORTIFY)
+OBIT_LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 endif
 
 lib = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)

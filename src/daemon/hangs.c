@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* What hangs, whoever found that out -> where its threads are in the kernel, an input of the policy, what follows. */
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "base/log.h"
 #include "daemon/daemon.h"
 #include "daemon/put.h"
+#include "io/confine.h"
 #include "io/hooks.h"
 #include "io/proc.h"
 #include "io/stacks.h"
@@ -22,11 +24,13 @@ static const char *name_of(const struct daemon *daemon, const struct instance *i
 
 /* ---- stacks ---- */
 
-/* In a child: it may block where the process is in an exec that does. */
+/* In a child: it may block where the process is in an exec that does. Stacks are told to CAP_SYS_ADMIN alone. */
 static int read_stacks(const char *const *argv)
 {
-	int r = stacks_print(stdout, (pid_t)strtol(argv[0], NULL, 10));
+	int r;
 
+	confine_self(CONFINE_CAP(CAP_SYS_ADMIN) | CONFINE_CAP(CAP_SYS_PTRACE));
+	r = stacks_print(stdout, (pid_t)strtol(argv[0], NULL, 10));
 	return fflush(stdout) || r < 0;
 }
 

@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/protocol.h"
+#include "io/confine.h"
 #include "io/state_dir.h"
 #include "io/sys.h"
 
@@ -398,6 +399,8 @@ _Noreturn static void run_helper(int socket, const char *directory, uint64_t siz
 	helper.socket = socket;
 	if (chdir("/") < 0 || history_writer_init(&helper.writer, directory, size) < 0)
 		_exit(1);
+	state_dir_learn_readers();
+	confine_self(STATE_DIR_CAPS);
 	while (wait_for_work(&helper)) {
 		if (history_writer_timeout(&helper.writer, clock_boot_ns()))
 			continue;

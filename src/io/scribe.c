@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "io/confine.h"
 #include "io/sys.h"
 
 #define FILE_MODE   0640
@@ -107,6 +108,8 @@ _Noreturn static void run_helper(int socket, const char *directory, const char *
 	umask(0);
 	if (chdir("/") < 0)
 		_exit(1);
+	state_dir_learn_readers();
+	confine_self(STATE_DIR_CAPS);
 	while ((n = recv(socket, text, sizeof(text), 0)) > 0 || (n < 0 && errno == EINTR)) {
 		if (n < 0)
 			continue;

@@ -26,11 +26,24 @@ static int fail(char *error, int code, const char *fmt, ...)
 	return code;
 }
 
+static struct {
+	bool asked, has_group;
+	gid_t group;
+} readers;
+
+void state_dir_learn_readers(void)
+{
+	readers.asked = true;
+	readers.has_group = sys_group_id(OBIT_READERS_GROUP, &readers.group) == 0;
+}
+
 void state_dir_give_to_readers(int fd)
 {
-	gid_t group;
+	gid_t group = readers.group;
+	bool has_group = readers.asked ? readers.has_group
+				       : sys_group_id(OBIT_READERS_GROUP, &group) == 0;
 
-	if (sys_group_id(OBIT_READERS_GROUP, &group) == 0 && fchown(fd, (uid_t)-1, group) < 0)
+	if (has_group && fchown(fd, (uid_t)-1, group) < 0)
 		errno = 0; /* nothing is lost by that but their reading */
 }
 
