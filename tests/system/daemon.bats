@@ -358,7 +358,7 @@ letter_of() {
 	start_obitd "$(watch_text web "$T/service")"
 	start_watched_service web
 	mkfifo "$T/opened"
-	"$VICTIMS/knock" "$SOCKET" 500 >"$T/opened" 3>&- &
+	"$VICTIMS/knock" "$SOCKET" 1000 >"$T/opened" 3>&- &
 	STARTED+=($!)
 	local line
 	read -r line <"$T/opened"

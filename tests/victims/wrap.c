@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* wrap HOW PROGRAM [WORD...]: executes the program in a way that no shell can.
  * "seccomp": under a filter that allows everything; "landlock": in a domain that allows all but block devices (exits
- * with 3 where the kernel has none); "leak": with all that fork and exec hand on in silence; "no-argv": with argc = 0. */
+ * with 3 where the kernel has none); "leak": with all that fork and exec hand on in silence; "no-argv": with argc = 0;
+ * "as-pid PID": as a child that has this pid, whose exit status is told on. */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/landlock.h>
+#include <linux/sched.h>
 #include <linux/seccomp.h>
+#include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +18,7 @@
 #include <linux/securebits.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -62,13 +67,38 @@ static int leak(void)
 	return 0;
 }
 
+static int run_as_pid(const char *pid, char **argv)
+{
+	pid_t wanted = (pid_t)strtol(pid, NULL, 10), child;
+	struct clone_args args = {
+		.exit_signal = SIGCHLD,
+		.set_tid = (uintptr_t)&wanted,
+		.set_tid_size = 1,
+	};
+	int status;
+
+	child = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	if (child == 0) {
+		execve(argv[0], argv, environ);
+		_exit(127);
+	}
+	if (child < 0 || waitpid(child, &status, 0) < 0)
+		return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
 int main(int argc, char **argv)
 {
 	static char *nothing[] = {NULL};
 
 	if (argc < 3)
 		return 2;
-	if (!strcmp(argv[1], "no-argv"))
+	if (argc > 3 && !strcmp(argv[1], "as-pid")) {
+		int status = run_as_pid(argv[2], argv + 3);
+
+		if (status >= 0)
+			return status;
+	} else if (!strcmp(argv[1], "no-argv"))
 		execve(argv[2], nothing, environ);
 	else if (!strcmp(argv[1], "leak") && leak() == 0)
 		execvp(argv[2], argv + 2);
