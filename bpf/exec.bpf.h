@@ -51,26 +51,31 @@ static __always_inline void send_path(__u32 kind, struct path *path)
 	send_walked(SCRATCH_EXEC, kind);
 }
 
+/* Returns the bytes that were sent. */
+VERIFIED_ONCE int send_user_chunk(__u32 offset, __u64 from, __u64 left)
+{
+	__u32 length = left > OBIT_TEXT_CHUNK ? OBIT_TEXT_CHUNK : left;
+	struct scratch *s = get_scratch(SCRATCH_EXEC);
+
+	if (!s || length > OBIT_TEXT_CHUNK ||
+	    bpf_probe_read_user(s->text.data, length, (void *)from))
+		return 0;
+	send_text(s, offset, length);
+	return length;
+}
+
 /* As many chunks as one loop may have. Returns the bytes that were sent. */
 VERIFIED_ONCE int send_user_chunks(__u32 offset, __u64 from, __u64 to)
 {
-	struct scratch *s = get_scratch(SCRATCH_EXEC);
 	__u32 sent = 0;
 
-	if (!s)
-		return 0;
-	for (__u32 i = 0; i < OBIT_TEXT_CHUNKS; i++) {
-		__u64 left = to - from;
-		__u32 length = left > OBIT_TEXT_CHUNK ? OBIT_TEXT_CHUNK : left;
+	for (__u32 i = 0; i < OBIT_TEXT_CHUNKS && from < to; i++) {
+		__u32 now = send_user_chunk(offset + sent, from, to - from);
 
-		if (from >= to)
+		if (!now)
 			break;
-		if (length > OBIT_TEXT_CHUNK ||
-		    bpf_probe_read_user(s->text.data, length, (void *)from))
-			break;
-		send_text(s, offset + sent, length);
-		from += length;
-		sent += length;
+		from += now;
+		sent += now;
 	}
 	return sent;
 }
@@ -100,6 +105,12 @@ VERIFIED_ONCE int send_user_strings(__u32 kind, __u64 from, __u64 to)
 	return 0;
 }
 
+static __always_inline void send_memory(__u64 *ret_bytes, __u32 kind, __u64 from, __u64 to)
+{
+	*ret_bytes = to - from;
+	send_user_strings(kind, from, to);
+}
+
 static __always_inline void fill_stdio(struct scratch *s, struct task_struct *task)
 {
 	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
@@ -123,7 +134,7 @@ static __always_inline void fill_stdio(struct scratch *s, struct task_struct *ta
 
 static __always_inline void fill_groups(struct obit_exec_record *exec, const struct cred *cred)
 {
-	struct group_info *info = cred->group_info;
+	struct group_info *info = BPF_CORE_READ(cred, group_info);
 	__u32 count = BPF_CORE_READ(info, ngroups);
 
 	if (count > OBIT_GROUPS_MAX) {
@@ -144,15 +155,15 @@ static __always_inline void fill_groups(struct obit_exec_record *exec, const str
 
 static __always_inline void fill_creds(struct obit_exec_record *exec, struct task_struct *task)
 {
-	const struct cred *cred = task->cred;
+	const struct cred *cred = BPF_CORE_READ(task, cred);
 
-	exec->uid = cred->uid.val;
-	exec->euid = cred->euid.val;
-	exec->suid = cred->suid.val;
-	exec->gid = cred->gid.val;
-	exec->egid = cred->egid.val;
-	exec->sgid = cred->sgid.val;
-	exec->securebits = cred->securebits;
+	exec->uid = BPF_CORE_READ(cred, uid.val);
+	exec->euid = BPF_CORE_READ(cred, euid.val);
+	exec->suid = BPF_CORE_READ(cred, suid.val);
+	exec->gid = BPF_CORE_READ(cred, gid.val);
+	exec->egid = BPF_CORE_READ(cred, egid.val);
+	exec->sgid = BPF_CORE_READ(cred, sgid.val);
+	exec->securebits = BPF_CORE_READ(cred, securebits);
 	exec->cap_inheritable = READ_CAP(cred, cap_inheritable);
 	exec->cap_permitted = READ_CAP(cred, cap_permitted);
 	exec->cap_effective = READ_CAP(cred, cap_effective);
@@ -163,21 +174,30 @@ static __always_inline void fill_creds(struct obit_exec_record *exec, struct tas
 
 static __always_inline void fill_limits(struct obit_exec_record *exec, struct task_struct *task)
 {
+	struct signal_struct *signal = BPF_CORE_READ(task, signal);
 	__u32 cpus = bpf_core_field_size(task->cpus_mask);
 
 	exec->nice = task->static_prio - NICE_0_STATIC_PRIO;
 	exec->policy = task->policy;
 	exec->rt_priority = task->rt_priority;
-	exec->oom_score_adj = task->signal->oom_score_adj;
-	exec->umask = task->fs->umask;
-	for (int i = 0; i < OBIT_RLIMITS; i++) {
-		exec->rlimits[i].current = task->signal->rlim[i].rlim_cur;
-		exec->rlimits[i].maximum = task->signal->rlim[i].rlim_max;
-	}
+	exec->oom_score_adj = BPF_CORE_READ(signal, oom_score_adj);
+	exec->umask = BPF_CORE_READ(task, fs, umask);
+	bpf_core_read(exec->rlimits, sizeof(exec->rlimits), &signal->rlim);
 	if (cpus > OBIT_CPUS_BYTES)
 		cpus = OBIT_CPUS_BYTES;
 	__builtin_memset(exec->cpus, 0, sizeof(exec->cpus));
 	bpf_core_read(exec->cpus, cpus, &task->cpus_mask);
+}
+
+/* Of one signal, from the handlers that were read into the text. */
+VERIFIED_ONCE int fill_ignored_one(__u32 place)
+{
+	const __u32 size = bpf_core_type_size(struct k_sigaction);
+	struct scratch *s = get_scratch(SCRATCH_EXEC);
+
+	if (s && *(__u64 *)&s->text.data[(place * size) & (OBIT_TEXT_CHUNK - 8)] == SIG_IGN)
+		s->exec.ignored |= 1ULL << (place & 63);
+	return 0;
 }
 
 /* Which signals it ignores. The others have their default by now, and none a handler. */
@@ -194,8 +214,7 @@ VERIFIED_ONCE int fill_ignored(__u64 sighand)
 				  (void *)handlers + bpf_core_field_offset(handlers->action)))
 		return 0;
 	for (__u32 i = 0; i < OBIT_SIGNALS; i++)
-		if (*(__u64 *)&s->text.data[(i * size) & (OBIT_TEXT_CHUNK - 8)] == SIG_IGN)
-			s->exec.ignored |= 1ULL << i;
+		fill_ignored_one(i);
 	return 0;
 }
 
@@ -213,10 +232,10 @@ static __always_inline __u32 coredump_filter_of(struct mm_struct *mm)
 
 static __always_inline void fill_habits(struct obit_exec_record *exec, struct task_struct *task)
 {
-	struct io_context *io = task->io_context;
+	struct io_context *io = BPF_CORE_READ(task, io_context);
 
 	exec->pad = 0;
-	exec->coredump_filter = coredump_filter_of(task->mm);
+	exec->coredump_filter = coredump_filter_of(BPF_CORE_READ(task, mm));
 	exec->personality = task->personality;
 	exec->timer_slack_ns = task->timer_slack_ns;
 	bpf_core_read(&exec->blocked, sizeof(exec->blocked), &task->blocked);
@@ -245,7 +264,7 @@ static __always_inline __u32 exec_flags_of(struct task_struct *task, struct linu
 		flags |= OBIT_EXEC_SECCOMP;
 	if (letter_flags & OBIT_LETTER_LANDLOCK)
 		flags |= OBIT_EXEC_LANDLOCK;
-	if (task->signal->tty)
+	if (BPF_CORE_READ(task, signal, tty))
 		flags |= OBIT_EXEC_HAS_TTY;
 	return flags | other_namespaces(task);
 }
@@ -295,9 +314,9 @@ static __always_inline __u32 script_prefix(struct scratch *s, struct task_struct
 		*ret_winds = true;
 		return 0;
 	}
-	walk_file(SCRATCH_EXEC, &task->fs->pwd);
+	walk_file(SCRATCH_EXEC, &BPF_CORE_READ(task, fs)->pwd);
 	prefix = prefix_below_walked((__u64)name);
-	walk_file(SCRATCH_EXEC, &bprm->file->f_path);
+	walk_file(SCRATCH_EXEC, &BPF_CORE_READ(bprm, file)->f_path);
 	return prefix;
 }
 
@@ -307,8 +326,8 @@ static __always_inline void send_exec(struct scratch *s, const struct obit_key *
 				      struct linux_binprm *bprm, __u64 wakeup)
 {
 	struct obit_exec_record *exec = &s->exec;
-	struct mm_struct *mm = task->mm;
-	struct fs_struct *fs = task->fs;
+	struct fs_struct *fs = BPF_CORE_READ(task, fs);
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
 
 	init_record(&exec->header, OBIT_RECORD_EXEC, sizeof(*exec), key);
 	bpf_probe_read_kernel(&exec->letter, sizeof(exec->letter), letter);
@@ -331,10 +350,10 @@ static __always_inline void send_exec(struct scratch *s, const struct obit_key *
 	send_path(OBIT_TEXT_ROOT, &fs->root);
 	fill_stdio(s, task);
 	fill_cgroup(s, task);
-	exec->argv_bytes = mm->arg_end - mm->arg_start;
-	exec->env_bytes = mm->env_end - mm->env_start;
-	send_user_strings(OBIT_TEXT_ARGV, mm->arg_start, mm->arg_end);
-	send_user_strings(OBIT_TEXT_ENV, mm->env_start, mm->env_end);
+	send_memory(&exec->argv_bytes, OBIT_TEXT_ARGV, BPF_CORE_READ(mm, arg_start),
+		    BPF_CORE_READ(mm, arg_end));
+	send_memory(&exec->env_bytes, OBIT_TEXT_ENV, BPF_CORE_READ(mm, env_start),
+		    BPF_CORE_READ(mm, env_end));
 	if (bpf_ringbuf_output(&events, exec, sizeof(*exec), wakeup))
 		COUNT(ring_lost);
 }

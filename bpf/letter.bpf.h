@@ -10,11 +10,13 @@
 #define EXITS_FULL	  (128 * 1024) /* bytes unread in the ring `exits` that end the daemon's sleep */
 #define LANDLOCK_AT_MOST  128	       /* bytes of what the security modules keep of credentials */
 
+/* Pointers are read, here and below, and not followed: for each that is the verifier looks through the names of all types
+ * of the kernel, more than once. It was most of the time that obitd took to start. */
 static __always_inline void key_of(struct task_struct *task, struct obit_key *ret)
 {
-	ret->tgid = task->tgid;
+	ret->tgid = BPF_CORE_READ(task, tgid);
 	ret->pad = 0;
-	ret->start_boottime = task->group_leader->start_boottime;
+	ret->start_boottime = BPF_CORE_READ(task, group_leader, start_boottime);
 }
 
 static __always_inline __u32 *slot_of(__u32 tgid)
@@ -84,9 +86,9 @@ static __always_inline struct obit_letter *make_letter(struct task_struct *task,
 	letter.birth_sequence = next_sequence();
 	letter.birth_time = bpf_ktime_get_boot_ns();
 	letter.flags = flags;
-	letter.uid = task->cred->euid.val;
+	letter.uid = BPF_CORE_READ(task, cred, euid.val);
 	/* It has been sent a SIGKILL already, and nobody saw by whom. */
-	letter.signal_lost = !!(task->signal->flags & SIGNAL_GROUP_EXIT);
+	letter.signal_lost = !!(BPF_CORE_READ(task, signal, flags) & SIGNAL_GROUP_EXIT);
 	mark_cgroup(&letter, task);
 	__sync_fetch_and_add(slot, 1);
 	if (bpf_map_update_elem(&processes, key, &letter, BPF_NOEXIST))
@@ -129,7 +131,9 @@ VERIFIED_ONCE int learn_landlock(__u64 confined)
 
 static __always_inline __u32 landlock_flag(struct task_struct *task)
 {
-	return landlock_at && security_word(task->cred, landlock_at - 1) ? OBIT_LETTER_LANDLOCK : 0;
+	const struct cred *cred = BPF_CORE_READ(task, cred);
+
+	return landlock_at && security_word(cred, landlock_at - 1) ? OBIT_LETTER_LANDLOCK : 0;
 }
 
 static __always_inline void mark_exec(struct obit_letter *letter, struct task_struct *task,
@@ -144,7 +148,7 @@ static __always_inline void mark_exec(struct obit_letter *letter, struct task_st
 	letter->flags = (letter->flags & ~OBIT_LETTER_LANDLOCK) | landlock_flag(task);
 	if (prefix)
 		letter->prefix = prefix;
-	letter->uid = task->cred->euid.val;
+	letter->uid = BPF_CORE_READ(task, cred, euid.val);
 	mark_cgroup(letter, task);
 	letter->exec_time = bpf_ktime_get_boot_ns();
 	letter->exec_sequence = next_sequence();
@@ -177,29 +181,28 @@ static __always_inline __u64 lazy_wakeup(void)
 /* The wait status as wait_task_zombie() computes it (kernel/exit.c), for a thread group that is dead.
  * Since 6.0 the flag is always set by then; before, a process that simply exits has it in the
  * leader's exit_code. The core flag lives in group_exit_code alone. */
-static __always_inline __u32 wait_status_of(struct task_struct *task)
+static __always_inline __u32 wait_status_of(struct task_struct *leader,
+					    struct signal_struct *signal)
 {
-	struct signal_struct *signal = task->signal;
-
-	if (signal->flags & SIGNAL_GROUP_EXIT)
-		return signal->group_exit_code;
-	return task->group_leader->exit_code;
+	if (BPF_CORE_READ(signal, flags) & SIGNAL_GROUP_EXIT)
+		return BPF_CORE_READ(signal, group_exit_code);
+	return BPF_CORE_READ(leader, exit_code);
 }
 
-static __always_inline __u32 exit_flags_of(struct task_struct *task, __u32 wait_status)
+static __always_inline __u32 exit_flags_of(struct signal_struct *signal, struct task_struct *parent,
+					   __u32 wait_status)
 {
-	struct signal_struct *signal = task->signal;
-	struct task_struct *parent = task->group_leader->real_parent;
-	struct signal_struct *parents = parent->signal;
+	struct signal_struct *parents = BPF_CORE_READ(parent, signal);
 	__u32 flags = 0;
 
-	if (signal->oom_mm && (wait_status & 0x7f) == SIGKILL)
+	if (BPF_CORE_READ(signal, oom_mm) && (wait_status & 0x7f) == SIGKILL)
 		flags |= OBIT_EXIT_OOM;
-	if (signal->tty)
+	if (BPF_CORE_READ(signal, tty))
 		flags |= OBIT_EXIT_HAD_TTY;
-	if (signal->leader)
+	if (BPF_CORE_READ(signal, leader))
 		flags |= OBIT_EXIT_SESSION_LEADER;
-	if (parent->tgid == 1 || BPF_CORE_READ_BITFIELD(parents, is_child_subreaper))
+	if (BPF_CORE_READ(parent, tgid) == 1 ||
+	    BPF_CORE_READ_BITFIELD_PROBED(parents, is_child_subreaper))
 		flags |= OBIT_EXIT_ORPHAN;
 	return flags;
 }
@@ -218,30 +221,31 @@ static __always_inline __u32 number_in(struct pid *pid, __u32 level)
  * zombie are added. */
 static __always_inline void fill_exit(struct obit_exit *exit, struct task_struct *task)
 {
-	struct signal_struct *signal = task->signal;
-	struct task_struct *leader = task->group_leader;
-	struct pid *pid = leader->thread_pid;
-	__u32 level = pid->level;
+	struct signal_struct *signal = BPF_CORE_READ(task, signal);
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	struct task_struct *parent = BPF_CORE_READ(leader, real_parent);
+	const struct cred *cred = BPF_CORE_READ(task, cred);
+	struct pid *pid = BPF_CORE_READ(leader, thread_pid);
+	__u32 level = BPF_CORE_READ(pid, level);
 
 	exit->time = bpf_ktime_get_boot_ns();
-	exit->wait_status = wait_status_of(task);
-	exit->flags = exit_flags_of(task, exit->wait_status);
-	exit->ppid = leader->real_parent->tgid;
-	exit->uid = task->cred->uid.val;
-	exit->gid = task->cred->gid.val;
-	exit->cpu_ns = signal->sum_sched_runtime + task->se.sum_exec_runtime;
-	exit->minor_faults = signal->min_flt + task->min_flt;
-	exit->major_faults = signal->maj_flt + task->maj_flt;
-	if (leader != task) {
-		exit->cpu_ns += leader->se.sum_exec_runtime;
-		exit->minor_faults += leader->min_flt;
-		exit->major_faults += leader->maj_flt;
+	exit->wait_status = wait_status_of(leader, signal);
+	exit->flags = exit_flags_of(signal, parent, exit->wait_status);
+	exit->ppid = BPF_CORE_READ(parent, tgid);
+	exit->uid = BPF_CORE_READ(cred, uid.val);
+	exit->gid = BPF_CORE_READ(cred, gid.val);
+	exit->cpu_ns = BPF_CORE_READ(signal, sum_sched_runtime) + task->se.sum_exec_runtime;
+	exit->minor_faults = BPF_CORE_READ(signal, min_flt) + task->min_flt;
+	exit->major_faults = BPF_CORE_READ(signal, maj_flt) + task->maj_flt;
+	if (task->pid != task->tgid) {
+		exit->cpu_ns += BPF_CORE_READ(leader, se.sum_exec_runtime);
+		exit->minor_faults += BPF_CORE_READ(leader, min_flt);
+		exit->major_faults += BPF_CORE_READ(leader, maj_flt);
 	}
-	exit->max_rss_pages = signal->maxrss;
+	exit->max_rss_pages = BPF_CORE_READ(signal, maxrss);
 	exit->ns_pid = level ? number_in(pid, level) : 0;
-	bpf_probe_read_kernel(exit->comm, sizeof(exit->comm), leader->comm);
-	bpf_probe_read_kernel(exit->parent_comm, sizeof(exit->parent_comm),
-			      leader->real_parent->comm);
+	bpf_core_read(exit->comm, sizeof(exit->comm), &leader->comm);
+	bpf_core_read(exit->parent_comm, sizeof(exit->parent_comm), &parent->comm);
 	exit->sequence = 0;
 }
 
@@ -252,6 +256,7 @@ static __always_inline void send_last_texts(struct task_struct *task, const stru
 {
 	struct scratch *s = get_scratch(SCRATCH_EXIT);
 	struct cgroup *cgroup = cgroup_of(task);
+	struct fs_struct *fs = BPF_CORE_READ(task, fs);
 	struct obit_cgroup now;
 
 	if (!s)
@@ -263,8 +268,8 @@ static __always_inline void send_last_texts(struct task_struct *task, const stru
 		walk_cgroup(SCRATCH_EXIT, (__u64)BPF_CORE_READ(cgroup, kn));
 		send_walked(SCRATCH_EXIT, OBIT_TEXT_CGROUP);
 	}
-	if (letter->exit.wait_status & CORE_FLAG && task->fs) {
-		walk_file(SCRATCH_EXIT, &task->fs->pwd);
+	if (letter->exit.wait_status & CORE_FLAG && fs) {
+		walk_file(SCRATCH_EXIT, &fs->pwd);
 		send_walked(SCRATCH_EXIT, OBIT_TEXT_CWD);
 	}
 }

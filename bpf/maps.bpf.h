@@ -148,6 +148,7 @@ struct scratch {
 	 * would follow each possible value through all that comes after. */
 	volatile __u32 start;
 	volatile __u32 walk_flags;
+	__u64 walk_dentry, walk_mount; /* where the walk is */
 	struct obit_prefix prefix;
 	struct obit_text_record text;
 	struct obit_exec_record exec;

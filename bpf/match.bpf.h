@@ -84,23 +84,50 @@ static __always_inline __u32 string_prefix(void *trie, struct scratch *s, const 
 	return look_up_prefix(trie, s);
 }
 
+/* Characters at one go: all before the last of OBIT_PREFIX_SIZE are looked at. */
+#define WINDING_STEPS 15
+
+enum winding {
+	WINDING_NOT_YET,
+	WINDING_YES,
+	WINDING_NO, /* the name ends */
+};
+
+/* Some characters of the text, each with the one before. */
+VERIFIED_ONCE int winds_at(__u32 offset)
+{
+	struct scratch *s = get_scratch(SCRATCH_EXEC);
+
+	if (!s)
+		return WINDING_NO;
+	offset &= OBIT_PREFIX_SIZE - 1;
+	for (__u32 i = 1; i <= WINDING_STEPS; i++) {
+		char before = s->text.data[offset + i - 1], now = s->text.data[offset + i];
+
+		if (!now)
+			return WINDING_NO;
+		if (before == '/' && (now == '.' || now == '/'))
+			return WINDING_YES;
+	}
+	return WINDING_NOT_YET;
+}
+
 /* True if the name has a component that is no name: then it takes a look at each to say where it leads. So it does where it
  * is longer than the filter sees. */
 VERIFIED_ONCE int is_winding(__u64 address)
 {
 	struct scratch *s = get_scratch(SCRATCH_EXEC);
-	char before = '/';
 
-	if (!s || bpf_probe_read_kernel_str(s->text.data, OBIT_PREFIX_SIZE, (void *)address) < 0)
+	if (!s)
 		return 0;
-	for (__u32 i = 0; i < OBIT_PREFIX_SIZE - 1; i++) {
-		char now = s->text.data[i];
+	s->text.data[0] = '/';
+	if (bpf_probe_read_kernel_str(s->text.data + 1, OBIT_PREFIX_SIZE, (void *)address) < 0)
+		return 0;
+	for (__u32 i = 0; i < OBIT_PREFIX_SIZE - 1; i += WINDING_STEPS) {
+		int winding = winds_at(i);
 
-		if (!now)
-			return 0;
-		if (before == '/' && (now == '.' || now == '/'))
-			return 1;
-		before = now;
+		if (winding != WINDING_NOT_YET)
+			return winding == WINDING_YES;
 	}
 	return 1;
 }

@@ -61,7 +61,7 @@ int BPF_PROG(obit_exec, struct task_struct *task, pid_t old_pid, struct linux_bi
 		return 0;
 	letter = find_letter(task, &key);
 	tracked = letter != NULL;
-	walk_file(SCRATCH_EXEC, &bprm->file->f_path);
+	walk_file(SCRATCH_EXEC, &BPF_CORE_READ(bprm, file)->f_path);
 	prefix = walked_prefix(&path_prefixes, s);
 	if (!prefix && watches_paths && is_script(bprm))
 		prefix = script_prefix(s, task, bprm, &winds);
@@ -193,7 +193,8 @@ int BPF_PROG(obit_cgroup_attach, struct cgroup *cgroup, const char *path, struct
 	if (find_letter(task, &key))
 		return 0;
 	key_of(task, &key);
-	if (task->mm && is_hosts(task, BPF_CORE_READ(task, mm, exe_file, f_path.mnt)))
+	if (BPF_CORE_READ(task, mm) &&
+	    is_hosts(task, BPF_CORE_READ(task, mm, exe_file, f_path.mnt)))
 		flags |= OBIT_LETTER_HOST;
 	letter = make_letter(task, &key, &nobody, flags | landlock_flag(task));
 	if (letter)
@@ -214,7 +215,7 @@ int obit_scan(struct bpf_iter__task *ctx)
 	struct file *file;
 	__u32 prefix;
 
-	if (!task || !task->mm || !s)
+	if (!task || !s || !BPF_CORE_READ(task, mm))
 		return 0; /* a kernel thread or a zombie */
 	if (confined_tgid) {
 		if ((__u32)task->tgid == confined_tgid)
@@ -223,7 +224,7 @@ int obit_scan(struct bpf_iter__task *ctx)
 	}
 	if (task->pid == 1)
 		read_namespaces(task, host_namespaces);
-	file = task->mm->exe_file;
+	file = BPF_CORE_READ(task, mm, exe_file);
 	if (!file)
 		return 0;
 	if (find_letter(task, &key))
@@ -233,7 +234,7 @@ int obit_scan(struct bpf_iter__task *ctx)
 	prefix = walked_prefix(&path_prefixes, s);
 	if (!prefix && !is_in_watched_cgroup(task))
 		return 0;
-	key_of(task->group_leader->real_parent, &parent_key);
+	key_of(BPF_CORE_READ(task, group_leader, real_parent), &parent_key);
 	letter = make_letter(task, &key, &parent_key,
 			     OBIT_LETTER_CANDIDATE | OBIT_LETTER_SCANNED | landlock_flag(task));
 	if (!letter) {
@@ -246,7 +247,7 @@ int obit_scan(struct bpf_iter__task *ctx)
 	COUNT(scanned);
 	/* The exit hook looks for the letter after the last thread was counted out: who is not counted
 	 * out yet will write it. Who is may not have seen it, and must not leave one for ever. */
-	if (task->signal->live.counter == 0)
+	if (BPF_CORE_READ(task, signal, live.counter) == 0)
 		delete_letter(&key);
 	return 0;
 }

@@ -18,6 +18,7 @@ static __always_inline __u64 address_of(const void *pointer)
 }
 
 #define WALK_STEPS   96 /* path components and mount points together */
+#define WALK_GOES    8
 #define CGROUP_STEPS 32
 #define NAME_MASK    255 /* NAME_MAX */
 
@@ -82,41 +83,61 @@ static __always_inline bool is_hosts(struct task_struct *task, struct vfsmount *
 	       BPF_CORE_READ(real_mount(vfsmount), mnt_ns) == mounts;
 }
 
+/* The next step of a walk: a name more, or out of a mount. False at its end. */
+static __always_inline bool walk_step(struct scratch *s)
+{
+	struct dentry *dentry = (void *)s->walk_dentry;
+	struct mount *mount = (void *)s->walk_mount;
+	struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
+	struct mount *below = BPF_CORE_READ(mount, mnt_parent);
+
+	if (dentry == BPF_CORE_READ(mount, mnt.mnt_root)) {
+		if (below == mount) {
+			s->walk_flags &= ~WALK_CUT;
+			return false;
+		}
+		s->walk_dentry = (__u64)BPF_CORE_READ(mount, mnt_mountpoint);
+		s->walk_mount = (__u64)below;
+		return true;
+	}
+	if (parent == dentry) { /* below no mount point: a pipe, a memfd */
+		s->walk_flags &= ~WALK_CUT;
+		return false;
+	}
+	s->walk_dentry = (__u64)parent;
+	return prepend_name(s, BPF_CORE_READ(dentry, d_name.name),
+			    BPF_CORE_READ(dentry, d_name.len));
+}
+
+/* Most walks are over after one of these. */
+VERIFIED_ONCE int walk_some(__u32 slot)
+{
+	struct scratch *s = get_scratch(slot);
+
+	if (!s)
+		return 0;
+	for (int i = 0; i < WALK_STEPS / WALK_GOES; i++)
+		if (!walk_step(s))
+			return 0;
+	return 1;
+}
+
 /* The path of `dentry`, up to the root of its mount namespace and never to a process's own root:
  * a chroot must not pose as something that it is not. */
-VERIFIED_ONCE int walk_path(__u32 slot, __u64 vfsmount, __u64 dentry_address)
+VERIFIED_ONCE int walk_path(__u32 slot, __u64 vfsmount, __u64 dentry)
 {
-	struct dentry *dentry = (void *)dentry_address;
-	struct mount *mount = real_mount((void *)vfsmount);
 	struct scratch *s = get_scratch(slot);
 
 	if (!s)
 		return 0;
 	begin_walk(s);
-	if (is_unlinked(dentry))
+	if (is_unlinked((void *)dentry))
 		s->walk_flags |= WALK_DELETED;
-	for (int i = 0; i < WALK_STEPS; i++) {
-		struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
-		struct mount *below = BPF_CORE_READ(mount, mnt_parent);
-
-		if (dentry == BPF_CORE_READ(mount, mnt.mnt_root)) {
-			if (below == mount) {
-				s->walk_flags &= ~WALK_CUT;
-				break;
-			}
-			dentry = BPF_CORE_READ(mount, mnt_mountpoint);
-			mount = below;
-			continue;
-		}
-		if (parent == dentry) { /* below no mount point: a pipe, a memfd */
-			s->walk_flags &= ~WALK_CUT;
+	s->walk_dentry = dentry;
+	s->walk_mount = (__u64)real_mount((void *)vfsmount);
+	for (int i = 0; i < WALK_GOES; i++)
+		if (!walk_some(slot))
 			break;
-		}
-		if (!prepend_name(s, BPF_CORE_READ(dentry, d_name.name),
-				  BPF_CORE_READ(dentry, d_name.len)))
-			break;
-		dentry = parent;
-	}
 	finish_walk(s);
 	return 0;
 }

@@ -98,6 +98,26 @@ static __always_inline void fill_sender(struct obit_signal *signal, struct task_
 	fill_sender_path(s, signal);
 }
 
+enum oom_signs {
+	OOM_LOCKED = 1 << 0,
+	OOM_AT_LIMIT = 1 << 1,
+};
+
+VERIFIED_ONCE int oom_signs_of(__u64 css)
+{
+	struct mem_cgroup *memory = (void *)css;
+	int signs = 0;
+
+	if (!bpf_core_field_exists(memory->oom_lock))
+		return 0;
+	if (BPF_CORE_READ(memory, oom_lock))
+		signs |= OOM_LOCKED;
+	if ((__u64)BPF_CORE_READ(memory, memory.usage.counter) + CHARGE_PAGES >=
+	    BPF_CORE_READ(memory, memory.max))
+		signs |= OOM_AT_LIMIT;
+	return signs;
+}
+
 /* An out-of-memory kill is sent while the cgroup whose limit is handled, and all below it, are locked for that
  * (mm/memcontrol.c mem_cgroup_oom()): of those above the victim, the topmost that is. But only one
  * can lock what is below another: where none is locked and one is at its limit nothing is said, and neither where
@@ -108,7 +128,7 @@ static __always_inline void fill_oom(struct obit_signal *signal, struct task_str
 	struct scratch *s = get_scratch(SCRATCH_SIGNAL);
 	struct mem_cgroup *memory = NULL;
 	struct css_set *set = BPF_CORE_READ(task, cgroups);
-	bool at_limit = false;
+	int signs = 0;
 
 	if (!s || !bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id) ||
 	    !bpf_core_field_exists(memory->oom_lock))
@@ -116,16 +136,15 @@ static __always_inline void fill_oom(struct obit_signal *signal, struct task_str
 	css = BPF_CORE_READ(
 		set, subsys[bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id) & 15]);
 	for (int i = 0; i < CGROUP_STEPS && css; i++) {
-		memory = (void *)css;
-		if (BPF_CORE_READ(memory, oom_lock))
+		int own = oom_signs_of((__u64)css);
+
+		if (own & OOM_LOCKED)
 			limiting = css;
-		if ((__u64)BPF_CORE_READ(memory, memory.usage.counter) + CHARGE_PAGES >=
-		    BPF_CORE_READ(memory, memory.max))
-			at_limit = true;
+		signs |= own;
 		css = BPF_CORE_READ(css, parent);
 	}
 	if (!limiting) {
-		if (!at_limit)
+		if (!(signs & OOM_AT_LIMIT))
 			signal->flags |= OBIT_SIGNAL_OOM_HOST;
 		return;
 	}
@@ -226,9 +245,9 @@ static __always_inline void remember_signal(int number, __u64 info, struct task_
 	signal->pad = 0;
 	fill_info(signal, info);
 	signal->flags = origin_of(info, signal->code, sender);
-	if (target->signal->rlim[RLIMIT_CPU].rlim_max != NO_LIMIT)
+	if (BPF_CORE_READ(target, signal, rlim[RLIMIT_CPU].rlim_max) != NO_LIMIT)
 		signal->flags |= OBIT_SIGNAL_CPU_LIMITED;
-	if (target->signal->nr_threads > 1)
+	if (BPF_CORE_READ(target, signal, nr_threads) > 1)
 		signal->flags |= OBIT_SIGNAL_THREADED;
 	fill_sender(signal, sender);
 	if (is_kin(&signal->sender, key))
