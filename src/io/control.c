@@ -10,6 +10,7 @@
 #include <sys/un.h>
 
 #include "base/cleanup.h"
+#include "base/nudge.h"
 #include "base/protocol.h"
 #include "base/text.h"
 #include "io/sys.h"
@@ -350,7 +351,9 @@ void control_reply(struct control_client *client, struct json_object *data)
 static void client_free(struct control_client *client)
 {
 	loop_source_free(client->source);
-	close_fdp(&client->fd);
+	nudge_begin();
+	close_fdp(&client->fd); /* with what was not read */
+	nudge_end();
 	free(client->out);
 	free(client);
 }
@@ -560,9 +563,12 @@ static void check_rest(struct control_client *client)
 
 static void receive(struct control_client *client)
 {
-	ssize_t n = recv(client->fd, client->in + client->in_length,
-			 sizeof(client->in) - client->in_length, MSG_DONTWAIT);
+	ssize_t n;
 
+	nudge_begin();
+	n = recv(client->fd, client->in + client->in_length, sizeof(client->in) - client->in_length,
+		 MSG_DONTWAIT);
+	nudge_end();
 	if (n < 0)
 		client->dead = errno != EAGAIN && errno != EINTR;
 	else if (n == 0)
@@ -1014,7 +1020,9 @@ void control_close(struct control_server *server)
 		unlink(server->path);
 	if (server->lock_fd >= 0)
 		unlink(server->lock_path);
-	close_fdp(&server->listen_fd);
+	nudge_begin();
+	close_fdp(&server->listen_fd); /* with who was not accepted */
+	nudge_end();
 	close_fdp(&server->lock_fd);
 	free(server->path);
 	free(server->lock_path);

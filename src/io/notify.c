@@ -9,6 +9,7 @@
 #include <utlist.h>
 
 #include "base/cleanup.h"
+#include "base/nudge.h"
 #include "core/notify.h"
 #include "io/loop.h"
 #include "io/sys.h"
@@ -51,8 +52,8 @@ static pid_t sender_of(struct msghdr *message)
 	return credentials.pid;
 }
 
-/* There is room for the sender and not for files: the kernel lets go of what is sent beyond that, without closing
- * it here, which could block. Since all that was sent before has been dealt with by then, that is what BARRIER=1 asks
+/* There is room for the sender and not for files: the kernel lets go of what is sent beyond that, and where that takes
+ * its time it is nudged. Since all that was sent before has been dealt with by then, that is what BARRIER=1 asks
  * for, too. Returns false where nothing is left. */
 static bool receive(struct notify_socket *own)
 {
@@ -67,9 +68,12 @@ static bool receive(struct notify_socket *own)
 				 .msg_iovlen = 1,
 				 .msg_control = &control,
 				 .msg_controllen = sizeof(control)};
-	ssize_t n = recvmsg(own->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	ssize_t n;
 	pid_t sender;
 
+	nudge_begin();
+	n = recvmsg(own->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	nudge_end();
 	if (n < 0)
 		return errno == EINTR;
 	sender = sender_of(&message);
@@ -97,7 +101,9 @@ static void free_socket(struct notify_socket *own)
 	loop_source_free(own->source);
 	if (own->fd >= 0)
 		unlink(own->address.sun_path);
-	close_fdp(&own->fd);
+	nudge_begin();
+	close_fdp(&own->fd); /* with what was not read */
+	nudge_end();
 	free(own);
 }
 

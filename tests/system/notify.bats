@@ -230,3 +230,56 @@ watch_silent() {
 	touch "$T/go" # it beats once, and from then on it is waited for
 	rm "$T/alive"
 }
+
+# give_lingering SOCKET TYPE: in a message, five TCP sockets that nothing else refers to and whose peers do not read: who
+# drops the message waits 30 s for each of them.
+give_lingering() {
+	rm -f "$T/given"
+	python3 -c '
+import os, socket, struct, sys, time
+def lingering():
+    one = socket.create_connection(listener.getsockname())
+    peers.append(listener.accept()[0])
+    one.setblocking(False)
+    try:
+        while True:
+            one.send(bytes(65536))
+    except BlockingIOError:
+        pass
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 30))
+    return one.detach()
+listener, peers = socket.create_server(("127.0.0.1", 0)), []
+to = socket.socket(socket.AF_UNIX, getattr(socket, sys.argv[2]))
+to.connect(sys.argv[1])
+fds = [lingering() for _ in range(5)]
+socket.send_fds(to, [b"READY=1\n"], fds)
+for fd in fds:
+    os.close(fd)
+open(sys.argv[3], "w").close()
+time.sleep(60)' "$1" "$2" "$T/given" 3>&- &
+	STARTED+=($!)
+	retry_until 10 test -e "$T/given"
+}
+
+answers() {
+	timeout 5 "$OBIT" --socket "$SOCKET" ls >/dev/null
+}
+
+@test "files in a message that take their time to close hold up nobody" {
+	watch_notifier
+	run_steps say 'READY=1' pause
+	# the closing end must be in the daemon: the sender lets go before the message is read
+	kill -STOP "$OBITD_PID"
+	give_lingering "$SOCKET.notify/0" SOCK_DGRAM
+	give_lingering "$SOCKET" SOCK_STREAM
+	kill -CONT "$OBITD_PID"
+	answers
+	counter_is notify_foreign 1
+	kill -STOP "$OBITD_PID"
+	give_lingering "$SOCKET.notify/0" SOCK_DGRAM
+	kill -TERM "$OBITD_PID"
+	kill -CONT "$OBITD_PID"
+	retry_until 5 is_dead "$OBITD_PID"
+	wait "$OBITD_PID"
+	OBITD_PID=
+}
