@@ -30,6 +30,12 @@
 /* How the action_detail of a death ends that was decided about and left alone (obitd --observe). */
 #define OBIT_UNDONE_REMARK " (observing: not done)"
 
+/* In the pin directory of every obitd: a map of one number, which layout the others have. */
+#define OBIT_SCHEMA_PIN "schema"
+
+/* In the state directory: why the watchdog has starved. */
+#define OBIT_WATCHDOG_FILE "watchdog.json"
+
 /* The history in the state directory: one obituary a line, the oldest first. When the file is full it becomes
  * the older one. */
 #define OBIT_HISTORY_FILE	"deaths.jsonl"

@@ -126,6 +126,15 @@ const struct command command_table[] = {
 	 "when the new back-off would let it. Nothing is done, and no daemon is needed.\n"
 	 "obit(1) says what is assumed.",
 	 cmd_simulate},
+	{"purge", NULL, false, false, NULL,
+	 OPTION_JSON | OPTION_ALL | OPTION_FORCE | OPTION_PIN_DIR | OPTION_STATE_DIR,
+	 "remove what obitd leaves in the kernel when it ends",
+	 "Its programs, what they have counted, and what it knew of its instances: which\n"
+	 "were buried, stopped or paused, and how often each was restarted. What is\n"
+	 "watched lives on, and the next obitd adopts it. With --all the history of\n"
+	 "deaths is removed, too. Refused while an obitd runs, unless with --force: that\n"
+	 "goes on as it is, and leaves nothing to the next one.",
+	 cmd_purge},
 	{"stats", NULL, false, false, NULL, OPTION_JSON,
 	 "show the counters of kernel side and daemon, losses first",
 	 "A loss that is not 0 is something that obit could not see, keep or pass on: a\n"

@@ -51,6 +51,7 @@ int cmd_unwatch(const struct invocation *inv);
 int cmd_reload(const struct invocation *inv);
 int cmd_upgrade(const struct invocation *inv);
 int cmd_simulate(const struct invocation *inv);
+int cmd_purge(const struct invocation *inv);
 int cmd_stats(const struct invocation *inv);
 int cmd_watchdog(const struct invocation *inv);
 int cmd_version(const struct invocation *inv);

@@ -29,13 +29,16 @@ const struct option_def option_table[] = {
 	{OPTION_HELP, 'h', "help", NULL, "print this help, or that of a command"},
 	{OPTION_VERSION, 0, "version", NULL, "print the version of this program"},
 	{OPTION_COUNT, 'n', "count", "N", "how many deaths"},
-	{OPTION_ALL, 0, "all", NULL, "of tail: all processes; of pause, resume: all watches"},
+	{OPTION_ALL, 0, "all", NULL,
+	 "all processes (tail), watches (pause, resume), files (purge)"},
 	{OPTION_FOR, 0, "for", "TIME", "how long the pause is: 90s, 10min, 2h"},
 	{OPTION_SINCE, 0, "since", "T",
 	 "only deaths since then: 10min ago, 10:00, yesterday, a date"},
 	{OPTION_WATCH, 0, "watch", "NAME", "only deaths of that watch"},
 	{OPTION_STATE_DIR, 0, "state-dir", "DIR",
 	 "the history, if not where the daemon says (" OBIT_DEFAULT_STATE_DIR ")"},
+	{OPTION_PIN_DIR, 0, "pin-dir", "DIR", "of purge: the pins (" OBIT_DEFAULT_PIN_DIR ")"},
+	{OPTION_FORCE, 0, "force", NULL, "of purge: while obitd runs, too"},
 	{OPTION_CGROUP, 0, "cgroup", "GLOB", "of watch: what is in that cgroup, or below it"},
 	{OPTION_PID, 0, "pid", "PID", "of watch: that process"},
 	{OPTION_SIGNAL, 0, "signal", "SIG", "of kill: instead of its kill_signal"},
@@ -133,6 +136,9 @@ static int apply(struct parser *p, const struct option_def *option, const char *
 	case OPTION_STATE_DIR:
 		return set_word(p, value, "state-dir", "the directory of the history",
 				&p->inv.state_dir);
+	case OPTION_PIN_DIR:
+		return set_word(p, value, "pin-dir", "the pin directory of an obitd",
+				&p->inv.pin_dir);
 	case OPTION_CGROUP:
 		return set_word(p, value, "cgroup", "the path of a cgroup, or a glob",
 				&p->inv.cgroup);
@@ -160,6 +166,7 @@ static int apply(struct parser *p, const struct option_def *option, const char *
 	case OPTION_NO_WAIT:
 	case OPTION_ALL:
 	case OPTION_SECRETS:
+	case OPTION_FORCE:
 		break;
 	}
 	return 0;

@@ -30,6 +30,8 @@ enum option_bit {
 	OPTION_CONFIG = 1 << 16,
 	OPTION_HISTORY = 1 << 17,
 	OPTION_SECRETS = 1 << 18,
+	OPTION_PIN_DIR = 1 << 19,
+	OPTION_FORCE = 1 << 20,
 };
 
 struct command;
@@ -50,6 +52,7 @@ struct invocation {
 	uint64_t for_ns;       /* 0 if not given */
 	const char *watch;     /* NULL if not given */
 	const char *state_dir; /* NULL if not given */
+	const char *pin_dir;   /* NULL if not given */
 	const char *cgroup;    /* NULL if not given */
 	const char *pid;       /* NULL if not given */
 	const char *signal;    /* NULL if not given */

@@ -6,12 +6,12 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/protocol.h"
 #include "core/reset.h"
 #include "daemon/daemon.h"
 #include "daemon/put.h"
 #include "io/sys.h"
 
-#define FILE_NAME    "watchdog.json"
 #define BOOT_ID_SIZE 40
 
 /* ---- the record ---- */
@@ -82,11 +82,11 @@ static struct json_object *load(const struct daemon *daemon)
 {
 	_cleanup_free_ char *text = NULL;
 	struct json_object *record = NULL;
-	int r = scribe_load(daemon->options->state_dir, FILE_NAME, &text);
+	int r = scribe_load(daemon->options->state_dir, OBIT_WATCHDOG_FILE, &text);
 
 	if (r < 0)
-		log_warning("%s/" FILE_NAME " cannot be read: %s", daemon->options->state_dir,
-			    strerror(-r));
+		log_warning("%s/" OBIT_WATCHDOG_FILE " cannot be read: %s",
+			    daemon->options->state_dir, strerror(-r));
 	if (text)
 		record = json_tokener_parse(text);
 	if (json_object_is_type(record, json_type_object))
@@ -256,7 +256,7 @@ void words_open(struct daemon *daemon, const struct config *config)
 	if (!config->watchdog.device.count || daemon->options->observe ||
 	    !daemon->options->state_dir)
 		return;
-	r = scribe_new(daemon->options->state_dir, FILE_NAME, on_written, daemon,
+	r = scribe_new(daemon->options->state_dir, OBIT_WATCHDOG_FILE, on_written, daemon,
 		       &daemon->guard.scribe);
 	if (r == 0)
 		r = scribe_start(daemon->guard.scribe);

@@ -20,6 +20,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/protocol.h"
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wcast-qual"
@@ -28,7 +29,6 @@
 #pragma GCC diagnostic pop
 
 #define DRAINED_ENOUGH (-EAGAIN)
-#define SCHEMA_PIN     "schema"
 #define MAX_LINKS      9
 #define MAX_CGROUPS    65536
 #define MAX_PIN_PATH   (PATH_MAX - 128)
@@ -230,7 +230,7 @@ static int read_schema(const struct bpf_source *source)
 	_cleanup_close_ int fd = -1;
 	__u32 zero = 0, version = 0;
 
-	pin_path(source, SCHEMA_PIN, path);
+	pin_path(source, OBIT_SCHEMA_PIN, path);
 	fd = bpf_obj_get(path);
 	if (fd < 0 || bpf_map_lookup_elem(fd, &zero, &version) < 0)
 		return -ENOENT;
@@ -243,7 +243,7 @@ static int write_schema(const struct bpf_source *source)
 	_cleanup_close_ int fd = -1;
 	__u32 zero = 0, version = OBIT_ABI_VERSION;
 
-	pin_path(source, SCHEMA_PIN, path);
+	pin_path(source, OBIT_SCHEMA_PIN, path);
 	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "obit_schema", sizeof(zero), sizeof(version), 1,
 			    NULL);
 	if (fd < 0 || bpf_map_update_elem(fd, &zero, &version, BPF_ANY) < 0)

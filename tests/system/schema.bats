@@ -113,6 +113,7 @@ watchdog { device = \"$T/no-watchdog\" }"
 	printf '%s\n' "$(watch_text web "$T/service" "restart = always" "min_uptime = 1h")" >"$CONF"
 	obit reload --json | validate reload
 	obit upgrade --json | validate upgrade
+	obit purge --force --pin-dir "$PIN_DIR" --json | validate purge
 	wait_state web up
 	kill -KILL "$(service_pid)"
 	wait_state web buried

@@ -320,6 +320,73 @@ executed_from() {
 	[ "$(stat -L -c %i "/proc/$OBITD_PID/exe")" = "$(stat -c %i "$1")" ]
 }
 
+purge() {
+	obit purge --pin-dir "$PIN_DIR" --state-dir "$STATE_DIR" "$@"
+}
+
+@test "obit purge removes what is left behind, and says what; not under a daemon unless it is told to" {
+	start_obitd "$(watch_text web "$T/service")"
+	start_watched_service web
+	kill -KILL "$(service_pid)"
+	wait_events up 2
+	obit stop web
+	run purge
+	[ "$status" = 1 ]
+	[ "$output" = "obit: $PIN_DIR: an obitd uses it; stop that first, or say --force" ]
+	run purge --all
+	[ "$status" = 1 ]
+	[ "$output" = "obit: obitd answers at $SOCKET and writes a history; stop it first, or say --force" ]
+	[ -e "$PIN_DIR/schema" ]
+	stop_obitd
+	local pins
+	pins=$(find "$PIN_DIR" -type f | wc -l)
+	run purge
+	[ "$status" = 0 ]
+	[ "${lines[0]}" = "$PIN_DIR: removed, $pins pins; what obitd kept of its instances is forgotten" ]
+	[ "${lines[1]}" = "A history in $STATE_DIR is kept; --all removes it, too." ]
+	[ ! -e "$PIN_DIR" ]
+	launch_obitd
+	refute log_has "took over the letters"
+	state_is web absent # it was down
+	deaths_are web 2    # by the history
+	stop_obitd
+	purge --all --json | jq -e --arg dir "$STATE_DIR" '.pins == '"$pins"' and .files == [$dir + "/deaths.jsonl"]'
+	[ ! -e "$STATE_DIR" ]
+	run purge --all
+	[ "$status" = 0 ]
+	[ "$output" = "$PIN_DIR: nothing is pinned there
+$STATE_DIR: no history is there" ]
+}
+
+@test "obit purge leaves alone what is not obit's" {
+	mkdir "$PIN_DIR" "$T/plain" "$STATE_DIR"
+	touch "$T/plain/schema" "$STATE_DIR/mine" "$STATE_DIR/deaths.jsonl"
+	run obit purge --pin-dir "$T/plain"
+	[ "$status" = 1 ]
+	[ "$output" = "obit: $T/plain: not on a bpf file system; expected the pin directory of an obitd" ]
+	run purge
+	[ "$status" = 1 ]
+	[ "$output" = "obit: $PIN_DIR: there are no pins of obitd; expected its pin directory" ]
+	rmdir "$PIN_DIR"
+	purge --all
+	[ -e "$STATE_DIR/mine" ]
+	[ ! -e "$STATE_DIR/deaths.jsonl" ]
+}
+
+@test "obit purge --force under a daemon: that goes on, and the next one begins anew" {
+	start_obitd "$(watch_text web "$T/service")"
+	start_watched_service web
+	purge --force
+	kill -KILL "$(service_pid)"
+	wait_events up 2
+	wait_state web up
+	stop_obitd
+	launch_obitd
+	refute log_has "took over the letters"
+	retry_until 5 text_is "up 0 1"
+	[ "$(ls_field web .instances[0].adopted)" = true ]
+}
+
 @test "SIGHUP to a replaced program: the new one goes on in the same process" {
 	start_own_obitd "$(watch_text web "$T/service")"
 	start_watched_service web
