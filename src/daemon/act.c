@@ -47,10 +47,13 @@ static bool has_child(const struct attachment *attachment)
 	return attachment->child.report_fd >= 0;
 }
 
-/* Ours until it is reaped: the pid is nobody else's while its end of the report is open. */
+/* Ours until it is reaped: the pid is nobody else's while its end of the report is open. One that is inherited is
+ * somebody else's to reap, and known by its pidfd. */
 static void kill_child(const struct attachment *attachment)
 {
-	if (attachment->report && attachment->report->pid)
+	if (attachment->inherited.tgid)
+		syscall(SYS_pidfd_send_signal, attachment->child.report_fd, SIGKILL, NULL, 0);
+	else if (attachment->report && attachment->report->pid)
 		sys_kill(attachment->report->pid, SIGKILL);
 }
 
@@ -73,13 +76,18 @@ static void forget_launch(struct attachment *attachment)
 	attachment->born = (struct obit_key){0};
 }
 
+static int enter_launch(struct attachment *attachment)
+{
+	HASH_ADD(hh, attachment->daemon->launched, launch_number, sizeof(attachment->launch_number),
+		 attachment);
+	return attachment->hh.tbl ? 0 : -ENOMEM;
+}
+
 static int number_launch(struct attachment *attachment)
 {
 	forget_launch(attachment);
 	attachment->launch_number = clock_boot_ns(); /* no other has it */
-	HASH_ADD(hh, attachment->daemon->launched, launch_number, sizeof(attachment->launch_number),
-		 attachment);
-	return attachment->hh.tbl ? 0 : -ENOMEM;
+	return enter_launch(attachment);
 }
 
 /* ---- the child on its way ---- */
@@ -97,6 +105,7 @@ static void drop_child(struct attachment *attachment)
 	loop_source_free(TAKE_PTR(attachment->report_source));
 	spawn_discard(&attachment->child);
 	free(TAKE_PTR(attachment->report));
+	attachment->inherited = (struct obit_key){0};
 	if (attachment->daemon->held == attachment)
 		attachment->daemon->held = NULL;
 }
@@ -293,14 +302,35 @@ static void end_report(struct attachment *attachment)
 	spawn_failed(daemon, instance, report.error, report.text);
 }
 
+/* What an inherited child would have reported is in its letter. */
+static bool read_letter(struct attachment *attachment)
+{
+	bool is_gone = !proc_exists(&attachment->inherited);
+	struct obit_letter letter;
+
+	if (bpf_source_letter(attachment->daemon->source, &attachment->inherited, &letter) < 0)
+		return true;
+	attachment->report->execed = letter.exec_sequence;
+	return is_gone || letter.exec_sequence || letter.exit.sequence;
+}
+
+static bool read_words(struct attachment *attachment)
+{
+	pid_t known = attachment->report->pid;
+	bool ended;
+
+	if (attachment->inherited.tgid)
+		return read_letter(attachment);
+	ended = spawn_report_read(attachment->child.report_fd, attachment->report);
+	if (ended || attachment->report->pid != known)
+		launches_heard(attachment->daemon);
+	return ended;
+}
+
 static void read_report(struct attachment *attachment)
 {
 	struct instance *instance = attachment->instance;
-	pid_t known = attachment->report->pid;
-	bool ended = spawn_report_read(attachment->child.report_fd, attachment->report);
-
-	if (ended || attachment->report->pid != known)
-		launches_heard(attachment->daemon);
+	bool ended = read_words(attachment);
 
 	if (!attachment->released) {
 		if (ended) /* it left while it was held: spawn() will find that */
@@ -495,6 +525,39 @@ static void release_child(struct daemon *daemon, struct attachment *attachment)
 		keep_instance(daemon, attachment->instance);
 	spawn_release(&attachment->child);
 	launches_begin(attachment);
+}
+
+int act_inherit_child(struct daemon *daemon, struct instance *instance, const struct obit_key *key)
+{
+	static const struct spawn_report unheard = {
+		.error = ECHILD,
+		.text = "a child that an earlier obitd had asked for has ended before its exec",
+		.notices = "an earlier obitd had asked for it",
+	};
+	struct attachment *attachment = instance->attachment;
+	_cleanup_close_ int pidfd = sys_pidfd_open((pid_t)key->tgid, 0);
+	_cleanup_free_ struct spawn_report *report = malloc(sizeof(*report));
+	int r;
+
+	if (pidfd < 0)
+		return -errno;
+	if (!proc_exists(key))
+		return -ESRCH;
+	if (!report || enter_launch(attachment) < 0)
+		return -ENOMEM;
+	r = loop_add(daemon->loop, pidfd, EPOLLIN, on_report, attachment,
+		     &attachment->report_source);
+	if (r < 0)
+		return r;
+	*report = unheard;
+	report->pid = (pid_t)key->tgid;
+	attachment->report = TAKE_PTR(report);
+	attachment->child.report_fd = TAKE_FD(pidfd);
+	attachment->inherited = attachment->born = *key;
+	attachment->released = true;
+	DL_APPEND(daemon->on_way, attachment);
+	launches_begin(attachment);
+	return 0;
 }
 
 void act_launch(struct instance *instance)

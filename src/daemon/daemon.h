@@ -126,7 +126,9 @@ struct attachment {
 	bool released;		  /* it may go; else it is held until the old process is gone */
 	struct loop_source *report_source;
 	struct spawn_report *report; /* owned; of that child, or NULL */
-	struct heap_node launch;     /* when to look whether it has come to its exec */
+	struct obit_key inherited; /* of a child that an earlier daemon had asked for, else 0: then
+				      child.report_fd is its pidfd */
+	struct heap_node launch;   /* when to look whether it has come to its exec */
 	uint64_t released_ns;
 	pid_t spawner;		/* which one was asked */
 	struct obit_key hanged; /* a child that was killed since it did not come to its exec */
@@ -564,6 +566,10 @@ int act_start_spawner(struct daemon *daemon);
 /* A child of the spawner is born: it is main of who has asked for it, from its release on. */
 void act_child_born(struct daemon *daemon, const struct obit_key *key,
 		    const struct obit_letter *letter);
+
+/* A child that an earlier daemon had asked for, and let go, goes on its way as one of this daemon's. 0, or -errno where
+ * it is gone. */
+int act_inherit_child(struct daemon *daemon, struct instance *instance, const struct obit_key *key);
 
 /* Reads what the children on their way have said so far. */
 void act_read_reports(struct daemon *daemon);

@@ -411,37 +411,6 @@ static void on_letter(void *arg, const struct obit_key *key, const struct obit_l
 	children[returns->child_count++] = (struct launched){*key, *letter};
 }
 
-static bool is_undecided(struct daemon *daemon, struct launched *child)
-{
-	bpf_source_letter(daemon->source, &child->key, &child->letter);
-	return !child->letter.exec_sequence && !child->letter.exit.sequence;
-}
-
-/* Who was released executes its program now, and all others leave. One that does neither hangs, and is not wanted. */
-static void await_children(struct returns *returns)
-{
-	uint64_t deadline = clock_boot_ns() + PATIENCE_NS;
-
-	for (size_t i = 0; i < returns->child_count; i++) {
-		struct launched *child = &returns->children[i];
-		_cleanup_close_ int pidfd = -1;
-		struct pollfd end = {.events = POLLIN};
-
-		if (!is_undecided(returns->daemon, child))
-			continue;
-		end.fd = pidfd = sys_pidfd_open((pid_t)child->key.tgid, 0);
-		while (is_undecided(returns->daemon, child) && pidfd >= 0 &&
-		       proc_exists(&child->key) && clock_boot_ns() < deadline)
-			poll(&end, 1, 1);
-		if (!is_undecided(returns->daemon, child) || pidfd < 0 || !proc_exists(&child->key))
-			continue;
-		log_warning("pid %u, a child that an earlier obitd has started, hangs: killed",
-			    child->key.tgid);
-		syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
-		poll(&end, 1, (int)(PATIENCE_NS / NS_PER_MS));
-	}
-}
-
 /* Who left before its program was executed was no main process, though it was to be one. */
 static void part_with_unborn(struct returns *returns)
 {
@@ -468,13 +437,15 @@ static struct launched *child_of(const struct returns *returns, const struct ins
 	return NULL;
 }
 
-/* False if the child has never executed its program. */
+/* False if the child has not executed its program. */
 static bool join_child(struct returns *returns, struct instance *instance)
 {
 	struct daemon *daemon = returns->daemon;
 	struct launched *child = child_of(returns, instance);
 	struct process *process;
 
+	if (child)
+		bpf_source_letter(daemon->source, &child->key, &child->letter);
 	if (!child || !child->letter.exec_sequence)
 		return false;
 	process = lineage_find(&daemon->lineage, &child->key);
@@ -547,10 +518,12 @@ static void ensure_main(struct daemon *daemon, struct instance *instance)
 	}
 }
 
-/* The daemon was killed between the release of a child and the news of its exec. */
+/* The daemon was killed between the release of a child and the news of its exec. Who was released executes its program
+ * sooner or later, and who was not leaves. */
 static void resume_start(struct returns *returns, struct instance *instance)
 {
 	struct daemon *daemon = returns->daemon;
+	const struct launched *child = child_of(returns, instance);
 	struct policy_input spawned = {.kind = INPUT_SPAWNED};
 	struct policy_input failed = {.kind = INPUT_SPAWN_FAILED, .error = ECHILD};
 
@@ -559,6 +532,9 @@ static void resume_start(struct returns *returns, struct instance *instance)
 		act_step(daemon, instance, &spawned, NULL);
 		log_notice("%s: respawned as pid %u, by an earlier obitd",
 			   daemon->config.watches[instance->watch].name, instance->main->key.tgid);
+	} else if (child && act_inherit_child(daemon, instance, &child->key) == 0) {
+		log_info("%s: pid %u, which an earlier obitd had asked for, is on its way",
+			 daemon->config.watches[instance->watch].name, child->key.tgid);
 	} else if (!abandon_if_old(daemon, instance)) {
 		act_step(daemon, instance, &failed, NULL);
 	}
@@ -589,7 +565,7 @@ static void resume(struct returns *returns, struct instance *instance)
 	else if (policy->state == POLICY_UP && !instance->main)
 		join_child(returns, instance); /* its birth was not told yet */
 	vigil_resume(daemon, instance);
-	if (abandon_if_old(daemon, instance))
+	if (policy->state != POLICY_STARTING && abandon_if_old(daemon, instance))
 		return;
 	if (policy->state == POLICY_ASKING) /* what it was answered is not known */
 		policy->deadline_ns = clock_boot_ns();
@@ -623,7 +599,6 @@ static void bring_back(struct returns *returns)
 	restore_instances(returns);
 	bpf_source_members(daemon->source, on_member, daemon);
 	bpf_source_letters(daemon->source, on_letter, returns);
-	await_children(returns);
 	part_with_unborn(returns);
 	for (size_t i = 0; i < returns->count; i++) {
 		struct instance *instance = returns->items[i].instance;

@@ -16,7 +16,7 @@
 #include "io/loop.h"
 
 #define HISTORY_QUEUE_MAX  (4 * 1024 * 1024) /* bytes of lines that wait in the daemon */
-#define HISTORY_BATCH_MAX  (64 * 1024)	 /* bytes that are not written yet */
+#define HISTORY_BATCH_MAX  (64 * 1024)	     /* bytes that are not written yet */
 #define HISTORY_DELAY_NS   (30 * NS_PER_SEC)
 #define HISTORY_RETRY_NS   (2 * NS_PER_SEC) /* after a failure: what is urgent may wait behind it */
 #define HISTORY_ERROR_SIZE 256

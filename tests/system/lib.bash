@@ -355,6 +355,31 @@ main_pid_is() {
 	[ "$(ls_field "$1" .pid)" = "$2" ]
 }
 
+# hold_lease FILE: from now on who opens the file waits until this process ends, or for lease-break-time (45 s).
+hold_lease() {
+	python3 -c '
+import fcntl, os, signal, sys, time
+signal.signal(signal.SIGIO, signal.SIG_IGN)
+fd = os.open(sys.argv[1], os.O_RDONLY)
+fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+print("held", flush=True)
+time.sleep(60)' "$1" >"$T/lease" 3>&- &
+	LEASE_PID=$!
+	STARTED+=("$LEASE_PID")
+	retry_until 10 grep -q held "$T/lease"
+}
+
+# The next life's executable cannot be opened.
+make_next_life_hang() {
+	copy_victim service next
+	mv "$T/next" "$T/service"
+	hold_lease "$T/service"
+}
+
+children_on_their_way() {
+	[ "$(pgrep -c -P "$OBITD_PID" -x obitd-spawner)" -ge "$1" ]
+}
+
 # What must be the same in two lives: the N-th and M-th start.
 expect_same_start() {
 	local what='del(.pid, .ppid, .sid, .at_ns)'

@@ -132,6 +132,68 @@ text_is() {
 	told_once
 }
 
+# HANGING: the pid of the child, which is main from its birth.
+child_is_known() {
+	HANGING=$(ls_field web '.pid // empty')
+	[ -n "$HANGING" ] && [ "$HANGING" != "$(service_pid)" ]
+}
+
+# start_hanging [LINE...]: of two watches; what they run dies, and hangs before its next exec.
+start_hanging() {
+	copy_victim service other
+	start_obitd "$(watch_text web "$T/service" "$@")
+$(watch_text other "$T/other")"
+	start_watched_service web
+	make_next_life_hang
+	kill -KILL "$(service_pid)"
+	retry_until 10 child_is_known
+}
+
+@test "killed while a child hangs before its exec: the next one waits for nothing, and has the child when it comes" {
+	start_hanging
+	kill_obitd
+	launch_obitd
+	state_is web waiting
+	is_alive "$HANGING"
+	start_program "$T/other" --state "$T/other.state"
+	wait_state other up
+	kill -KILL "$LEASE_PID"
+	wait_events up 2
+	[ "$(service_pid)" = "$HANGING" ]
+	retry_until 5 text_is "up 1 1"
+	main_pid_is web "$HANGING"
+	log_has "web: respawned as pid $HANGING; an earlier obitd had asked for it"
+	kill -KILL "$HANGING"
+	wait_events up 3
+	retry_until 5 text_is "up 2 2"
+	told_once
+}
+
+@test "killed while a child hangs before its exec: it has start_timeout, then another comes" {
+	start_hanging "start_timeout = 1s" "backoff_initial = 100ms" "backoff_max = 100ms"
+	kill_obitd
+	launch_obitd
+	state_is web waiting
+	retry_until 10 log_has "web: not executed within 2(\.[0-9])?s"
+	retry_until 5 is_dead "$HANGING"
+	kill -KILL "$LEASE_PID"
+	wait_events up 2
+	retry_until 5 text_is "up 1 1"
+	[ "$(event_count start)" = 2 ]
+}
+
+@test "killed while a child hangs before its exec: killed meanwhile, it is no death, and another comes" {
+	start_hanging "backoff_initial = 100ms" "backoff_max = 100ms"
+	kill_obitd
+	launch_obitd
+	state_is web waiting
+	kill -KILL "$LEASE_PID" "$HANGING"
+	wait_events up 2
+	retry_until 5 text_is "up 1 1"
+	[ "$(event_count start)" = 2 ]
+	refute has_died "$HANGING"
+}
+
 # With the spawner's report unread, the daemon knows nothing of the exec.
 @test "killed before it knows of an exec: the child is the main process, and counts" {
 	start_obitd "$(watch_text web "$T/service")"
