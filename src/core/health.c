@@ -70,7 +70,7 @@ static void say_ill(const struct health_watch *watch, uint64_t now_ns, struct he
 			 watch->name, what_it_does(watch), down, limit);
 }
 
-/* One of the two that have patience: the one that began first. */
+/* One of those that have patience: the start, or the one that began first. */
 struct ailment {
 	uint64_t since_ns; /* 0: there is none */
 	const char *what;
@@ -78,9 +78,12 @@ struct ailment {
 
 static struct ailment ailment_of(const struct health_self *self)
 {
+	struct ailment starting = {self->starting_since_ns, "obitd has been starting"};
 	struct ailment late = {self->late_since_ns, "the loop of obitd has been late"};
 	struct ailment unread = {self->unread_since_ns, "deaths have waited to be read"};
 
+	if (starting.since_ns)
+		return starting;
 	if (!late.since_ns || (unread.since_ns && unread.since_ns < late.since_ns))
 		return unread;
 	return late;
@@ -94,7 +97,7 @@ static bool judge_self(const struct health_self *self, uint64_t now_ns, struct h
 	char span[CLOCK_SPAN_SIZE];
 
 	ret->ill = !self->attached || ailment.since_ns;
-	if (!self->attached) {
+	if (!self->attached && !self->starting_since_ns) {
 		snprintf(ret->text, sizeof(ret->text),
 			 "the kernel side is not attached, so deaths would go unseen: "
 			 "the watchdog is not fed");
@@ -116,7 +119,7 @@ bool health_decide(const struct health *health, const struct health_self *self, 
 	ret->feed = judge_self(self, now_ns, ret);
 	if (!ret->feed)
 		return false;
-	if (!health->any_ill) {
+	if (!health->any_ill || self->starting_since_ns) {
 		if (!ret->ill)
 			say_well(health, ret);
 		return true;
@@ -164,7 +167,7 @@ uint64_t health_next_change_ns(const struct health_watch *watches, size_t n,
 		return 0;
 	if (ailment.since_ns)
 		own = later(ailment.since_ns, HEALTH_PATIENCE_NS) + 1;
-	if (health.any_ill)
+	if (health.any_ill && !self->starting_since_ns)
 		until = healthy_until(&health.worst);
 	return first_of(own, until != UINT64_MAX ? until + 1 : 0);
 }

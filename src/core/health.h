@@ -23,8 +23,9 @@ struct health_watch {
 
 /* What is to be said of obitd itself: without it a watch that seems well says nothing. */
 struct health_self {
-	bool attached;		  /* the kernel side is */
-	uint64_t unread_since_ns; /* since then letters wait to be read; 0: none do */
+	bool attached;		    /* the kernel side is */
+	uint64_t starting_since_ns; /* since then it has been starting; 0: it is ready */
+	uint64_t unread_since_ns;   /* since then letters wait to be read; 0: none do */
 	uint64_t
 		late_since_ns; /* since then the loop has been late at every turn; 0: it is in time */
 };
@@ -53,8 +54,8 @@ struct health {
 /* Takes one more watch into a struct that was zero at first; its name is borrowed. */
 void health_add(struct health *health, const struct health_watch *watch);
 
-/* Fed while obitd does its work (the kernel side attached, letters read, the loop in time, the last two but for
- * HEALTH_PATIENCE_NS) and every critical watch is healthy: up and not hung, or not so for no
+/* While obitd starts nothing else is known yet, and it is fed for HEALTH_PATIENCE_NS. Then it is fed while obitd does its
+ * work (the kernel side attached, letters read, the loop in time, the last two but for HEALTH_PATIENCE_NS) and every critical watch is healthy: up and not hung, or not so for no
  * longer than its recover_within; buried is never healthy. Returns ret->feed. */
 bool health_decide(const struct health *health, const struct health_self *self, uint64_t now_ns,
 		   struct health_verdict *ret);

@@ -306,15 +306,19 @@ static int start(struct daemon *daemon, struct config *fresh)
 	if (r == 0)
 		r = open_control(daemon);
 	if (r == 0)
+		r = guard_begin(daemon, fresh);
+	if (r == 0)
 		r = open_kernel_side(daemon, fresh);
+	guard_starting(daemon);
 	if (r == 0 && fresh->history_size)
 		publish_load(daemon);
+	guard_starting(daemon);
 	if (r == 0)
 		r = audience_open(daemon);
 	if (r == 0)
 		r = apply(daemon, fresh);
 	if (r == 0)
-		r = guard_open(daemon);
+		guard_open(daemon);
 	return r;
 }
 

@@ -235,6 +235,8 @@ struct guard {
 	uint64_t due_ns;	/* when it should call */
 	uint64_t late_since_ns; /* since then it has been late each time; 0: it was not */
 	uint64_t fed_ns;
+	uint64_t starting_since_ns; /* 0: obitd is ready */
+	char *start_mark;	    /* owned: the file */
 	enum guard_phase phase;
 	uint64_t phase_until_ns;
 	char reason[GUARD_REASON_SIZE]; /* why it is to starve */
@@ -750,7 +752,13 @@ void pause_inherit(struct daemon *daemon, struct instance *instance);
  * behind the first forks, and before the hooks are set up. */
 void guard_protect(struct daemon *daemon, const struct config *config);
 
-int guard_open(struct daemon *daemon);
+/* Begins with the start: what an earlier daemon has left armed is fed from now on, for as long as a start may take. 0 or
+ * -errno. */
+int guard_begin(struct daemon *daemon, const struct config *config);
+/* To be called often until guard_open(): feeds what is due. */
+void guard_starting(struct daemon *daemon);
+/* All is known, and the decision is about all of it: what is not armed yet is armed now. */
+void guard_open(struct daemon *daemon);
 /* Decides anew whether to feed: call after anything that may change health. */
 void guard_check(struct daemon *daemon);
 /* The last words are on disk, or never will be. */
@@ -788,9 +796,12 @@ enum dogs_end {
 
 /* Those of the configuration, none of them open. 0 or -ENOMEM: *ret may be set all the same. */
 int dogs_new(const struct watchdog_config *config, struct dogs **ret);
+/* Those that an earlier daemon has left armed. */
+void dogs_open_running(struct dogs *dogs, const struct watchdog_config *config);
+/* Those that are not open yet. */
 void dogs_open(struct dogs *dogs, const struct watchdog_config *config);
-/* Feeds those that are open, and looks for the others. Allocates nothing for those that are. */
-void dogs_feed(struct dogs *dogs, const struct watchdog_config *config);
+/* Feeds those that are open. Allocates nothing. */
+void dogs_feed(struct dogs *dogs);
 /* How often to do that. */
 uint64_t dogs_interval_ns(const struct dogs *dogs);
 /* The shortest timeout of those that are open; 0: none is. */

@@ -114,6 +114,13 @@ int dogs_new(const struct watchdog_config *config, struct dogs **ret)
 	return 0;
 }
 
+void dogs_open_running(struct dogs *dogs, const struct watchdog_config *config)
+{
+	for (size_t i = 0; i < dogs->count; i++)
+		if (!dogs->items[i].watchdog && watchdog_runs(dogs->items[i].device))
+			open_dog(config, &dogs->items[i]);
+}
+
 void dogs_open(struct dogs *dogs, const struct watchdog_config *config)
 {
 	for (size_t i = 0; i < dogs->count; i++)
@@ -137,14 +144,11 @@ static void feed_dog(struct dog *dog)
 	snprintf(dog->error, sizeof(dog->error), "%s: it is gone", dog->device);
 }
 
-void dogs_feed(struct dogs *dogs, const struct watchdog_config *config)
+void dogs_feed(struct dogs *dogs)
 {
-	for (size_t i = 0; i < dogs->count; i++) {
+	for (size_t i = 0; i < dogs->count; i++)
 		if (dogs->items[i].watchdog)
 			feed_dog(&dogs->items[i]);
-		else
-			open_dog(config, &dogs->items[i]);
-	}
 }
 
 uint64_t dogs_interval_ns(const struct dogs *dogs)

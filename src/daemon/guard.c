@@ -18,6 +18,7 @@
 #include "io/protect.h"
 #include "io/runlevel.h"
 #include "io/shutdown.h"
+#include "io/start_mark.h"
 
 /* A watch is up while one of its instances is, and does not hang; a buried one spoils it. */
 static void fold_instance(struct health_watch *health, const struct instance *instance)
@@ -80,7 +81,8 @@ void guard_judge(const struct daemon *daemon, size_t watch, struct health_verdic
 static bool decide(struct daemon *daemon, uint64_t now, struct health_verdict *ret)
 {
 	const struct health_self self = {
-		.attached = bpf_source_is_attached(daemon->source),
+		.attached = daemon->source && bpf_source_is_attached(daemon->source),
+		.starting_since_ns = daemon->guard.starting_since_ns,
 		.unread_since_ns = daemon->unread_since_ns,
 		.late_since_ns = daemon->guard.late_since_ns,
 	};
@@ -359,7 +361,8 @@ static void on_timer(void *arg)
 	decide(daemon, now, &verdict);
 	act(daemon, &verdict, now);
 	if (guard->phase != GUARD_STARVES) {
-		dogs_feed(guard->dogs, &daemon->config.watchdog);
+		dogs_feed(guard->dogs);
+		dogs_open(guard->dogs, &daemon->config.watchdog);
 		guard->fed_ns = now;
 	}
 	judge_once(daemon);
@@ -397,7 +400,7 @@ void guard_protect(struct daemon *daemon, const struct config *config)
 		try_to("run in real time", protect_real_time());
 }
 
-static int open_all(struct daemon *daemon)
+static int make_all(struct daemon *daemon, const struct config *config)
 {
 	struct hooks_options options = {
 		.running_max = 2,
@@ -409,7 +412,7 @@ static int open_all(struct daemon *daemon)
 		.told = on_hook,
 		.arg = daemon,
 	};
-	int r = dogs_new(&daemon->config.watchdog, &daemon->guard.dogs);
+	int r = dogs_new(&config->watchdog, &daemon->guard.dogs);
 
 	if (r == 0)
 		r = hooks_new(daemon->loop, &options, &daemon->guard.hooks);
@@ -418,28 +421,58 @@ static int open_all(struct daemon *daemon)
 	return r;
 }
 
-int guard_open(struct daemon *daemon)
+int guard_begin(struct daemon *daemon, const struct config *config)
 {
-	const struct watchdog_config *config = &daemon->config.watchdog;
+	struct guard *guard = &daemon->guard;
+	uint64_t now = clock_boot_ns();
 	int r;
 
-	if (!config->device.count)
+	if (!config->watchdog.device.count)
 		return 0;
 	if (daemon->options->observe) {
-		log_notice("%s: left alone: obitd only observes", config->device.items[0]);
+		log_notice("%s: left alone: obitd only observes", config->watchdog.device.items[0]);
 		return 0;
 	}
-	r = open_all(daemon);
+	r = make_all(daemon, config);
+	if (r == 0 && asprintf(&guard->start_mark, "%s.starting", daemon->options->socket) < 0)
+		r = -ENOMEM;
 	if (r < 0) {
 		log_error("cannot guard with a watchdog: %s", strerror(-r));
 		return r;
 	}
-	daemon->guard.is_volatile = !daemon->guard.scribe ||
-				    state_dir_is_volatile(daemon->options->state_dir);
-	words_attach(daemon);
-	dogs_open(daemon->guard.dogs, config);
-	on_timer(daemon);
+	guard->starting_since_ns = start_mark_begin(guard->start_mark, now);
+	if (now - guard->starting_since_ns > HEALTH_PATIENCE_NS)
+		return 0; /* those before this one have had their time */
+	dogs_open_running(guard->dogs, &config->watchdog);
+	guard->fed_ns = now;
 	return 0;
+}
+
+void guard_starting(struct daemon *daemon)
+{
+	struct guard *guard = &daemon->guard;
+	uint64_t now = clock_boot_ns();
+	struct health_verdict verdict;
+
+	if (!guard->dogs || !guard->starting_since_ns ||
+	    now - guard->fed_ns < dogs_interval_ns(guard->dogs) || !decide(daemon, now, &verdict))
+		return;
+	dogs_feed(guard->dogs);
+	guard->fed_ns = now;
+}
+
+void guard_open(struct daemon *daemon)
+{
+	struct guard *guard = &daemon->guard;
+
+	if (!guard->dogs)
+		return;
+	start_mark_end(guard->start_mark);
+	guard->starting_since_ns = 0;
+	guard->is_volatile = !guard->scribe || state_dir_is_volatile(daemon->options->state_dir);
+	words_attach(daemon);
+	dogs_open(guard->dogs, &daemon->config.watchdog);
+	on_timer(daemon);
 }
 
 bool guard_reap(struct daemon *daemon, pid_t pid)
@@ -473,6 +506,7 @@ void guard_close(struct daemon *daemon)
 	if (guard->phase == GUARD_REBOOTS) /* it is that command that stops obitd */
 		hooks_let_run(guard->hooks);
 	hooks_free(guard->hooks);
+	free(guard->start_mark);
 	words_close(daemon);
 }
 

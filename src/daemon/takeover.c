@@ -19,6 +19,7 @@
 #include "io/sys.h"
 
 #define PATIENCE_NS (2 * NS_PER_SEC)
+#define SLICE_MS    100 /* of it, between two looks at the watchdog */
 
 bool takeover_is_before(const struct daemon *daemon, uint64_t time_ns)
 {
@@ -55,8 +56,9 @@ static bool is_still(const struct obit_key *key)
 }
 
 /* False if it lives on. */
-static bool see_it_end(const struct obit_key *key, bool kills)
+static bool see_it_end(struct daemon *daemon, const struct obit_key *key, bool kills)
 {
+	uint64_t deadline = clock_boot_ns() + PATIENCE_NS;
 	_cleanup_close_ int pidfd = key->tgid ? sys_pidfd_open((pid_t)key->tgid, 0) : -1;
 	struct pollfd end = {.fd = pidfd, .events = POLLIN};
 
@@ -64,7 +66,12 @@ static bool see_it_end(const struct obit_key *key, bool kills)
 		return true;
 	if (kills)
 		syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
-	return poll(&end, 1, (int)(PATIENCE_NS / NS_PER_MS)) > 0;
+	while (poll(&end, 1, SLICE_MS) <= 0) {
+		if (clock_boot_ns() >= deadline)
+			return false;
+		guard_starting(daemon);
+	}
+	return true;
 }
 
 /* The spawner may have been asked for children that it has not made yet; nobody wants them any more, and no program
@@ -72,15 +79,15 @@ static bool see_it_end(const struct obit_key *key, bool kills)
  * on disk. */
 void takeover_before_attach(void *arg, struct bpf_source *source)
 {
+	struct daemon *daemon = arg;
 	struct kept_header header;
 
-	(void)arg;
 	if (!read_header(source, &header))
 		return;
-	if (!see_it_end(&header.spawner, true))
+	if (!see_it_end(daemon, &header.spawner, true))
 		log_warning("the spawner of an earlier obitd (pid %u) cannot be ended",
 			    header.spawner.tgid);
-	if (!see_it_end(&header.history, false))
+	if (!see_it_end(daemon, &header.history, false))
 		log_warning(
 			"the history's process of an earlier obitd (pid %u) still writes; a death "
 			"may be told twice",
@@ -304,6 +311,7 @@ static void restore_instances(struct returns *returns)
 		struct returning *item = &returns->items[i];
 		struct obit_state_key key = {.id = item->id, .kind = KEPT_INSTANCE};
 
+		guard_starting(daemon);
 		item->instance = restore_instance(daemon, item);
 		if (!item->instance)
 			bpf_source_drop_state(daemon->source, &key);
@@ -341,6 +349,7 @@ static void on_member(void *arg, const struct obit_key *key, const struct obit_m
 	struct daemon *daemon = arg;
 	struct obit_letter letter;
 
+	guard_starting(daemon);
 	if (bpf_source_letter(daemon->source, key, &letter) == 0)
 		restore_process(daemon, key, &letter, member);
 	else
@@ -586,9 +595,11 @@ static void resume(struct returns *returns, struct instance *instance)
 static void read_ring(struct daemon *daemon)
 {
 	daemon->taking_over = true;
-	for (int i = 0; i < DRAINS_MAX; i++)
+	for (int i = 0; i < DRAINS_MAX; i++) {
+		guard_starting(daemon);
 		if (bpf_source_drain(daemon->source) < BPF_SOURCE_RECORDS_A_TURN)
 			break;
+	}
 	daemon->taking_over = false;
 }
 
@@ -603,15 +614,18 @@ static void bring_back(struct returns *returns)
 	for (size_t i = 0; i < returns->count; i++) {
 		struct instance *instance = returns->items[i].instance;
 
+		guard_starting(daemon);
 		if (!instance)
 			continue;
 		fill(instance, &returns->items[i].kept); /* joining has changed it */
 		restore_images(daemon, instance);
 		restore_dying(daemon, instance);
 	}
-	for (size_t i = 0; i < returns->count; i++)
+	for (size_t i = 0; i < returns->count; i++) {
+		guard_starting(daemon);
 		if (returns->items[i].instance)
 			resume(returns, returns->items[i].instance);
+	}
 	read_ring(daemon);
 	for (size_t i = 0; i < returns->count; i++) {
 		struct instance *instance = lineage_instance(&daemon->lineage,

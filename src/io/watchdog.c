@@ -126,6 +126,14 @@ static int look_first(struct watchdog *wd, const char *device, char *error)
 	return 0;
 }
 
+bool watchdog_runs(const char *device)
+{
+	struct watchdog wd = {.fd = -1};
+	char error[WATCHDOG_ERROR_SIZE];
+
+	return look_first(&wd, device, error) == 0 && !strcmp(wd.facts.state, "active");
+}
+
 static int open_device(struct watchdog *wd, const char *device, char *error)
 {
 	do {

@@ -28,6 +28,10 @@ struct watchdog_facts {
 	char governor[24];	/* what the kernel does then; "" where it does not tell */
 };
 
+/* True if the device is armed already, and nobody may be feeding it: it was left so by who had it before. False where the
+ * kernel does not tell. */
+bool watchdog_runs(const char *device);
+
 /* Opens the device, which arms it, and sets its timeout, pretimeout and governor. A timeout that the driver does not take
  * is no error, since giving up on an armed device would reset the machine: the nearest one is taken
  * (compare asked_ns and timeout_ns). Returns 0; or -errno with a sentence in `error` that names the

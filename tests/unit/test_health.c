@@ -281,6 +281,30 @@ static void obitd_itself_must_do_its_work(void **state)
 	}
 }
 
+/* What is not known yet holds nothing back, and the start itself not for long. */
+static void a_start_has_a_deadline(void **state)
+{
+	struct health_self self = {.attached = false, .starting_since_ns = S(100)};
+	struct health_watch watch = down_watch("web");
+	struct health_verdict verdict;
+
+	(void)state;
+	watch.buried = true;
+	assert_true(health_feed(&watch, 1, &self, S(130), &verdict));
+	assert_true(verdict.ill);
+	assert_null(verdict.held_by);
+	assert_int_equal(verdict.left_ns, S(30));
+	assert_string_equal(verdict.text,
+			    "obitd has been starting for 30s: the watchdog is still fed");
+	assert_int_equal(health_next_change_ns(&watch, 1, &self, S(130)), S(160) + 1);
+	assert_true(health_feed(&watch, 1, &self, S(160), &verdict));
+	assert_false(health_feed(&watch, 1, &self, S(160) + 1, &verdict));
+	assert_string_equal(verdict.text,
+			    "obitd has been starting for 1min 0s: the watchdog is not fed");
+	self.attached = true;
+	assert_false(health_feed(NULL, 0, &self, S(161), &verdict));
+}
+
 static void the_first_end_of_patience_is_the_next_change(void **state)
 {
 	struct health_self self = {.attached = true, .late_since_ns = S(100)};
@@ -323,6 +347,7 @@ int main(void)
 		cmocka_unit_test(an_endless_deadline_never_comes),
 		cmocka_unit_test(hung_counts_like_down),
 		cmocka_unit_test(obitd_itself_must_do_its_work),
+		cmocka_unit_test(a_start_has_a_deadline),
 		cmocka_unit_test(the_first_end_of_patience_is_the_next_change),
 		cmocka_unit_test(long_names_are_cut),
 	};

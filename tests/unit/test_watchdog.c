@@ -278,6 +278,20 @@ static void looks_before_it_opens(void **state)
 	watchdog_close(wd, true);
 }
 
+static void tells_what_runs_without_opening_it(void **state)
+{
+	(void)state;
+	set_attribute("state", "active");
+	assert_true(watchdog_runs(DEVICE));
+	set_attribute("state", "inactive");
+	assert_false(watchdog_runs(DEVICE));
+	set_attribute("state", NULL);
+	assert_false(watchdog_runs(DEVICE));
+	driver.stat_errno = ENOENT;
+	assert_false(watchdog_runs(DEVICE));
+	assert_null(strstr(trace, "open"));
+}
+
 static void knows_the_legacy_device(void **state)
 {
 	struct watchdog *wd;
@@ -828,6 +842,7 @@ int main(void)
 		cmocka_unit_test_setup(tells_the_time_left_where_the_driver_does, set_up),
 		cmocka_unit_test_setup(stretches_as_far_as_the_driver_goes, set_up),
 		cmocka_unit_test_setup(looks_before_it_opens, set_up),
+		cmocka_unit_test_setup(tells_what_runs_without_opening_it, set_up),
 		cmocka_unit_test_setup(knows_the_legacy_device, set_up),
 		cmocka_unit_test_setup(asks_the_driver_where_sysfs_is_missing, set_up),
 		cmocka_unit_test_setup(uses_the_timeout_that_the_driver_returns, set_up),
