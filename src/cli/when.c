@@ -43,10 +43,21 @@ static uint64_t parse_fraction(const char **text)
 	return ns;
 }
 
+/* strptime(3) takes fewer digits and any white space; who prints a part of the text relies on where it is. */
+static bool has_the_form(const char *text)
+{
+	const char *form = "0000-00-00T00:00:00";
+
+	for (; *form; form++, text++)
+		if (*form == '0' ? !isdigit((unsigned char)*text) : *text != *form)
+			return false;
+	return true;
+}
+
 bool when_parse(const char *text, uint64_t *ret_ns)
 {
 	struct tm tm = {0};
-	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+	const char *rest = has_the_form(text) ? strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
 	uint64_t fraction;
 	time_t seconds;
 	long offset;

@@ -252,6 +252,8 @@ static void test_times_are_parsed_strictly(void **state)
 	static const char *const wrong[] = {"",
 					    "2026",
 					    "2026-11-21T09:38:12",
+					    "1-1-1T1:1:1Z",
+					    "2026-\f11-21T09:38:12Z",
 					    "2026-11-21T09:38:12+0100",
 					    "2026-11-21T09:38:12+01:00x",
 					    "2026-11-21T09:38:12Zx",
