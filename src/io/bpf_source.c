@@ -237,18 +237,21 @@ static int read_schema(const struct bpf_source *source)
 	return (int)version;
 }
 
+/* What was taken over has its number, and is not to be without it for a moment: who is killed then would leave pins that
+ * the next one throws away. */
 static int write_schema(const struct bpf_source *source)
 {
 	char path[PATH_MAX];
 	_cleanup_close_ int fd = -1;
 	__u32 zero = 0, version = OBIT_ABI_VERSION;
 
+	if (source->took_over)
+		return 0;
 	pin_path(source, OBIT_SCHEMA_PIN, path);
 	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "obit_schema", sizeof(zero), sizeof(version), 1,
 			    NULL);
 	if (fd < 0 || bpf_map_update_elem(fd, &zero, &version, BPF_ANY) < 0)
 		return -errno;
-	unlink(path);
 	return bpf_obj_pin(fd, path) < 0 ? -errno : 0;
 }
 
@@ -323,15 +326,18 @@ static int keep_maps(struct bpf_source *source, struct obit_bpf *skel)
 	return source->switches && source->slots && source->stats ? 0 : -errno;
 }
 
-/* The new link is there before the old one goes: no death falls between them. */
+/* The new link is there before the old one goes, and so is its pin: no death falls between them, also where this obitd is
+ * killed just here. */
 static int pin_link(const struct bpf_source *source, int fd, const char *program)
 {
-	char path[PATH_MAX], name[96];
+	char path[PATH_MAX], fresh[PATH_MAX], name[96];
 
 	snprintf(name, sizeof(name), "link_%s", program);
 	pin_path(source, name, path);
-	unlink(path);
-	return bpf_obj_pin(fd, path) < 0 ? -errno : 0;
+	snprintf(name, sizeof(name), "link_%s_new", program);
+	pin_path(source, name, fresh);
+	unlink(fresh); /* of one that was killed */
+	return bpf_obj_pin(fd, fresh) < 0 || rename(fresh, path) < 0 ? -errno : 0;
 }
 
 static int attach_program(struct bpf_source *source, struct bpf_program *program)

@@ -296,6 +296,17 @@ $(watch_text other "$T/other")"
 	told_once
 }
 
+# Pins without the number of their layout are thrown away: an obitd that was killed just as it wrote that anew, too,
+# left nothing to the next one.
+@test "the pins are never without their schema number" {
+	local before
+	start_obitd "$(watch_text web "$T/service")"
+	before=$(bpftool -j map show pinned "$PIN_DIR/schema" | jq .id)
+	kill_obitd
+	launch_obitd
+	[ "$(bpftool -j map show pinned "$PIN_DIR/schema" | jq .id)" = "$before" ]
+}
+
 @test "a pause outlives the daemon, with what it holds" {
 	start_obitd "$(watch_text web "$T/service")"
 	start_watched_service web
