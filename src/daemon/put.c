@@ -26,7 +26,7 @@ void put_json(struct json_object *object, const char *key, struct json_object *v
 
 void append_json(struct json_object *array, struct json_object *value)
 {
-	if (!array || json_object_array_add(array, value) < 0)
+	if (!array || !value || json_object_array_add(array, value) < 0)
 		leave_out(value);
 }
 

@@ -20,7 +20,7 @@ static inline void json_object_putp(struct json_object **p)
 }
 #define _cleanup_json_ _cleanup_(json_object_putp)
 
-/* Both take the value over, whatever becomes of it. */
+/* Both take the value over, whatever becomes of it. An array has no nulls: one could not be made. */
 void put_json(struct json_object *object, const char *key, struct json_object *value);
 void append_json(struct json_object *array, struct json_object *value);
 

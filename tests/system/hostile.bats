@@ -128,5 +128,6 @@ user_namespaces_work() {
 	[ "$(jq -c '[.[] | select(.exit_status == 5)][0].argv[0]' "$T/why")" = '"n��31mX"' ]
 	grep '}$' "$T/tail" >"$T/lines"
 	iconv -f utf-8 -t utf-8 "$T/lines" >/dev/null
-	[ "$(jq -c 'select(.exit_status == 6 and .role == "unwatched") | .comm' "$T/lines" | head -n 1)" = '"s��x"' ]
+	# others may die on this host meanwhile, with that status, too
+	jq -e -n 'any(inputs; .exit_status == 6 and .role == "unwatched" and .comm == "s��x")' "$T/lines"
 }

@@ -29,7 +29,7 @@ static void test_nothing_has_no_items(void **state)
 	assert_int_equal(json_count(NULL), 0);
 	append_json(array, NULL);
 	append_json(array, json_object_new_int(1));
-	assert_int_equal(json_count(array), 2);
+	assert_int_equal(json_count(array), 1);
 	json_object_put(array);
 }
 
