@@ -23,10 +23,11 @@ static int go_into_domain(void)
 	return (int)syscall(SYS_landlock_restrict_self, fd, 0);
 }
 
-_Noreturn static void be_confined(int said)
+/* A parent that was killed before it could be followed is missed by the signal. */
+_Noreturn static void be_confined(int said, pid_t parent)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	if (go_into_domain() == 0 && write(said, "", 1) == 1)
+	if (getppid() == parent && go_into_domain() == 0 && write(said, "", 1) == 1)
 		for (;;)
 			pause();
 	_exit(0);
@@ -35,8 +36,8 @@ _Noreturn static void be_confined(int said)
 pid_t landlock_start(void)
 {
 	_cleanup_close_ int in = -1, out = -1;
+	pid_t self = getpid(), pid;
 	int ends[2];
-	pid_t pid;
 	char word;
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
@@ -45,7 +46,7 @@ pid_t landlock_start(void)
 	out = ends[1];
 	pid = fork();
 	if (pid == 0)
-		be_confined(out);
+		be_confined(out, self);
 	close_fdp(&out);
 	out = -1;
 	if (pid > 0 && read(in, &word, 1) == 1)
