@@ -181,28 +181,29 @@ static __always_inline __u64 lazy_wakeup(void)
 /* The wait status as wait_task_zombie() computes it (kernel/exit.c), for a thread group that is dead.
  * Since 6.0 the flag is always set by then; before, a process that simply exits has it in the
  * leader's exit_code. The core flag lives in group_exit_code alone. */
-static __always_inline __u32 wait_status_of(struct task_struct *leader,
-					    struct signal_struct *signal)
+static __always_inline __u32 wait_status_of(struct task_struct *task)
 {
-	if (BPF_CORE_READ(signal, flags) & SIGNAL_GROUP_EXIT)
-		return BPF_CORE_READ(signal, group_exit_code);
-	return BPF_CORE_READ(leader, exit_code);
+	struct signal_struct *signal = task->signal;
+
+	if (signal->flags & SIGNAL_GROUP_EXIT)
+		return signal->group_exit_code;
+	return task->group_leader->exit_code;
 }
 
-static __always_inline __u32 exit_flags_of(struct signal_struct *signal, struct task_struct *parent,
-					   __u32 wait_status)
+static __always_inline __u32 exit_flags_of(struct task_struct *task, __u32 wait_status)
 {
-	struct signal_struct *parents = BPF_CORE_READ(parent, signal);
+	struct signal_struct *signal = task->signal;
+	struct task_struct *parent = task->group_leader->real_parent;
+	struct signal_struct *parents = parent->signal;
 	__u32 flags = 0;
 
-	if (BPF_CORE_READ(signal, oom_mm) && (wait_status & 0x7f) == SIGKILL)
+	if (signal->oom_mm && (wait_status & 0x7f) == SIGKILL)
 		flags |= OBIT_EXIT_OOM;
-	if (BPF_CORE_READ(signal, tty))
+	if (signal->tty)
 		flags |= OBIT_EXIT_HAD_TTY;
-	if (BPF_CORE_READ(signal, leader))
+	if (signal->leader)
 		flags |= OBIT_EXIT_SESSION_LEADER;
-	if (BPF_CORE_READ(parent, tgid) == 1 ||
-	    BPF_CORE_READ_BITFIELD_PROBED(parents, is_child_subreaper))
+	if (parent->tgid == 1 || BPF_CORE_READ_BITFIELD(parents, is_child_subreaper))
 		flags |= OBIT_EXIT_ORPHAN;
 	return flags;
 }
@@ -218,34 +219,34 @@ static __always_inline __u32 number_in(struct pid *pid, __u32 level)
 }
 
 /* signal_struct holds the sums of the threads that are gone; this thread and a leader that waits as a
- * zombie are added. */
+ * zombie are added. Its pointers are followed, whatever that costs the verifier: it runs at every exit of the host while
+ * somebody wants to hear of all, and to read each field by a call took as long again. */
 static __always_inline void fill_exit(struct obit_exit *exit, struct task_struct *task)
 {
-	struct signal_struct *signal = BPF_CORE_READ(task, signal);
-	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
-	struct task_struct *parent = BPF_CORE_READ(leader, real_parent);
-	const struct cred *cred = BPF_CORE_READ(task, cred);
-	struct pid *pid = BPF_CORE_READ(leader, thread_pid);
-	__u32 level = BPF_CORE_READ(pid, level);
+	struct signal_struct *signal = task->signal;
+	struct task_struct *leader = task->group_leader;
+	struct pid *pid = leader->thread_pid;
+	__u32 level = pid->level;
 
 	exit->time = bpf_ktime_get_boot_ns();
-	exit->wait_status = wait_status_of(leader, signal);
-	exit->flags = exit_flags_of(signal, parent, exit->wait_status);
-	exit->ppid = BPF_CORE_READ(parent, tgid);
-	exit->uid = BPF_CORE_READ(cred, uid.val);
-	exit->gid = BPF_CORE_READ(cred, gid.val);
-	exit->cpu_ns = BPF_CORE_READ(signal, sum_sched_runtime) + task->se.sum_exec_runtime;
-	exit->minor_faults = BPF_CORE_READ(signal, min_flt) + task->min_flt;
-	exit->major_faults = BPF_CORE_READ(signal, maj_flt) + task->maj_flt;
-	if (task->pid != task->tgid) {
-		exit->cpu_ns += BPF_CORE_READ(leader, se.sum_exec_runtime);
-		exit->minor_faults += BPF_CORE_READ(leader, min_flt);
-		exit->major_faults += BPF_CORE_READ(leader, maj_flt);
+	exit->wait_status = wait_status_of(task);
+	exit->flags = exit_flags_of(task, exit->wait_status);
+	exit->ppid = leader->real_parent->tgid;
+	exit->uid = task->cred->uid.val;
+	exit->gid = task->cred->gid.val;
+	exit->cpu_ns = signal->sum_sched_runtime + task->se.sum_exec_runtime;
+	exit->minor_faults = signal->min_flt + task->min_flt;
+	exit->major_faults = signal->maj_flt + task->maj_flt;
+	if (leader != task) {
+		exit->cpu_ns += leader->se.sum_exec_runtime;
+		exit->minor_faults += leader->min_flt;
+		exit->major_faults += leader->maj_flt;
 	}
-	exit->max_rss_pages = BPF_CORE_READ(signal, maxrss);
+	exit->max_rss_pages = signal->maxrss;
 	exit->ns_pid = level ? number_in(pid, level) : 0;
-	bpf_core_read(exit->comm, sizeof(exit->comm), &leader->comm);
-	bpf_core_read(exit->parent_comm, sizeof(exit->parent_comm), &parent->comm);
+	bpf_probe_read_kernel(exit->comm, sizeof(exit->comm), leader->comm);
+	bpf_probe_read_kernel(exit->parent_comm, sizeof(exit->parent_comm),
+			      leader->real_parent->comm);
 	exit->sequence = 0;
 }
 
