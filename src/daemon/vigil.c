@@ -181,14 +181,21 @@ static void beat(struct attachment *attachment)
 	look_in(attachment, vigil->leaving ? 0 : vigil->period_ns);
 }
 
-/* Another process of the instance, and not a stranger. */
-static void take_main(struct daemon *daemon, struct instance *instance, uint32_t pid)
+static struct process *process_of(const struct instance *instance, uint32_t pid)
 {
 	struct process *process;
 
 	DL_FOREACH (instance->processes, process)
 		if (process->key.tgid == pid)
-			break;
+			return process;
+	return NULL;
+}
+
+/* Another process of the instance, and not a stranger. */
+static void take_main(struct daemon *daemon, struct instance *instance, uint32_t pid)
+{
+	struct process *process = process_of(instance, pid);
+
 	if (!process || process->dying) {
 		log_warning("%s: MAINPID=%u: none of its processes",
 			    watch_of(daemon, instance)->name, pid);
@@ -265,32 +272,34 @@ static void take(struct daemon *daemon, struct instance *instance,
 static struct instance *instance_of(const struct daemon *daemon, pid_t sender)
 {
 	struct instance *instance;
-	struct process *process;
 
-	DL_FOREACH (daemon->lineage.instances, instance) {
-		if (!watch_of(daemon, instance)->notify)
-			continue;
-		DL_FOREACH (instance->processes, process)
-			if (process->key.tgid == (__u32)sender)
-				return instance;
-	}
+	DL_FOREACH (daemon->lineage.instances, instance)
+		if (watch_of(daemon, instance)->notify && process_of(instance, (uint32_t)sender))
+			return instance;
 	return NULL;
+}
+
+/* Who says something, or is named, may have been born or started since the ring was read. That may end an instance,
+ * too: it is looked for anew. */
+static struct instance *instance_after_births(struct daemon *daemon, pid_t sender)
+{
+	losses_read(daemon);
+	act_read_reports(daemon);
+	return instance_of(daemon, sender);
 }
 
 static void on_message(void *arg, pid_t sender, const char *data, size_t size)
 {
 	struct daemon *daemon = arg;
 	struct instance *instance = instance_of(daemon, sender);
-	struct notify_message message;
+	struct notify_message message = {0};
+	int r = notify_parse(data, size, &message);
 
-	if (!instance) { /* who was just started may be faster than the news of that */
-		losses_read(daemon);
-		act_read_reports(daemon);
-		instance = instance_of(daemon, sender);
-	}
+	if (!instance || (r == 0 && message.main_pid && !process_of(instance, message.main_pid)))
+		instance = instance_after_births(daemon, sender);
 	if (!instance)
 		daemon->counters.notify_foreign++;
-	else if (notify_parse(data, size, &message) < 0)
+	else if (r < 0)
 		daemon->counters.notify_bad++;
 	else
 		take(daemon, instance, &message);

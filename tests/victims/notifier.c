@@ -6,6 +6,7 @@
  *   await FILE       until FILE exists
  *   child-says TEXT  the same as say, by a fork of its own, which lives on
  *   child-is-main    MAINPID= of that fork
+ *   mains N          so many forks one after the other, and MAINPID= of each at once
  *   stranger TEXT    the same as say, by a fork that has executed ./stranger
  *   barrier          BARRIER=1; exits with 9 unless it is answered within 5 s
  *   files TEXT       the same as say, with a descriptor
@@ -81,13 +82,15 @@ static void beat(const char *file)
 	}
 }
 
-static void child_says(const char *text)
+/* A fork that lives on; it says something, if it has anything to say. */
+static void make_child(const char *text)
 {
 	child = fork();
 	if (child)
 		return;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	say(text);
+	if (text)
+		say(text);
 	for (;;)
 		pause();
 }
@@ -110,6 +113,14 @@ static void say_main_pid(void)
 
 	snprintf(text, sizeof(text), "MAINPID=%d", child);
 	say(text);
+}
+
+static void change_mains(long count)
+{
+	while (count--) {
+		make_child(NULL);
+		say_main_pid();
+	}
 }
 
 static void barrier(void)
@@ -185,13 +196,15 @@ static int step(char **words)
 		while (access(words[1], F_OK) < 0)
 			usleep(5000);
 	else if (!strcmp(words[0], "child-says"))
-		child_says(words[1]);
+		make_child(words[1]);
 	else if (!strcmp(words[0], "stranger"))
 		stranger_says(words[1]);
 	else if (!strcmp(words[0], "files"))
 		send_with(words[1], strlen(words[1]), STDERR_FILENO);
 	else if (!strcmp(words[0], "flood"))
 		flood(strtol(words[1], NULL, 10));
+	else if (!strcmp(words[0], "mains"))
+		change_mains(strtol(words[1], NULL, 10));
 	else if (!strcmp(words[0], "env"))
 		write_env(words[1]);
 	else if (!strcmp(words[0], "exit"))
