@@ -285,8 +285,10 @@ static __always_inline __u64 exits_wakeup(void)
 							       : BPF_RB_NO_WAKEUP;
 }
 
-static __always_inline void tell_unwatched(struct task_struct *task, const struct obit_key *key)
+static __always_inline void tell_unwatched(struct task_struct *task)
 {
+	struct obit_key key = {.tgid = task->tgid,
+			       .start_boottime = task->group_leader->start_boottime};
 	struct obit_unwatched_record *record;
 
 	record = bpf_ringbuf_reserve(&exits, sizeof(*record), 0);
@@ -294,7 +296,7 @@ static __always_inline void tell_unwatched(struct task_struct *task, const struc
 		COUNT(exits_lost);
 		return;
 	}
-	init_record(&record->header, OBIT_RECORD_UNWATCHED, sizeof(*record), key);
+	init_record(&record->header, OBIT_RECORD_UNWATCHED, sizeof(*record), &key);
 	fill_exit(&record->exit, task);
 	bpf_ringbuf_submit(record, exits_wakeup());
 }

@@ -99,12 +99,11 @@ static __always_inline int on_death(struct task_struct *task)
 	if (tells_all)
 		COUNT(exits);
 	letter = find_letter(task, &key);
-	if (!letter && tells_all) {
-		key_of(task, &key);
-		tell_unwatched(task, &key);
-	}
-	if (!letter)
+	if (!letter) {
+		if (tells_all)
+			tell_unwatched(task);
 		return 0;
+	}
 	fill_exit(&letter->exit, task);
 	send_last_texts(task, &key, letter);
 	/* Last: a letter with a number is complete. */
