@@ -152,7 +152,7 @@ hang_is_recorded() {
 @test "MAINPID names a process that was born a moment ago" {
 	watch_notifier
 	run_steps say READY=1 mains 100 say STATUS=done await "$T/go" exit 0
-	retry_until 10 status_is done
+	retry_until 10 status_is 'done'
 	[ "$(grep -c 'is the main process now (MAINPID)' "$T/obitd.log")" -eq 100 ]
 	[ "$(grep -c 'none of its processes' "$T/obitd.log")" -eq 0 ]
 	state_is web up
