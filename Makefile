@@ -232,10 +232,11 @@ arm64: ## cross-compile for Debian 12 on arm64, into $(BUILD)/arm64
 	$(Q)sysroot=$$(scripts/vm sysroot arm64) && $(MAKE) --no-print-directory BUILD=$(BUILD)/arm64 \
 		CROSS_COMPILE=aarch64-linux-gnu- SYSROOT="$$sysroot" all test-programs
 
-check-vm: ## the hardware watchdog, where it resets a virtual machine (VM_KERNEL=6.12: on that one)
+# Without SCENARIOS: all. VM_KERNEL=6.12: on that one.
+check-vm: ## the hardware watchdog, where it resets a virtual machine (SCENARIOS="killed buried": those alone)
 	$(Q)scripts/deps build test vm
 	$(Q)$(MAKE) --no-print-directory all test-programs
-	$(Q)tests/vm/run $(BUILD)
+	$(Q)tests/vm/run $(BUILD) $(SCENARIOS)
 
 .PHONY: test-programs
 test-programs: $(UNIT_PROGRAMS) $(VICTIM_PROGRAMS)
