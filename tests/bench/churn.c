@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* churn COUNT [PROGRAM]: makes COUNT children one after the other that exit at once, or execute PROGRAM;
  * churn COUNT --signals: sends itself COUNT signals that it handles. Prints ns for each: the median over parts
- * of PART, so that what else happened on the machine in a few of them does not count. */
+ * of PART, so that what else happened on the machine in a few of them does not count.
+ * churn --stream PROGRAM: both kinds of children in turn, a few of each, until it is ended. Prints a line for each few:
+ * when they began (seconds since the machine has booted), "fork" or "exec", ns for each. */
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -11,11 +14,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PART 500 /* a COUNT that is no multiple of it is rounded up */
+#define PART	     500 /* a COUNT that is no multiple of it is rounded up */
+#define STREAM_FORKS 25
+#define STREAM_EXECS 5
 
+/* By fork() to exit, and by vfork() to execute, as most do. */
 static void make_child(const char *program)
 {
-	pid_t pid = vfork();
+	pid_t pid = program ? vfork() : fork();
 
 	if (pid == 0) {
 		if (program)
@@ -29,7 +35,7 @@ static double now(void)
 {
 	struct timespec time;
 
-	clock_gettime(CLOCK_MONOTONIC, &time);
+	clock_gettime(CLOCK_BOOTTIME, &time);
 	return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
 }
 
@@ -45,16 +51,45 @@ static void on_signal(int number)
 	(void)number;
 }
 
+static void say_few(const char *what, const char *program, int count)
+{
+	double began = now();
+
+	for (int i = 0; i < count; i++)
+		make_child(program);
+	printf("%.6f %s %.0f\n", began / 1e9, what, (now() - began) / count);
+}
+
+/* On one processor: whether the scheduler has a child run beside its parent or in turn with it makes more of a difference
+ * than who looks. */
+static void stream(const char *program)
+{
+	cpu_set_t here;
+
+	CPU_ZERO(&here);
+	CPU_SET(sched_getcpu(), &here);
+	sched_setaffinity(0, sizeof(here), &here);
+	for (;;) {
+		say_few("fork", NULL, STREAM_FORKS);
+		say_few("exec", program, STREAM_EXECS);
+		fflush(stdout);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	int count = argc > 1 ? atoi(argv[1]) : 0;
 	const char *program = argc > 2 ? argv[2] : NULL;
 	bool signals = program && !strcmp(program, "--signals");
 	int parts = (count + PART - 1) / PART;
-	double *took = calloc((size_t)(parts > 0 ? parts : 1), sizeof(*took));
+	double *took;
+
+	if (argc == 3 && !strcmp(argv[1], "--stream"))
+		stream(argv[2]);
+	took = calloc((size_t)(parts > 0 ? parts : 1), sizeof(*took));
 
 	if (count < 1 || !took) {
-		fprintf(stderr, "usage: churn COUNT [PROGRAM|--signals]\n");
+		fprintf(stderr, "usage: churn COUNT [PROGRAM|--signals] | churn --stream PROGRAM\n");
 		return 2;
 	}
 	signal(SIGUSR1, on_signal);

@@ -5,7 +5,7 @@
 # looks at every system call of every process until it boots again.
 
 # shellcheck disable=SC2034 # for the scripts
-WATCHERS='obit obit-all forkstat exitsnoop execsnoop bpftrace auditd'
+WATCHERS=${WATCHERS:-obit obit-all forkstat exitsnoop execsnoop bpftrace auditd}
 WATCHER_PIDS=()
 # shellcheck disable=SC2054 # the comma is auditctl's
 AUDIT_RULE=(always,exit -F arch=b64 -S exit -S exit_group -k obit-bench)
