@@ -66,8 +66,9 @@ static const struct fault_words *find_fault(struct json_object *death, struct js
 	return NULL;
 }
 
-/* The general protection fault of x86: its address would be 0, and is none. */
-static bool is_protection_fault(struct json_object *death, struct json_object *fault)
+/* Its address would be 0, and is none: the general protection fault of x86, or, on every machine, a signal whose handler
+ * had no place on the stack. */
+static bool is_without_address(struct json_object *death, struct json_object *fault)
 {
 	return member_is(death, "signal", "SIGSEGV") && code_is(fault, CODE_KERNEL);
 }
@@ -77,7 +78,7 @@ char *fault_address(struct json_object *death)
 	struct json_object *fault = member_object(death, "fault");
 	int64_t address;
 
-	if (is_protection_fault(death, fault))
+	if (is_without_address(death, fault))
 		return NULL;
 	if (member_int(fault, "address", &address))
 		return must_printf("0x%" PRIx64, (uint64_t)address);
@@ -116,9 +117,10 @@ char *fault_words(struct json_object *death)
 	const struct fault_words *known = find_fault(death, fault);
 	_cleanup_free_ char *address = fault_address(death);
 
-	if (is_protection_fault(death, fault))
-		return must_printf("a general protection fault, as by a wild pointer "
-				   "(the CPU does not tell the address)");
+	if (is_without_address(death, fault))
+		return must_printf(
+			"a fault without an address: a wild pointer (x86's general "
+			"protection fault), or no room on the stack for a signal handler");
 	if (!known)
 		return fault_code(death);
 	return is_about_data(known) ? data_words(known, address) : must_printf("%s", known->words);

@@ -188,7 +188,9 @@ static const struct {
 	{"SIGSEGV", "{\"name\": \"SEGV_MAPERR\"}",
 	 "it accessed memory, but nothing is mapped there", "SEGV_MAPERR"},
 	{"SIGSEGV", "{\"code\": 128, \"name\": \"SI_KERNEL\", \"address\": \"0x0\"}",
-	 "a general protection fault, as by a wild pointer (the CPU does not tell the address)",
+	 "a fault without an address: a wild pointer (x86's general protection fault), or no room "
+	 "on the "
+	 "stack for a signal handler",
 	 "SI_KERNEL"},
 	{"SIGSEGV", "{\"code\": 77, \"address\": \"0x0\"}", "code 77 at 0x0", "code 77 at 0x0"},
 	{"SIGBUS", "{\"code\": 2, \"address\": \"0x7f00\"}",
