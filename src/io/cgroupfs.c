@@ -14,50 +14,30 @@
 
 #include "base/cleanup.h"
 
-static const char *const controllers[CGROUPFS_HIERARCHIES] = {NULL, "pids", "memory"};
-
 /* The number of a controller's v1 hierarchy; 0 where it has none. */
 static __u32 hierarchy_of(const char *controller)
 {
 	_cleanup_file_ FILE *file = fopen("/proc/cgroups", "re");
-	char line[256], name[64];
-	unsigned hierarchy;
+	char line[256];
+	__u32 hierarchy;
 
 	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "%63s %u", name, &hierarchy) == 2 && !strcmp(name, controller))
+		if (proc_text_hierarchy(line, controller, &hierarchy))
 			return hierarchy;
 	return 0;
 }
 
-/* True if the comma-separated list has the word. */
-static bool has_word(const char *list, const char *word)
+static void take_mount(struct cgroupfs *fs, const char *line)
 {
-	size_t n = strlen(word);
+	char mount[PATH_MAX];
 
-	for (const char *at = list; (at = strstr(at, word)); at += n)
-		if ((at == list || at[-1] == ',') && strchr(",\n", at[n]))
-			return true;
-	return false;
-}
-
-/* One line of mountinfo: ... ROOT MOUNTPOINT OPTIONS [...] - TYPE SOURCE SUPEROPTIONS */
-static void take_mount(struct cgroupfs *fs, char *line)
-{
-	char root[PATH_MAX], mount[PATH_MAX], type[32], options[256];
-	char *tail = strstr(line, " - ");
-
-	if (!tail || sscanf(line, "%*d %*d %*s %4095s %4095s", root, mount) != 2 ||
-	    sscanf(tail, " - %31s %*s %255s", type, options) != 2 || strcmp(root, "/") != 0)
-		return;
 	for (size_t i = 0; i < CGROUPFS_HIERARCHIES; i++) {
-		bool fits = controllers[i]
-				    ? !strcmp(type, "cgroup") && has_word(options, controllers[i])
-				    : !strcmp(type, "cgroup2");
+		const char *controller = proc_text_controller(i);
 
-		if (fits && !fs->at[i].mount) {
-			fs->at[i].mount = strdup(mount);
-			fs->at[i].hierarchy = controllers[i] ? hierarchy_of(controllers[i]) : 0;
-		}
+		if (fs->at[i].mount || !proc_text_mount(line, i, mount))
+			continue;
+		fs->at[i].mount = strdup(mount);
+		fs->at[i].hierarchy = controller ? hierarchy_of(controller) : 0;
 	}
 }
 
@@ -108,20 +88,6 @@ void cgroupfs_walk(const struct cgroupfs *fs, cgroupfs_fn *fn, void *arg)
 			walk_one(fs->at[i].mount, fs->at[i].hierarchy, fn, arg);
 }
 
-/* "8:pids:/a" and "0::/b": the path behind the second colon of the line of hierarchy i, or NULL. */
-static const char *path_in_line(const char *line, size_t i)
-{
-	const char *first = strchr(line, ':'), *second = first ? strchr(first + 1, ':') : NULL;
-	char list[256];
-
-	if (!second || second - first > (ssize_t)sizeof(list))
-		return NULL;
-	snprintf(list, sizeof(list), "%.*s", (int)(second - first - 1), first + 1);
-	if (controllers[i] ? !has_word(list, controllers[i]) : strncmp(line, "0::", 3) != 0)
-		return NULL;
-	return second + 1;
-}
-
 int cgroupfs_of(const struct cgroupfs *fs, pid_t pid, __u32 *ret_hierarchy, char **ret_path)
 {
 	char name[64];
@@ -137,7 +103,7 @@ int cgroupfs_of(const struct cgroupfs *fs, pid_t pid, __u32 *ret_hierarchy, char
 	while (getline(&line, &size, file) > 0) {
 		line[strcspn(line, "\n")] = '\0';
 		for (size_t i = 0; i < CGROUPFS_HIERARCHIES; i++) {
-			const char *path = path_in_line(line, i);
+			const char *path = proc_text_cgroup(line, i);
 
 			if (path && !paths[i])
 				paths[i] = strdup(path);
@@ -166,12 +132,13 @@ int cgroupfs_open(const struct cgroupfs *fs, __u32 hierarchy, const char *path)
 {
 	char name[PATH_MAX];
 	int i = find_hierarchy(fs, hierarchy), fd;
+	bool is_v1;
 
 	if (i < 0)
 		return i;
-	snprintf(name, sizeof(name), "%s%s%s", fs->at[i].mount, path,
-		 controllers[i] ? "/cgroup.procs" : "");
-	fd = open(name, (controllers[i] ? O_WRONLY : O_RDONLY | O_DIRECTORY) | O_CLOEXEC);
+	is_v1 = proc_text_controller((size_t)i);
+	snprintf(name, sizeof(name), "%s%s%s", fs->at[i].mount, path, is_v1 ? "/cgroup.procs" : "");
+	fd = open(name, (is_v1 ? O_WRONLY : O_RDONLY | O_DIRECTORY) | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
 

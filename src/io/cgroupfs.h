@@ -9,8 +9,9 @@
 #include <sys/types.h>
 
 #include "bpf/abi.h"
+#include "core/proc_text.h"
 
-#define CGROUPFS_HIERARCHIES 3
+#define CGROUPFS_HIERARCHIES PROC_TEXT_HIERARCHIES
 
 struct cgroupfs {
 	struct {

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -19,13 +18,13 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "core/proc_text.h"
 
 /* Inodes of the initial namespaces, fixed since 3.8 (include/linux/proc_ns.h). PID 1's own links may be
  * unreadable where it has more capabilities than the daemon. */
 #define HOST_PIDNS_INODE  0xEFFFFFFCU
 #define HOST_USERNS_INODE 0xEFFFFFFDU
 #define CAPTURE_MAX	  (2U * OBIT_RECIPE_MAX)
-#define DELETED		  " (deleted)"
 
 static int open_proc(pid_t pid, const char *name, int flags)
 {
@@ -67,23 +66,13 @@ static int read_proc(pid_t pid, const char *name, char **ret, size_t *ret_size)
 	return 0;
 }
 
-/* Field n (from 3 on, as proc(5) counts) of /proc/PID/stat; the name in field 2 may hold anything. */
 static int stat_field(pid_t pid, int n, unsigned long long *ret)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t size;
-	char *at;
 	int r = read_proc(pid, "stat", &text, &size);
 
-	if (r < 0)
-		return r;
-	at = strrchr(text, ')');
-	for (int i = 2; at && i < n; i++)
-		at = strchr(at + 1, ' ');
-	if (!at)
-		return -EBADMSG;
-	*ret = strtoull(at + 1, NULL, 10);
-	return 0;
+	return r < 0 ? r : proc_text_field(text, n, ret);
 }
 
 static uint64_t tick_ns(void)
@@ -108,13 +97,11 @@ bool proc_same(const struct obit_key *rounded, const struct obit_key *key)
 bool proc_is_alive(const struct obit_key *key)
 {
 	_cleanup_free_ char *text = NULL;
-	const char *state;
 	size_t size;
 
 	if (!proc_exists(key) || read_proc((pid_t)key->tgid, "stat", &text, &size) < 0)
 		return false;
-	state = strrchr(text, ')');
-	return state && state[1] == ' ' && state[2] != 'Z' && state[2] != 'X';
+	return !strchr("ZX", proc_text_state(text)); /* none is a state, too */
 }
 
 pid_t proc_session(const struct obit_key *key)
@@ -169,17 +156,6 @@ static char *read_link(pid_t pid, const char *name)
 	return strdup(target);
 }
 
-/* Cuts the kernel's mark of a file that has no name any more. */
-static bool cut_deleted(char *path)
-{
-	size_t n = path ? strlen(path) : 0, mark = strlen(DELETED);
-
-	if (n <= mark || strcmp(path + n - mark, DELETED) != 0)
-		return false;
-	path[n - mark] = '\0';
-	return true;
-}
-
 /* ---- who has a pid ---- */
 
 #define FLAG_KERNEL_THREAD 0x00200000 /* PF_KTHREAD of include/linux/sched.h */
@@ -188,13 +164,11 @@ static bool cut_deleted(char *path)
 static pid_t tgid_of(pid_t pid)
 {
 	_cleanup_free_ char *text = NULL;
-	const char *line;
 	size_t size;
 
 	if (read_proc(pid, "status", &text, &size) < 0)
 		return pid;
-	line = strstr(text, "\nTgid:");
-	return line ? atoi(line + strlen("\nTgid:")) : pid;
+	return (pid_t)proc_text_tgid(text, (uint32_t)pid);
 }
 
 static bool runs_own_program(pid_t pid)
@@ -225,7 +199,7 @@ int proc_identify(pid_t pid, struct proc_identity *ret)
 		.exe = read_link(tgid, "exe"),
 	};
 	ret->is_dead = !proc_is_alive(&ret->key);
-	cut_deleted(ret->exe);
+	proc_text_cut_deleted(ret->exe);
 	return 0;
 }
 
@@ -236,9 +210,9 @@ static void capture_paths(pid_t pid, struct recipe *recipe)
 	recipe->exe = read_link(pid, "exe");
 	recipe->cwd = read_link(pid, "cwd");
 	recipe->root = read_link(pid, "root");
-	if (cut_deleted(recipe->exe))
+	if (proc_text_cut_deleted(recipe->exe))
 		recipe->facts.flags |= OBIT_EXEC_EXE_DELETED;
-	if (cut_deleted(recipe->cwd))
+	if (proc_text_cut_deleted(recipe->cwd))
 		recipe->facts.flags |= OBIT_EXEC_CWD_DELETED;
 	if (recipe->root && strcmp(recipe->root, "/") != 0)
 		recipe->facts.flags |= OBIT_EXEC_CHROOT;
@@ -249,7 +223,6 @@ static void capture_stdio(pid_t pid, struct recipe *recipe)
 	for (int i = 0; i < 3; i++) {
 		char name[32], path[64];
 		_cleanup_free_ char *info = NULL;
-		const char *flags;
 		struct stat st;
 		size_t size;
 
@@ -260,24 +233,9 @@ static void capture_stdio(pid_t pid, struct recipe *recipe)
 		recipe->facts.stdio[i].mode = st.st_mode;
 		recipe->stdio[i] = read_link(pid, name);
 		snprintf(name, sizeof(name), "fdinfo/%d", i);
-		if (read_proc(pid, name, &info, &size) < 0 || !info)
-			continue;
-		flags = strstr(info, "flags:");
-		if (flags)
-			recipe->facts.stdio[i].flags = (__u32)strtoul(flags + 6, NULL, 8);
+		if (read_proc(pid, name, &info, &size) == 0)
+			recipe->facts.stdio[i].flags = proc_text_open_flags(info);
 	}
-}
-
-/* What setproctitle leaves is one string of prose, or text that does not end where argv ended. */
-static bool looks_overwritten(const struct recipe *recipe)
-{
-	size_t position = 0;
-	const char *argv0 = strings_next(&recipe->argv, &position);
-
-	if (!argv0)
-		return true;
-	return recipe->argv.bytes[recipe->argv.size - 1] != '\0' || strstr(argv0, ": ") ||
-	       (strchr(argv0, ' ') && access(argv0, F_OK) < 0);
 }
 
 static int capture_strings(pid_t pid, struct recipe *recipe)
@@ -286,7 +244,7 @@ static int capture_strings(pid_t pid, struct recipe *recipe)
 
 	if (r < 0)
 		return r;
-	recipe->argv_overwritten = looks_overwritten(recipe);
+	recipe->argv_overwritten = proc_text_is_overwritten(&recipe->argv, recipe->exe);
 	if (recipe->argv.size && recipe->argv.bytes[recipe->argv.size - 1] != '\0')
 		recipe->argv.size++; /* read_proc() has put a NUL there */
 	r = read_proc(pid, "environ", &recipe->env.bytes, &recipe->env.size);
@@ -299,76 +257,15 @@ static int capture_strings(pid_t pid, struct recipe *recipe)
 	return 0;
 }
 
-static const char *status_line(const char *status, const char *name)
-{
-	const char *at = strstr(status, name);
-
-	return at ? at + strlen(name) : "";
-}
-
-static void capture_groups(const char *status, struct obit_exec_record *facts)
-{
-	const char *at = status_line(status, "\nGroups:");
-	char *end;
-
-	for (;; at = end) {
-		unsigned long gid;
-
-		at += strspn(at, " \t");
-		gid = strtoul(at, &end, 10);
-		if (end == at)
-			return;
-		if (facts->group_count == OBIT_GROUPS_MAX) {
-			facts->flags |= OBIT_EXEC_GROUPS_CUT;
-			return;
-		}
-		facts->groups[facts->group_count++] = (__u32)gid;
-	}
-}
-
-static __u64 status_hex(const char *status, const char *name)
-{
-	return strtoull(status_line(status, name), NULL, 16);
-}
-
-/* "NSpid:\t4711\n" has one number in the host's pid namespace, more below it. */
-static bool has_one_pid(const char *status)
-{
-	const char *at = status_line(status, "\nNSpid:");
-
-	at += strspn(at, " \t");
-	at += strspn(at, "0123456789");
-	return *at == '\n' || *at == '\0';
-}
-
 static int capture_status(pid_t pid, struct recipe *recipe)
 {
-	struct obit_exec_record *facts = &recipe->facts;
 	_cleanup_free_ char *status = NULL;
 	size_t size;
 	int r = read_proc(pid, "status", &status, &size);
 
-	if (r < 0 || !status)
-		return r;
-	sscanf(status_line(status, "Name:"), " %15[^\n]", facts->comm);
-	sscanf(status_line(status, "\nUmask:"), "%o", &facts->umask);
-	sscanf(status_line(status, "\nUid:"), "%u %u %u", &facts->uid, &facts->euid, &facts->suid);
-	sscanf(status_line(status, "\nGid:"), "%u %u %u", &facts->gid, &facts->egid, &facts->sgid);
-	capture_groups(status, facts);
-	facts->cap_inheritable = status_hex(status, "\nCapInh:");
-	facts->cap_permitted = status_hex(status, "\nCapPrm:");
-	facts->cap_effective = status_hex(status, "\nCapEff:");
-	facts->cap_bounding = status_hex(status, "\nCapBnd:");
-	facts->cap_ambient = status_hex(status, "\nCapAmb:");
-	facts->blocked = status_hex(status, "\nSigBlk:");
-	facts->ignored = status_hex(status, "\nSigIgn:");
-	if (atoi(status_line(status, "\nNoNewPrivs:")) == 1)
-		facts->flags |= OBIT_EXEC_NO_NEW_PRIVS;
-	if (atoi(status_line(status, "\nSeccomp:")) == 2)
-		facts->flags |= OBIT_EXEC_SECCOMP;
-	if (has_one_pid(status))
-		facts->flags |= OBIT_EXEC_HOST_PIDNS;
-	return 0;
+	if (r == 0)
+		proc_text_status(status, &recipe->facts);
+	return r;
 }
 
 static unsigned long long read_number(pid_t pid, const char *name, int base,
@@ -484,14 +381,7 @@ static bool was_secure_exec(pid_t pid)
 
 	if (read_proc(pid, "auxv", &bytes, &size) < 0)
 		return true; /* not known: the careful answer */
-	for (size_t i = 0; i + 2 * sizeof(unsigned long) <= size; i += 2 * sizeof(unsigned long)) {
-		unsigned long entry[2];
-
-		memcpy(entry, bytes + i, sizeof(entry));
-		if (entry[0] == AT_SECURE)
-			return entry[1] != 0;
-	}
-	return false;
+	return proc_text_is_secure(bytes, size);
 }
 
 int proc_capture(const struct obit_key *key, const __u32 host[static OBIT_NAMESPACES],
@@ -525,15 +415,11 @@ static pid_t read_ancestor(pid_t pid, struct owner_ancestor *ret)
 {
 	_cleanup_free_ char *status = NULL;
 	size_t size;
-	unsigned uid = 1;
 
-	if (read_proc(pid, "status", &status, &size) < 0 || !status)
+	if (read_proc(pid, "status", &status, &size) < 0)
 		return 0;
 	*ret = (struct owner_ancestor){.pid = (uint32_t)pid};
-	sscanf(status_line(status, "Name:"), " %15[^\n]", ret->comm);
-	sscanf(status_line(status, "\nUid:"), "%*u %u", &uid);
-	ret->uid = has_one_pid(status) ? uid : 1; /* root of a container is not root */
-	return atoi(status_line(status, "\nPPid:"));
+	return (pid_t)proc_text_ancestor(status, ret);
 }
 
 size_t proc_ancestors(pid_t pid, struct owner_ancestor *ret, size_t most)
@@ -556,7 +442,7 @@ void proc_directory(pid_t pid, char buf[static OWNER_PATH_SIZE])
 	_cleanup_free_ char *cwd = read_link(pid, "cwd");
 
 	buf[0] = '\0';
-	if (cwd && *cwd == '/' && !cut_deleted(cwd) && strlen(cwd) < OWNER_PATH_SIZE)
+	if (cwd && *cwd == '/' && !proc_text_cut_deleted(cwd) && strlen(cwd) < OWNER_PATH_SIZE)
 		strcpy(buf, cwd);
 }
 
@@ -566,7 +452,7 @@ void proc_executable(pid_t pid, char buf[static OWNER_PATH_SIZE])
 
 	buf[0] = '\0';
 	if (exe && *exe == '/') {
-		cut_deleted(exe);
+		proc_text_cut_deleted(exe);
 		snprintf(buf, OWNER_PATH_SIZE, "%s", strlen(exe) < OWNER_PATH_SIZE ? exe : "");
 	}
 }
@@ -575,15 +461,12 @@ void proc_config_option(pid_t pid, char buf[static OWNER_PATH_SIZE])
 {
 	struct strings argv = {0};
 	char directory[OWNER_PATH_SIZE];
-	const char *word, *value = NULL;
-	size_t position = 0;
+	const char *value;
 
 	buf[0] = '\0';
 	if (read_proc(pid, "cmdline", &argv.bytes, &argv.size) < 0)
 		return;
-	while (!value && (word = strings_next(&argv, &position)))
-		if (!strcmp(word, "-c") || !strcmp(word, "--configuration"))
-			value = strings_next(&argv, &position);
+	value = proc_text_option(&argv);
 	proc_directory(pid, directory);
 	if (value && (*value == '/' || *directory) &&
 	    snprintf(buf, OWNER_PATH_SIZE, "%s%s%s", *value == '/' ? "" : directory,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "core/proc_text.h"
 #include "io/sys.h"
 
 #define THREADS_SEEN_MAX 4096 /* among which those that cannot be interrupted are looked for */
@@ -30,25 +31,16 @@ static void read_text(pid_t pid, pid_t tid, const char *name, char buf[static TE
 struct thread {
 	pid_t tid;
 	char state;
-	char comm[16];
+	char comm[PROC_TEXT_COMM_SIZE];
 };
 
 static bool look_at(pid_t pid, pid_t tid, struct thread *ret)
 {
-	char text[TEXT_SIZE], *open, *close;
+	char text[TEXT_SIZE];
 
 	read_text(pid, tid, "stat", text);
-	open = strchr(text, '(');
-	close = strrchr(text, ')');
-	if (!open || !close || close[1] != ' ')
-		return false;
-	*close = '\0';
-	*ret = (struct thread){.tid = tid, .state = close[2]};
-	snprintf(ret->comm, sizeof(ret->comm), "%s", open + 1);
-	for (char *c = ret->comm; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			*c = '?';
-	return true;
+	*ret = (struct thread){.tid = tid, .state = proc_text_state(text)};
+	return ret->state && proc_text_name(text, ret->comm);
 }
 
 static void print_frames(FILE *out, char *text)

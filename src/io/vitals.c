@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "core/proc_text.h"
 #include "io/sys.h"
 
 #define THREADS_MAX 256 /* that are looked at */
@@ -46,21 +47,15 @@ static bool read_text(pid_t pid, pid_t tid, const char *name, char buf[static TE
 static char state_of(pid_t pid, pid_t tid)
 {
 	char text[TEXT_SIZE];
-	const char *end = read_text(pid, tid, "stat", text) ? strrchr(text, ')') : NULL;
 
-	return end && end[1] == ' ' ? end[2] : '\0';
+	return read_text(pid, tid, "stat", text) ? proc_text_state(text) : '\0';
 }
 
-/* The third number of schedstat. */
 static uint64_t runs_of(pid_t pid, pid_t tid)
 {
-	char text[TEXT_SIZE], *at = text;
+	char text[TEXT_SIZE];
 
-	if (!read_text(pid, tid, "schedstat", text))
-		return 0;
-	strtoull(at, &at, 10);
-	strtoull(at, &at, 10);
-	return strtoull(at, &at, 10);
+	return read_text(pid, tid, "schedstat", text) ? proc_text_runs(text) : 0;
 }
 
 static void note_stuck(pid_t pid, pid_t tid, const struct vitals_stuck *known,
