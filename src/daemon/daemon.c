@@ -210,7 +210,12 @@ static int open_kernel_side(struct daemon *daemon, const struct config *config)
 
 	if (r < 0)
 		return r;
-	proc_namespaces(getpid(), options.namespaces);
+	r = proc_namespaces(getpid(), options.namespaces);
+	if (r < 0) {
+		log_error("cannot read the namespaces of obitd itself in /proc/%d/ns: %s", getpid(),
+			  strerror(-r));
+		return r;
+	}
 	options.confined = landlock_start();
 	r = bpf_source_open(&options, events_record, daemon, &daemon->source, error);
 	landlock_stop(options.confined);

@@ -49,7 +49,7 @@ static int try_programs(const struct options *options, const bool *has)
 	int r;
 
 	snprintf(pin_dir, sizeof(pin_dir), "%s-probe-%d", options->pin_dir, (int)getpid());
-	proc_namespaces(getpid(), source_options.namespaces);
+	(void)proc_namespaces(getpid(), source_options.namespaces); /* nothing is compared */
 	r = bpf_source_open(&source_options, ignore_record, NULL, &source, error);
 	tell(r == 0, "takes obit's programs, and runs them", error);
 	bpf_source_close(source);

@@ -290,12 +290,14 @@ static void capture_habits(pid_t pid, struct recipe *recipe)
 	facts->io_priority = priority < 0 ? 0 : (__u32)priority;
 }
 
-void proc_namespaces(pid_t pid, __u32 ret[static OBIT_NAMESPACES])
+int proc_namespaces(pid_t pid, __u32 ret[static OBIT_NAMESPACES])
 {
 	static const char *const names[OBIT_NAMESPACES] = {
 		[OBIT_NS_MNT] = "mnt", [OBIT_NS_NET] = "net",	    [OBIT_NS_IPC] = "ipc",
 		[OBIT_NS_UTS] = "uts", [OBIT_NS_CGROUP] = "cgroup", [OBIT_NS_TIME] = "time",
 	};
+
+	int r = 0;
 
 	for (size_t i = 0; i < OBIT_NAMESPACES; i++) {
 		struct stat st;
@@ -303,7 +305,10 @@ void proc_namespaces(pid_t pid, __u32 ret[static OBIT_NAMESPACES])
 
 		snprintf(path, sizeof(path), "/proc/%d/ns/%s", pid, names[i]);
 		ret[i] = stat(path, &st) == 0 ? (__u32)st.st_ino : 0;
+		if (!ret[i] && errno != ENOENT)
+			r = -errno;
 	}
+	return r;
 }
 
 static void compare_namespaces(pid_t pid, const __u32 host[static OBIT_NAMESPACES],
@@ -311,7 +316,7 @@ static void compare_namespaces(pid_t pid, const __u32 host[static OBIT_NAMESPACE
 {
 	__u32 own[OBIT_NAMESPACES];
 
-	proc_namespaces(pid, own);
+	proc_namespaces(pid, own); /* what it does not show is not the host's */
 	for (size_t i = 0; i < OBIT_NAMESPACES; i++)
 		if (own[i] != host[i])
 			recipe->facts.flags |= (__u32)OBIT_EXEC_OTHER_NS << i;

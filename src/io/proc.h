@@ -57,8 +57,8 @@ pid_t proc_session(const struct obit_key *key);
 /* True if it has a controlling terminal. */
 bool proc_has_terminal(const struct obit_key *key);
 
-/* Inode numbers by enum obit_namespace; 0 for what the kernel does not have, or does not show. */
-void proc_namespaces(pid_t pid, __u32 ret[static OBIT_NAMESPACES]);
+/* Inode numbers by enum obit_namespace; 0 for what the kernel does not have. 0, or -errno where it does not show one. */
+int proc_namespaces(pid_t pid, __u32 ret[static OBIT_NAMESPACES]);
 
 /* Fills all that /proc knows into an empty recipe of RECIPE_PROC, except the cgroup. `host` are the namespaces of PID
  * 1. 0, -ESRCH where the process is
