@@ -79,7 +79,7 @@ UNIT    := $(wildcard tests/unit/test_*.c)
 VICTIMS := $(wildcard tests/victims/*.c)
 BENCH   := $(wildcard tests/bench/*.c)
 FUZZ    := $(wildcard tests/fuzz/fuzz_*.c)
-FAULTS  := tests/faults/inject.c
+FAULTS  := $(wildcard tests/faults/*.c)
 BPF_SOURCES := $(wildcard bpf/*.c bpf/*.h vmlinux/*.h)
 C_SOURCES := $(BASE) $(CORE) $(IO) $(DAEMON) $(CLI) $(UNIT) $(VICTIMS) $(BENCH) $(FUZZ) $(FAULTS)
 C_HEADERS := $(wildcard bpf/*.h src/*/*.h tests/*/*.h tests/unit/fake/io/*.h)
@@ -160,10 +160,13 @@ $(BUILD)/obitd: $(call object,src/daemon/main.c src/io/bpf_source.c) $(BUILD)/li
 	$(Q)$(CC) $(OBIT_LDFLAGS) $(LDFLAGS) $^ $(DAEMON_LIBS) -o $@
 
 # The same, with each call of the system counted, and made to fail on demand: tests/faults/run.
-$(BUILD)/obitd-faults: $(call object,src/daemon/main.c src/io/bpf_source.c tests/faults/inject.c) $(BUILD)/libobit.a
+$(BUILD)/obitd-faults: $(call object,tests/faults/inject.c)
+# The same, with a wall clock that jumps: tests/system/clock.bats.
+$(BUILD)/obitd-clock: $(call object,tests/faults/clock.c)
+$(BUILD)/obitd-faults $(BUILD)/obitd-clock: $(call object,src/daemon/main.c src/io/bpf_source.c) $(BUILD)/libobit.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(OBIT_LDFLAGS) $(LDFLAGS) $^ $(DAEMON_LIBS) -o $@ \
-		$$($(NM) $(BUILD)/tests/faults/inject.o | sed -n 's/.* T __wrap_/-Wl,--wrap=/p')
+		$$($(NM) $(filter $(BUILD)/tests/%,$^) | sed -n 's/.* T __wrap_/-Wl,--wrap=/p')
 
 $(BUILD)/obit: $(call object,$(BASE) $(CLI))
 	$(call say,LINK,$@)
@@ -217,7 +220,7 @@ check: ## install what the tests miss, build, run every test
 check-unit: all $(UNIT_PROGRAMS) ## the unit tests alone (no root needed)
 	$(Q)tests/run $(BUILD) unit
 
-check-system: all $(VICTIM_PROGRAMS) ## the system tests alone, on the running kernel
+check-system: all $(VICTIM_PROGRAMS) $(BUILD)/obitd-clock ## the system tests alone, on the running kernel
 	$(Q)tests/run $(BUILD) system
 
 # Without KERNELS: all of this architecture.
@@ -239,7 +242,7 @@ check-vm: ## the hardware watchdog, where it resets a virtual machine (SCENARIOS
 	$(Q)tests/vm/run $(BUILD) $(SCENARIOS)
 
 .PHONY: test-programs
-test-programs: $(UNIT_PROGRAMS) $(VICTIM_PROGRAMS)
+test-programs: $(UNIT_PROGRAMS) $(VICTIM_PROGRAMS) $(BUILD)/obitd-clock
 
 asan: export UBSAN_OPTIONS ?= print_stacktrace=1
 asan: export PATIENCE ?= 3
