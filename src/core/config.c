@@ -209,6 +209,7 @@ void config_free(struct config *config)
 	config_list_free(&config->watchdog.device);
 	free(config->watchdog.governor);
 	free(config->watchdog.on_starve);
+	free(config->watchdog.own_cgroup);
 	config_list_free(&config->include);
 	config_list_free(&config->include_armourd);
 	config_list_free(&config->warnings);
@@ -267,7 +268,7 @@ static struct config inherit(const struct config *config)
 	next.owners = NULL;
 	next.owner_count = 0;
 	next.watchdog.device = (struct string_list){0};
-	next.watchdog.governor = next.watchdog.on_starve = NULL;
+	next.watchdog.governor = next.watchdog.on_starve = next.watchdog.own_cgroup = NULL;
 	next.include = next.include_armourd = next.warnings = (struct string_list){0};
 	return next;
 }
@@ -293,7 +294,8 @@ static int copy_watchdog(const struct watchdog_config *watchdog, struct watchdog
 	*copy = *watchdog;
 	r = config_own_list(&copy->device);
 	r = config_own_string(&copy->governor) < 0 ? -ENOMEM : r;
-	return config_own_string(&copy->on_starve) < 0 ? -ENOMEM : r;
+	r = config_own_string(&copy->on_starve) < 0 ? -ENOMEM : r;
+	return config_own_string(&copy->own_cgroup) < 0 ? -ENOMEM : r;
 }
 
 int config_copy(const struct config *config, struct config *ret)
@@ -387,9 +389,10 @@ static void merge_watchdog(struct watchdog_config *watchdog, struct watchdog_con
 
 	*watchdog = *next;
 	next->device = (struct string_list){0};
-	next->governor = next->on_starve = NULL;
+	next->governor = next->on_starve = next->own_cgroup = NULL;
 	keep_string(&watchdog->governor, old.governor);
 	keep_string(&watchdog->on_starve, old.on_starve);
+	keep_string(&watchdog->own_cgroup, old.own_cgroup);
 	if (watchdog->device.count)
 		config_list_free(&old.device);
 	else

@@ -191,6 +191,7 @@ struct watchdog_config {
 	unsigned reset_limit; /* 0: none */
 	bool volatile_state;
 	bool lock_memory, realtime;
+	char *own_cgroup; /* a path; NULL: none */
 	bool disarm_on_stop;
 };
 

@@ -100,6 +100,7 @@ config_setter config_set_string;    /* char *, not empty */
 config_setter config_set_args;	    /* char *, a glob, may be empty */
 config_setter config_set_path;	    /* char *, absolute and tidy, no glob */
 config_setter config_set_directory; /* char *, absolute */
+config_setter config_set_cgroup;    /* char *, not the root */
 config_setter config_set_hook;	    /* char *, a command line that begins with an absolute path */
 config_setter config_set_order;	 /* char *, an owner's: also with a name, and with placeholders */
 config_setter config_set_choice; /* char *, one of `words` */

@@ -215,6 +215,7 @@ static const struct config_key watchdog_keys[] = {
 	{"volatile_state", config_set_bool, D(volatile_state), false, BOOL},
 	{"lock_memory", config_set_bool, D(lock_memory), false, BOOL},
 	{"realtime", config_set_bool, D(realtime), false, BOOL},
+	{"own_cgroup", config_set_cgroup, D(own_cgroup), false, {0}},
 	{"disarm_on_stop", config_set_bool, D(disarm_on_stop), false, BOOL},
 };
 #undef D

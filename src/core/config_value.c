@@ -258,6 +258,28 @@ int config_set_directory(const struct config_value *value, const struct config_l
 	return store_string(value->text, field);
 }
 
+/* True for a path that names one thing in one way: no empty word, no "." and no ".." is in it. */
+static bool is_plain_path(const char *path)
+{
+	size_t length = 0;
+
+	for (; *path == '/'; path += 1 + length) {
+		length = strcspn(path + 1, "/");
+		if (!length || (length <= 2 && strspn(path + 1, ".") >= length))
+			return false;
+	}
+	return length && !*path;
+}
+
+int config_set_cgroup(const struct config_value *value, const struct config_limits *limits,
+		      void *field)
+{
+	(void)limits;
+	if (!is_plain_path(value->text) || strlen(value->text) > CONFIG_PATH_MAX)
+		return fail(value, "the path of a cgroup below the root, as /obit");
+	return store_string(value->text, field);
+}
+
 int config_set_hook(const struct config_value *value, const struct config_limits *limits,
 		    void *field)
 {

@@ -259,9 +259,9 @@ static bool has_word(const char *list, const char *word)
 }
 
 /* ... ROOT MOUNTPOINT OPTIONS [...] - TYPE SOURCE SUPEROPTIONS */
-bool proc_text_mount(const char *line, size_t hierarchy, char ret_mount[static PATH_MAX])
+bool proc_text_mount(const char *line, const char *controller, char ret_mount[static PATH_MAX])
 {
-	const char *tail = strstr(line, " - "), *controller = controllers[hierarchy];
+	const char *tail = strstr(line, " - ");
 	char root[PATH_MAX], mount[PATH_MAX], type[32], options[256];
 
 	_Static_assert(PATH_MAX == 4096, "sscanf() is told the size");
@@ -276,7 +276,7 @@ bool proc_text_mount(const char *line, size_t hierarchy, char ret_mount[static P
 }
 
 /* "8:pids:/a" and "0::/b" */
-const char *proc_text_cgroup(const char *line, size_t hierarchy)
+const char *proc_text_cgroup(const char *line, const char *controller)
 {
 	const char *first = strchr(line, ':'), *second = first ? strchr(first + 1, ':') : NULL;
 	char list[256];
@@ -284,8 +284,7 @@ const char *proc_text_cgroup(const char *line, size_t hierarchy)
 	if (!second || second - first > (ptrdiff_t)sizeof(list))
 		return NULL;
 	snprintf(list, sizeof(list), "%.*s", (int)(second - first - 1), first + 1);
-	if (controllers[hierarchy] ? !has_word(list, controllers[hierarchy])
-				   : strncmp(line, "0::", 3) != 0)
+	if (controller ? !has_word(list, controller) : strncmp(line, "0::", 3) != 0)
 		return NULL;
 	return second + 1;
 }

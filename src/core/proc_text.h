@@ -48,10 +48,10 @@ const char *proc_text_option(const struct strings *argv);
 #define PROC_TEXT_HIERARCHIES 3
 /* Its controller of v1; NULL for v2. */
 const char *proc_text_controller(size_t hierarchy);
-/* True if the line of mountinfo mounts that hierarchy, from its root on. */
-bool proc_text_mount(const char *line, size_t hierarchy, char ret_mount[static PATH_MAX]);
+/* True if the line of mountinfo mounts the hierarchy of that controller, from its root on. NULL stands for v2. */
+bool proc_text_mount(const char *line, const char *controller, char ret_mount[static PATH_MAX]);
 /* The path in that hierarchy, if a line of /proc/PID/cgroup without its newline tells it; else NULL. */
-const char *proc_text_cgroup(const char *line, size_t hierarchy);
+const char *proc_text_cgroup(const char *line, const char *controller);
 /* The number of a controller's hierarchy, by its line of /proc/cgroups. False for another one's. */
 bool proc_text_hierarchy(const char *line, const char *controller, uint32_t *ret);
 

@@ -417,16 +417,8 @@ int act_start_spawner(struct daemon *daemon)
 	return r;
 }
 
-static bool is_own_cgroup(const struct daemon *daemon, __u32 hierarchy, const char *path)
-{
-	__u32 own_hierarchy;
-	const char *own = glance_own_cgroup(daemon, &own_hierarchy);
-
-	return own && own_hierarchy == hierarchy && !strcmp(own, path);
-}
-
 /* Where the child is to be: where it was, but not in a unit's or a container's cgroup, which would end it with that (nor
- * so in the daemon's own unit). The daemon's own cgroup otherwise is as good a place as any: it need not be moved
+ * so in the daemon's own unit). Where the daemon was started is otherwise as good a place as any: it need not be moved
  * there, which takes milliseconds in cgroup v1. */
 static struct spawn_place find_place(struct daemon *daemon, const struct recipe *recipe)
 {
@@ -437,7 +429,7 @@ static struct spawn_place find_place(struct daemon *daemon, const struct recipe 
 
 	if (cgroup_owner(path, owner))
 		path = "/";
-	if (is_own_cgroup(daemon, hierarchy, path))
+	if (glance_is_own_cgroup(daemon, &hierarchy, path))
 		return place;
 	place.fd = cgroupfs_open(&daemon->cgroupfs, hierarchy, path);
 	if (place.fd < 0)
@@ -682,7 +674,7 @@ static const char *cgroup_of_its_own(const struct daemon *daemon, const struct r
 	const char *path = recipe ? recipe->cgroup : NULL;
 
 	if (!path || !strcmp(path, "/") ||
-	    is_own_cgroup(daemon, recipe->facts.cgroup_hierarchy, path))
+	    glance_is_own_cgroup(daemon, &recipe->facts.cgroup_hierarchy, path))
 		return NULL;
 	return path;
 }

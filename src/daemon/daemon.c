@@ -23,6 +23,7 @@
 #include "daemon/upgrade.h"
 #include "io/kernel_btf.h"
 #include "io/landlock.h"
+#include "io/own_cgroup.h"
 #include "io/proc.h"
 
 #define OUT_OF_MEMORY_NS NS_PER_SEC /* between two lines that say the same */
@@ -355,6 +356,8 @@ static void stop(struct daemon *daemon)
 	loop_free(daemon->loop);
 	cgroupfs_clear(&daemon->cgroupfs);
 	settings_free(daemon);
+	guard_unprotect(daemon);
+	own_cgroup_free(daemon->own_cgroup);
 }
 
 static int run(struct daemon *daemon)

@@ -319,10 +319,11 @@ struct daemon {
 	struct heap vigils; /* of attachments */
 	struct loop_timer *vigil_timer;
 	struct probes *probes;
-	uint64_t questions;	   /* so many were put to owners */
-	struct rlimit files_limit; /* of open files, as it was at the start */
-	bool protected;		   /* oom_score_adj is not any more */
-	int oom_score_adj;	   /* as it was at the start */
+	uint64_t questions;	       /* so many were put to owners */
+	struct rlimit files_limit;     /* of open files, as it was at the start */
+	bool protected;		       /* oom_score_adj is not any more */
+	int oom_score_adj;	       /* as it was at the start */
+	struct own_cgroup *own_cgroup; /* NULL: there is none */
 
 	struct guard guard;
 	struct manager manager;
@@ -541,8 +542,8 @@ void glance_anew(struct daemon *daemon);
 
 /* That the host is (runlevel 0 or 6). */
 bool glance_goes_down(const struct daemon *daemon);
-/* The daemon's own cgroup; NULL: not known. */
-const char *glance_own_cgroup(const struct daemon *daemon, __u32 *ret_hierarchy);
+/* That it is the daemon's cgroup, or the one where its children are born; in that hierarchy, or with NULL in any. */
+bool glance_is_own_cgroup(const struct daemon *daemon, const __u32 *hierarchy, const char *path);
 /* A process, who has started that, and so on. */
 void glance_ancestors(const struct daemon *daemon, pid_t child, struct owner_suspect *ret);
 
@@ -751,6 +752,10 @@ void pause_inherit(struct daemon *daemon, struct instance *instance);
 /* Makes the daemon one of the last to be killed, where a watchdog depends on it; what it starts is not. To be called
  * behind the first forks, and before the hooks are set up. */
 void guard_protect(struct daemon *daemon, const struct config *config);
+/* Makes it what it was at the start: for another program in its place, or at its end. */
+void guard_unprotect(struct daemon *daemon);
+/* After guard_unprotect(). */
+void guard_protect_again(struct daemon *daemon);
 
 /* Begins with the start: what an earlier daemon has left armed is fed from now on, for as long as a start may take. 0 or
  * -errno. */

@@ -13,10 +13,12 @@
 
 struct glance {
 	bool knows_runlevel, goes_down;
-	bool knows_cgroup;
-	char *cgroup; /* owned; NULL: not known */
-	__u32 hierarchy;
-	pid_t child; /* whose ancestors are known; 0: nobody's */
+	bool knows_cgroups;
+	struct {
+		char *path; /* owned; NULL: not known */
+		__u32 hierarchy;
+	} cgroups[2]; /* the daemon's, and where it is another its spawner's */
+	pid_t child;  /* whose ancestors are known; 0: nobody's */
 	struct owner_ancestor ancestors[OWNER_ANCESTORS_MAX];
 	size_t ancestor_count;
 };
@@ -31,14 +33,20 @@ void glance_anew(struct daemon *daemon)
 {
 	struct glance *glance = daemon->glance;
 
-	glance->knows_runlevel = glance->knows_cgroup = false;
+	glance->knows_runlevel = glance->knows_cgroups = false;
 	glance->child = 0;
+}
+
+static void forget_cgroups(struct glance *glance)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(glance->cgroups); i++)
+		free(TAKE_PTR(glance->cgroups[i].path));
 }
 
 void glance_close(struct daemon *daemon)
 {
 	if (daemon->glance)
-		free(daemon->glance->cgroup);
+		forget_cgroups(daemon->glance);
 	free(daemon->glance);
 }
 
@@ -52,19 +60,30 @@ bool glance_goes_down(const struct daemon *daemon)
 	return glance->goes_down;
 }
 
-const char *glance_own_cgroup(const struct daemon *daemon, __u32 *ret_hierarchy)
+static void look_up_cgroups(const struct daemon *daemon, struct glance *glance)
+{
+	bool apart = daemon->own_cgroup && daemon->spawner;
+	const pid_t pids[] = {getpid(), apart ? spawner_pid(daemon->spawner) : 0};
+
+	forget_cgroups(glance);
+	for (size_t i = 0; i < ARRAY_SIZE(pids); i++)
+		if (pids[i] > 0)
+			cgroupfs_of(&daemon->cgroupfs, pids[i], &glance->cgroups[i].hierarchy,
+				    &glance->cgroups[i].path);
+	glance->knows_cgroups = true;
+}
+
+bool glance_is_own_cgroup(const struct daemon *daemon, const __u32 *hierarchy, const char *path)
 {
 	struct glance *glance = daemon->glance;
 
-	if (!glance->knows_cgroup) {
-		free(TAKE_PTR(glance->cgroup));
-		if (cgroupfs_of(&daemon->cgroupfs, getpid(), &glance->hierarchy, &glance->cgroup) <
-		    0)
-			glance->cgroup = NULL;
-	}
-	glance->knows_cgroup = true;
-	*ret_hierarchy = glance->hierarchy;
-	return glance->cgroup;
+	if (!glance->knows_cgroups)
+		look_up_cgroups(daemon, glance);
+	for (size_t i = 0; i < ARRAY_SIZE(glance->cgroups); i++)
+		if (glance->cgroups[i].path && !strcmp(glance->cgroups[i].path, path) &&
+		    (!hierarchy || *hierarchy == glance->cgroups[i].hierarchy))
+			return true;
+	return false;
 }
 
 static void look_up_ancestors(struct glance *glance, pid_t child, bool paths)

@@ -15,6 +15,7 @@
 #include "daemon/daemon.h"
 #include "daemon/put.h"
 #include "io/hooks.h"
+#include "io/own_cgroup.h"
 #include "io/protect.h"
 #include "io/runlevel.h"
 #include "io/shutdown.h"
@@ -385,19 +386,49 @@ static void try_to(const char *what, int r)
 		log_warning("cannot %s: %s", what, strerror(-r));
 }
 
+static void enter_own_cgroup(struct daemon *daemon)
+{
+	char error[OWN_CGROUP_ERROR_SIZE];
+
+	if (daemon->own_cgroup && own_cgroup_enter(daemon->own_cgroup, error) < 0)
+		log_warning("%s", error);
+}
+
+void guard_protect_again(struct daemon *daemon)
+{
+	if (daemon->protected)
+		try_to("lower oom_score_adj", protect_set_oom_score(PROTECT_OOM_SCORE_ADJ));
+	enter_own_cgroup(daemon);
+}
+
+void guard_unprotect(struct daemon *daemon)
+{
+	char error[OWN_CGROUP_ERROR_SIZE];
+
+	if (daemon->protected)
+		try_to("raise oom_score_adj again", protect_set_oom_score(daemon->oom_score_adj));
+	if (daemon->own_cgroup && own_cgroup_leave(daemon->own_cgroup, error) < 0)
+		log_warning("%s", error);
+}
+
 void guard_protect(struct daemon *daemon, const struct config *config)
 {
 	if (!config->watchdog.device.count || daemon->options->observe)
 		return;
 	if (protect_oom_score(&daemon->oom_score_adj) &&
-	    daemon->oom_score_adj > PROTECT_OOM_SCORE_ADJ) {
+	    daemon->oom_score_adj > PROTECT_OOM_SCORE_ADJ)
 		daemon->protected = true;
-		try_to("lower oom_score_adj", protect_set_oom_score(PROTECT_OOM_SCORE_ADJ));
+	if (config->watchdog.own_cgroup) {
+		daemon->own_cgroup = own_cgroup_new(config->watchdog.own_cgroup);
+		if (!daemon->own_cgroup)
+			daemon_out_of_memory(daemon, "making a cgroup of its own");
 	}
 	if (config->watchdog.lock_memory)
 		try_to("lock the memory of obitd", protect_lock_memory());
 	if (config->watchdog.realtime)
 		try_to("run in real time", protect_real_time());
+	/* Real time before: a new cgroup of v1 may have none to give. */
+	guard_protect_again(daemon);
 }
 
 static int make_all(struct daemon *daemon, const struct config *config)

@@ -55,14 +55,6 @@ static void take_config(struct owner *owner)
 			snprintf(owner->config, sizeof(owner->config), "%s", defaults[i]);
 }
 
-static bool is_own_cgroup(const struct daemon *daemon, const char *cgroup)
-{
-	__u32 hierarchy;
-	const char *own = glance_own_cgroup(daemon, &hierarchy);
-
-	return own && !strcmp(own, cgroup);
-}
-
 /* `parent` is 0 where it is not known. */
 static void meet(struct daemon *daemon, struct instance *instance, uint32_t child, pid_t parent,
 		 const char *cgroup, bool in_namespace)
@@ -77,7 +69,7 @@ static void meet(struct daemon *daemon, struct instance *instance, uint32_t chil
 	*told = (struct policy_owner){0};
 	if (watch->owner == OWNER_IGNORE)
 		return;
-	if (cgroup && is_own_cgroup(daemon, cgroup))
+	if (cgroup && glance_is_own_cgroup(daemon, NULL, cgroup))
 		suspect.cgroup = NULL;
 	glance_ancestors(daemon, parent, &suspect);
 	owner_find(&daemon->config, &suspect, &owner);

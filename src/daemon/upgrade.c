@@ -16,7 +16,6 @@
 #include "base/log.h"
 #include "daemon/daemon.h"
 #include "io/hooks.h"
-#include "io/protect.h"
 
 #define CHECK_TIMEOUT (10 * NS_PER_SEC)
 #define GRACE	      NS_PER_SEC
@@ -131,16 +130,14 @@ void upgrade_execute(struct daemon *daemon)
 	/* It is to find what it changes for itself as it was. */
 	getrlimit(RLIMIT_NOFILE, &raised);
 	setrlimit(RLIMIT_NOFILE, &daemon->files_limit);
-	if (daemon->protected)
-		protect_set_oom_score(daemon->oom_score_adj);
+	guard_unprotect(daemon);
 	snprintf(pid, sizeof(pid), "%d", getpid());
 	setenv(MARK, pid, 1);
 	execv(program, daemon->options->argv);
 	r = errno;
 	unsetenv(MARK);
 	setrlimit(RLIMIT_NOFILE, &raised);
-	if (daemon->protected)
-		protect_set_oom_score(PROTECT_OOM_SCORE_ADJ);
+	guard_protect_again(daemon);
 	refuse(daemon, strerror(r));
 }
 

@@ -34,7 +34,7 @@ static void take_mount(struct cgroupfs *fs, const char *line)
 	for (size_t i = 0; i < CGROUPFS_HIERARCHIES; i++) {
 		const char *controller = proc_text_controller(i);
 
-		if (fs->at[i].mount || !proc_text_mount(line, i, mount))
+		if (fs->at[i].mount || !proc_text_mount(line, controller, mount))
 			continue;
 		fs->at[i].mount = strdup(mount);
 		fs->at[i].hierarchy = controller ? hierarchy_of(controller) : 0;
@@ -103,7 +103,7 @@ int cgroupfs_of(const struct cgroupfs *fs, pid_t pid, __u32 *ret_hierarchy, char
 	while (getline(&line, &size, file) > 0) {
 		line[strcspn(line, "\n")] = '\0';
 		for (size_t i = 0; i < CGROUPFS_HIERARCHIES; i++) {
-			const char *path = proc_text_cgroup(line, i);
+			const char *path = proc_text_cgroup(line, proc_text_controller(i));
 
 			if (path && !paths[i])
 				paths[i] = strdup(path);

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 
 #include "base/cleanup.h"
+#include "base/home.h"
 #include "base/protocol.h"
 #include "io/confine.h"
 #include "io/state_dir.h"
@@ -607,6 +608,7 @@ static int fork_helper(struct history *history)
 		return -errno;
 	history->pid = fork();
 	if (history->pid == 0) {
+		home_return();
 		/* Nothing but its end of the socket, above all not the daemon's end. */
 		if (dup2(ends[1], 3) < 0)
 			_exit(1);

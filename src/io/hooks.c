@@ -16,6 +16,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/home.h"
 #include "io/loop.h"
 #include "io/sys.h"
 
@@ -220,6 +221,7 @@ _Noreturn static void become(const struct hooks_options *options, const struct j
 	const char *program;
 	int r;
 
+	home_return(); /* while its descriptors are there */
 	setsid();
 	set_up_stdio(job, input, output, report);
 	reset_signals();

@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/home.h"
 #include "io/confine.h"
 #include "io/sys.h"
 
@@ -228,6 +229,7 @@ static int fork_helper(struct scribe *scribe)
 		return -errno;
 	scribe->pid = sys_fork();
 	if (scribe->pid == 0) {
+		home_return();
 		if (dup2(ends[1], 3) < 0)
 			_exit(1);
 		fcntl(3, F_SETFD, FD_CLOEXEC);

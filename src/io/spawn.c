@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/home.h"
 #include "io/sys.h"
 
 /* What the child may say, in the order it may say it. */
@@ -695,6 +696,7 @@ int spawner_start(struct spawner **ret)
 	setsockopt(ends[0], SOL_SOCKET, SO_SNDBUFFORCE, &(int){SOCKET_SIZE}, sizeof(int));
 	spawner->pid = fork();
 	if (spawner->pid == 0) {
+		home_return();
 		/* Nothing but its end of the socket, above all not the daemon's end. */
 		if (dup2(ends[1], 3) < 0)
 			_exit(1);

@@ -94,10 +94,10 @@ static void check_cgroups(const char *text, size_t size)
 	uint32_t number;
 
 	for (size_t i = 0; i < PROC_TEXT_HIERARCHIES; i++) {
-		const char *path = proc_text_cgroup(text, i);
+		const char *path = proc_text_cgroup(text, proc_text_controller(i));
 
 		REQUIRE(!path || (path > text && path <= text + size && path[-1] == ':'));
-		if (proc_text_mount(text, i, mount))
+		if (proc_text_mount(text, proc_text_controller(i), mount))
 			REQUIRE(*mount && memchr(mount, '\0', sizeof(mount)) &&
 				strstr(text, mount));
 		if (proc_text_controller(i))

@@ -11,7 +11,12 @@ setup() {
 }
 
 teardown() {
+	local directory
+
 	obit_teardown
+	for directory in $(directories_of "/obit-own-$$"); do
+		retry_until 5 remove_cgroup "$directory"
+	done
 }
 
 # watchdog [LINE...]: of a device that is not there.
@@ -84,4 +89,99 @@ $(watch_text web "$T/service" "critical = yes")"
 		[ "$(ls_field web .watchdog | grep -c 'the watchdog is still fed for 4min')" = 1 ]
 	stop_obitd
 	[ ! -e "$STATE_DIR/watchdog.json" ] # nothing was armed
+}
+
+# Where a process is in the hierarchies that could freeze, throttle or kill it.
+places() {
+	awk -F: '$2 == "" || $2 ~ /(^|,)(freezer|cpu|memory)(,|$)/ { print $3 }' "/proc/$1/cgroup"
+}
+
+is_in() {
+	[ "$(places "$1" | sort -u)" = "$2" ]
+}
+
+# The directories of a cgroup in them.
+directories_of() {
+	awk -v path="$1" '$3 == "cgroup2" || ($3 == "cgroup" && $4 ~ /(^|,)(freezer|cpu|memory)(,|$)/) { print $2 path }' \
+		/proc/mounts
+}
+
+# helper_is_where NAME PLACES: a helper of obitd.
+helper_is_where() {
+	local pid
+
+	pid=$(pgrep -P "$OBITD_PID" -x "obitd-$1") && [ "$(places "$pid")" = "$2" ]
+}
+
+came_back_where() {
+	wait_events up "$1"
+	[ "$(places "$(service_pid)")" = "$2" ]
+}
+
+@test "own_cgroup: obitd goes there alone, also after a crash and an upgrade, and removes it" {
+	local own=/obit-own-$$ home directory helper
+	home=$(places $$)
+	printf '#!/bin/sh\ncat /proc/self/cgroup >%s/hook.new\nmv %s/hook.new %s/hook\n' "$T" "$T" "$T" >"$T/on-exit"
+	chmod 0755 "$T/on-exit"
+	start_obitd "$(watchdog "own_cgroup = $own")
+$(watch_text web "$T/service" "on_exit = \"$T/on-exit\"" 'backoff_initial = 1ms')"
+	is_in "$OBITD_PID" "$own"
+	for directory in $(directories_of "$own"); do
+		[ "$(cat "$directory/cgroup.procs")" = "$OBITD_PID" ]
+	done
+	start_watched_service web
+	kill -KILL "$(service_pid)"
+	came_back_where 2 "$home"
+	retry_until 10 test -e "$T/hook"
+	diff "$T/hook" /proc/$$/cgroup
+	for helper in spawner history scribe; do
+		pkill -KILL -P "$OBITD_PID" -x "obitd-$helper"
+		retry_until 10 helper_is_where "$helper" "$home"
+	done
+	kill -KILL "$(service_pid)"
+	came_back_where 3 "$home"
+
+	kill_obitd
+	launch_obitd
+	is_in "$OBITD_PID" "$own"
+	obit upgrade
+	is_in "$OBITD_PID" "$own"
+	retry_until 10 helper_is_where spawner "$home"
+	kill -KILL "$(service_pid)"
+	came_back_where 4 "$home"
+	stop_obitd
+	for directory in $(directories_of "$own"); do
+		[ ! -e "$directory" ]
+	done
+}
+
+is_frozen() {
+	grep -q 'frozen 1' "$CGROUP/cgroup.events"
+}
+
+@test "own_cgroup: obitd goes on while all else is frozen where it was started" {
+	make_cgroup home
+	write_conf "$(watchdog "own_cgroup = /obit-own-$$")
+$(watch_text web "$T/service" 'backoff_initial = 1ms')"
+	launch_obitd sh -c "echo 0 >$CGROUP/cgroup.procs && exec \"\$@\"" sh
+	start_watched_service web
+	echo 1 >"$CGROUP/cgroup.freeze"
+	retry_until 10 is_frozen
+	kill -KILL "$(service_pid)"
+	retry_until 10 has_died web
+	[ "$(obit watchdog --json | jq .fed)" = true ]
+	echo 0 >"$CGROUP/cgroup.freeze"
+	wait_events up 2
+	stop_obitd
+}
+
+@test "own_cgroup: what cannot be made is told of once, and obitd stays where it is" {
+	local home
+	home=$(places $$)
+	start_obitd "$(watchdog "own_cgroup = /obit-nowhere-$$/own")
+$(watch_text web "$T/service")"
+	[ "$(grep -c 'cannot be made and entered: No such file or directory; obitd stays in' "$T/obitd.log")" = 1 ]
+	[ "$(places "$OBITD_PID")" = "$home" ]
+	start_watched_service web
+	stop_obitd
 }

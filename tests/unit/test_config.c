@@ -427,6 +427,12 @@ static const struct refusal bad_files[] = {
 	{"watchdog {\nreset_limit = 1001\n}", "f:2: reset_limit: '1001'", "0 for no limit"},
 	{"watchdog {\non_starve = page\n}", "f:2: on_starve: 'page'", "absolute path"},
 	{"watchdog {\non_starve_timeout = 0\n}", "f:2: on_starve_timeout: '0'", "from 1ms to 1d"},
+	{"watchdog {\nown_cgroup = obit\n}", "f:2: own_cgroup: 'obit'", "below the root"},
+	{"watchdog {\nown_cgroup = /\n}", "f:2: own_cgroup: '/'", "below the root"},
+	{"watchdog {\nown_cgroup = /a/../..\n}", "f:2: own_cgroup: '/a/../..'", "below the root"},
+	{"watchdog {\nown_cgroup = /a/.\n}", "f:2: own_cgroup: '/a/.'", "below the root"},
+	{"watchdog {\nown_cgroup = '/a//b'\n}", "f:2: own_cgroup: '/a//b'", "below the root"},
+	{"watchdog {\nown_cgroup = /a/\n}", "f:2: own_cgroup: '/a/'", "below the root"},
 	{"watchdog {\nvolatile_state = maybe\n}", "f:2: volatile_state: 'maybe'", "expected"},
 	{"watchdog {\ntimout = 30s\n}", "f:2: unknown key 'timout'; expected 'timeout'?", NULL},
 	{"watchdog {\npath = \"/x\"\n}", "f:2: 'path' does not belong here", "inside watch"},
@@ -865,7 +871,7 @@ static void global_settings_are_taken(void **state)
 
 	(void)state;
 	start(&config, "watchdog { timeout = 1s pretimeout = 250ms governor = panic device = "
-		       "/dev/watchdog1 disarm_on_stop = no }\n"
+		       "/dev/watchdog1 disarm_on_stop = no own_cgroup = /a/.b/..c }\n"
 		       "max_processes = 16777216 max_parallel_starts = 256 include = { "
 		       "'/etc/obit/*.conf', /x }");
 	assert_string_equal(config.watchdog.device.items[0], "/dev/watchdog1");
@@ -873,6 +879,7 @@ static void global_settings_are_taken(void **state)
 	assert_int_equal(config.watchdog.pretimeout_ns, 250 * NS_PER_MS);
 	assert_string_equal(config.watchdog.governor, "panic");
 	assert_false(config.watchdog.disarm_on_stop);
+	assert_string_equal(config.watchdog.own_cgroup, "/a/.b/..c");
 	assert_int_equal(config.max_processes, 16777216);
 	assert_int_equal(config.max_parallel_starts, 256);
 	assert_int_equal(config.include.count, 2);
@@ -918,7 +925,8 @@ static void files_add_up_and_later_settings_win(void **state)
 	assert_string_equal(config.include.items[1], "/y");
 	parse(&config,
 	      "watchdog { device = { /dev/watchdog1, /dev/watchdog2 } governor = noop\n"
-	      "on_starve = /bin/true starve = reboot reset_limit = 7 volatile_state = yes }\n"
+	      "on_starve = /bin/true starve = reboot reset_limit = 7 volatile_state = yes\n"
+	      "own_cgroup = /obit }\n"
 	      "log_level = error");
 	assert_int_equal(config.watchdog.device.count, 2);
 	assert_string_equal(config.watchdog.device.items[0], "/dev/watchdog1");
@@ -930,6 +938,7 @@ static void files_add_up_and_later_settings_win(void **state)
 	assert_int_equal(config.watchdog.reset_limit, 7);
 	parse(&config, "log_level = error");
 	assert_string_equal(config.watchdog.on_starve, "/bin/true");
+	assert_string_equal(config.watchdog.own_cgroup, "/obit");
 	assert_int_equal(config.watchdog.device.count, 2);
 	assert_int_equal(config.watchdog.timeout_ns, 5 * NS_PER_SEC);
 	assert_int_equal(config.log_level, LOG_ERR);

@@ -151,21 +151,24 @@ static void cgroups_are_found_in_every_layout(void **state)
 	uint32_t number = 0;
 
 	(void)state;
-	assert_string_equal(proc_text_cgroup("0::/a:b", 0), "/a:b");
-	assert_null(proc_text_cgroup("8:pids:/", 0));
-	assert_string_equal(proc_text_cgroup("8:cpu,pids:/x", 1), "/x");
-	assert_null(proc_text_cgroup("8:name=pids:/x", 1));
-	assert_null(proc_text_cgroup("0:/a", 0));
+	assert_string_equal(proc_text_cgroup("0::/a:b", NULL), "/a:b");
+	assert_null(proc_text_cgroup("0::/a:b", "pids"));
+	assert_null(proc_text_cgroup("8:pids:/", NULL));
+	assert_string_equal(proc_text_cgroup("8:cpu,pids:/x", "pids"), "/x");
+	assert_string_equal(proc_text_cgroup("8:cpu,cpuacct:/x", "cpu"), "/x");
+	assert_null(proc_text_cgroup("8:cpuset:/x", "cpu"));
+	assert_null(proc_text_cgroup("8:name=pids:/x", "pids"));
+	assert_null(proc_text_cgroup("0:/a", NULL));
 	assert_true(proc_text_mount(
-		"31 23 0:28 / /sys/fs/cgroup rw shared:4 - cgroup2 cgroup2 rw\n", 0, mount));
+		"31 23 0:28 / /sys/fs/cgroup rw shared:4 - cgroup2 cgroup2 rw\n", NULL, mount));
 	assert_string_equal(mount, "/sys/fs/cgroup");
-	assert_true(
-		proc_text_mount("39 31 0:36 / /cg/pids rw - cgroup cgroup rw,pids\n", 1, mount));
+	assert_true(proc_text_mount("39 31 0:36 / /cg/pids rw - cgroup cgroup rw,pids\n", "pids",
+				    mount));
 	assert_string_equal(mount, "/cg/pids");
-	assert_false(
-		proc_text_mount("39 31 0:36 /a /cg/pids rw - cgroup cgroup rw,pids\n", 1, mount));
-	assert_false(
-		proc_text_mount("39 31 0:36 / /cg/pids rw - cgroup cgroup rw,pids\n", 2, mount));
+	assert_false(proc_text_mount("39 31 0:36 /a /cg/pids rw - cgroup cgroup rw,pids\n", "pids",
+				     mount));
+	assert_false(proc_text_mount("39 31 0:36 / /cg/pids rw - cgroup cgroup rw,pids\n", "memory",
+				     mount));
 	assert_true(proc_text_hierarchy("pids\t8\t12\t1\n", "pids", &number));
 	assert_int_equal(number, 8);
 	assert_false(proc_text_hierarchy("#subsys_name\thierarchy\n", "pids", &number));
