@@ -33,7 +33,8 @@ PKG_CONFIG ?= pkg-config
 CLANG_FORMAT ?= clang-format
 CLANG_TIDY ?= clang-tidy
 
-OPTIMIZE ?= -O2
+# What the sanitizers add takes the compiler half as long again at -O2.
+OPTIMIZE ?= $(if $(SANITIZE),-O1,-O2)
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wold-style-definition -Wformat=2 -Wundef -Wpointer-arith -Wcast-qual -Wwrite-strings -Wvla \
 	-Wimplicit-fallthrough -Wnull-dereference -Wconversion -Wno-sign-conversion
