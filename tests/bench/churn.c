@@ -89,7 +89,8 @@ int main(int argc, char **argv)
 	took = calloc((size_t)(parts > 0 ? parts : 1), sizeof(*took));
 
 	if (count < 1 || !took) {
-		fprintf(stderr, "usage: churn COUNT [PROGRAM|--signals] | churn --stream PROGRAM\n");
+		fprintf(stderr,
+			"usage: churn COUNT [PROGRAM|--signals] | churn --stream PROGRAM\n");
 		return 2;
 	}
 	signal(SIGUSR1, on_signal);
