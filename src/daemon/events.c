@@ -264,23 +264,31 @@ static bool ensure_letter(struct daemon *daemon, const struct obit_key *key,
 	return false;
 }
 
-/* A process that is known by its letter alone: the rest is asked of /proc. */
-static void take_from_proc(struct daemon *daemon, const struct obit_key *key,
-			   const struct obit_letter *letter)
+static int capture(struct daemon *daemon, const struct obit_key *key, struct recipe *recipe)
 {
-	struct recipe *recipe = recipe_new(RECIPE_PROC);
-	int r = recipe ? proc_capture(key, bpf_source_host_namespaces(daemon->source), recipe)
-		       : -ENOMEM;
+	int r = proc_capture(key, bpf_source_host_namespaces(daemon->source), recipe);
 
 	if (r == 0)
 		r = cgroupfs_of(&daemon->cgroupfs, (pid_t)key->tgid,
 				&recipe->facts.cgroup_hierarchy, &recipe->cgroup);
+	return r == 0 && proc_is_leaving(key) ? -ESRCH : r;
+}
+
+/* A process that is known by its letter alone: the rest is asked of /proc. Where that cannot tell, as of one that dies
+ * in the meantime, the letter stays: its death will be told by it. */
+static void take_from_proc(struct daemon *daemon, const struct obit_key *key,
+			   const struct obit_letter *letter)
+{
+	struct recipe *recipe = recipe_new(RECIPE_PROC);
+	int r = recipe ? capture(daemon, key, recipe) : -ENOMEM;
+
 	if (r < 0) {
-		/* Gone in the meantime: its letter tells, if it was counted in. */
-		log_debug("pid %u: cannot be captured: %s", key->tgid, strerror(-r));
+		if (r != -ESRCH)
+			log_warning(
+				"pid %u: how it runs cannot be read in /proc: %s; its death will "
+				"be told, and not answered",
+				key->tgid, strerror(-r));
 		recipe_free(recipe);
-		if (r != -ESRCH && !lineage_find(&daemon->lineage, key))
-			events_forget(daemon, key);
 		return;
 	}
 	/* Only the kernel side sees whose the executable's mount is, and who is in a Landlock domain. */

@@ -80,6 +80,10 @@ static uint64_t tick_ns(void)
 	return NS_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK);
 }
 
+/* PF_EXITING and PF_KTHREAD of include/linux/sched.h: parts of field 9. */
+#define FLAG_EXITING	   0x00000004
+#define FLAG_KERNEL_THREAD 0x00200000
+
 bool proc_exists(const struct obit_key *key)
 {
 	unsigned long long ticks;
@@ -102,6 +106,14 @@ bool proc_is_alive(const struct obit_key *key)
 	if (!proc_exists(key) || read_proc((pid_t)key->tgid, "stat", &text, &size) < 0)
 		return false;
 	return !strchr("ZX", proc_text_state(text)); /* none is a state, too */
+}
+
+bool proc_is_leaving(const struct obit_key *key)
+{
+	unsigned long long flags;
+
+	return stat_field((pid_t)key->tgid, 9, &flags) < 0 || flags & FLAG_EXITING ||
+	       !proc_exists(key);
 }
 
 pid_t proc_session(const struct obit_key *key)
@@ -157,8 +169,6 @@ static char *read_link(pid_t pid, const char *name)
 }
 
 /* ---- who has a pid ---- */
-
-#define FLAG_KERNEL_THREAD 0x00200000 /* PF_KTHREAD of include/linux/sched.h */
 
 /* The process that a thread is of: itself, for most. */
 static pid_t tgid_of(pid_t pid)

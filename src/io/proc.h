@@ -14,6 +14,11 @@
  * two processes of one pid cannot start within one tick. */
 bool proc_exists(const struct obit_key *key);
 
+/* True if the process of this key is gone or on its way out: its executable, its strings and, in cgroup v1, its cgroup
+ * (proc_cgroup_show() in kernel/cgroup/cgroup.c) are no longer what they were. So it is for one whose first thread has
+ * ended, though others live. What was read of /proc before this is false is true. */
+bool proc_is_leaving(const struct obit_key *key);
+
 /* The same, and it is not a zombie. */
 bool proc_is_alive(const struct obit_key *key);
 

@@ -399,12 +399,17 @@ cgroup2_mount() {
 	awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts
 }
 
-# make_cgroup NAME: sets CGROUP (its directory) and CGROUP_PATH (as a configuration names it).
+# The mount point of the v1 hierarchy that obit looks at first.
+pids_mount() {
+	awk '$3 == "cgroup" && ("," $4 ",") ~ /,pids,/ { print $2; exit }' /proc/mounts
+}
+
+# make_cgroup NAME [HIERARCHY]: sets CGROUP (its directory) and CGROUP_PATH (as a configuration names it).
 make_cgroup() {
 	local mount
 
-	mount=$(cgroup2_mount)
-	[ -n "$mount" ] || skip "no cgroup v2 is mounted"
+	mount=${2-$(cgroup2_mount)}
+	[ -n "$mount" ] || skip "${2+not here: }no such hierarchy of cgroups is mounted"
 	CGROUP_PATH=/obit-test-$$-$BATS_TEST_NUMBER/$1
 	CGROUP=$mount$CGROUP_PATH
 	mkdir -p "$CGROUP" || skip "cannot make a cgroup"

@@ -357,6 +357,26 @@ $(with_sentinel)"
 	expect_untold "$PID"
 }
 
+first_thread_ended() {
+	[ "$(cut -d' ' -f3 "/proc/$1/stat")" = Z ]
+}
+
+# In cgroup v1 such a process seems to be in the root.
+@test "a process whose first thread has ended is told, though /proc no longer says where it is" {
+	make_cgroup headless "$(pids_mount)"
+	copy_victim victim
+	start_obitd "watch group { cgroup = \"$CGROUP_PATH\" restart = no }"
+	"$T/victim" leader-then-pause 3>&- &
+	PID=$!
+	retry_until 5 first_thread_ended "$PID"
+	echo "$PID" >"$CGROUP/cgroup.procs"
+	obit stats >/dev/null # it is answered after what is in the ring
+	kill -KILL "$PID"
+	wait "$PID" 2>/dev/null || true
+	retry_until 5 has_died "$PID"
+	[ "$(last_death "$PID" .signal)" = SIGKILL ]
+}
+
 @test "a glob of cgroups: those that appear later too, and what is below them" {
 	make_cgroup jobs
 	copy_victim victim

@@ -266,6 +266,13 @@ static void run_threads_pause(const char *argument)
 	run_pause(argument);
 }
 
+static void run_leader_then_pause(const char *unused)
+{
+	(void)unused;
+	start_thread(idle_thread, NULL);
+	thread_exit(5);
+}
+
 static void run_race_groups(const char *unused)
 {
 	static int codes[] = {21, 22};
@@ -312,6 +319,7 @@ static const struct mode modes[] = {
 	{"leader-then-segv", run_leader_then_segv},
 	{"thread-exec", run_thread_exec},
 	{"threads-pause", run_threads_pause},
+	{"leader-then-pause", run_leader_then_pause},
 	{"race-groups", run_race_groups},
 	{"race-faults", run_race_faults},
 	{"race-exits", run_race_exits},
