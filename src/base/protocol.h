@@ -9,7 +9,8 @@
  *             {"command": "watch", "settings": ["path=/usr/sbin/nginx", "restart=always", "name=web"]}
  *   reply     {"ok": true, "data": ...}            data as each command below says
  *             {"ok": false, "exit": 1, "error": "a sentence"}
- *   stream    after the reply to `tail`, one obituary object a line until either side closes, and
+ *   stream    after the reply to `tail`, one obituary object a line until either side closes;
+ *             {"time": ..., "outcome_of": PROCESS_KEY, ...} where it is known what has become of one, and
  *             {"dropped": N, "time": ...} where N are missing
  *
  * `log` is answered by {"state_dir": DIR, "pending": [...]}: where the history is, or null without one, and
@@ -37,7 +38,9 @@
 #define OBIT_WATCHDOG_FILE "watchdog.json"
 
 /* The history in the state directory: one obituary a line, the oldest first. When the file is full it becomes
- * the older one. */
+ * the older one. What has become of a death is told in a line of its own, behind it: it has the death's process_key
+ * under this name. */
+#define OBIT_OUTCOME_OF		"outcome_of"
 #define OBIT_HISTORY_FILE	"deaths.jsonl"
 #define OBIT_HISTORY_OLDER_FILE "deaths.1.jsonl"
 #define OBIT_HISTORY_LINE_MAX	(128 * 1024) /* bytes of a line without its newline */

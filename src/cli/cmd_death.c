@@ -63,6 +63,8 @@ static void print_death(const struct invocation *inv, size_t *watch_width,
 		json_print(stdout, death, false);
 	else if (member_span(death, "dropped", &missing))
 		death_gap(stdout, &inv->term, missing);
+	else if (member(death, OBIT_OUTCOME_OF))
+		death_outcome_line(stdout, &inv->term, watch_width, death);
 	else
 		death_line(stdout, &inv->term, watch_width, death);
 }

@@ -148,14 +148,24 @@ static const struct {
 	{"stop-members", "its other processes are stopped first", "stopping members", STYLE_YELLOW},
 	{"ask-owner", "its owner is asked whether it restarts it", "owner is asked", STYLE_YELLOW},
 	{"restart-by-owner", "its owner is told to restart it", "restarted by owner", STYLE_GREEN},
+	{"expected", "its owner restarts it", "left to its owner", STYLE_GREEN},
+	{"restarted", "its owner has restarted it", "restarted by owner", STYLE_GREEN},
 	{"bury", "buried: not respawned until it is revived", "buried", STYLE_RED},
 	{"report", "reported only", "not respawned", STYLE_DIM},
 	{"none", "nothing was done about it", NULL, STYLE_DIM},
 };
 
+/* What has become of it stands for what was done about it, once it is known. */
+static struct json_object *decision_on(struct json_object *death)
+{
+	struct json_object *outcome = member_object(death, "outcome");
+
+	return outcome ? outcome : death;
+}
+
 static size_t action_index(struct json_object *death)
 {
-	const char *action = member_word(death, "action");
+	const char *action = member_word(decision_on(death), "action");
 	size_t i = 0;
 
 	while (i < ARRAY_SIZE(actions) && strcmp(action, actions[i].action) != 0)
@@ -166,7 +176,7 @@ static size_t action_index(struct json_object *death)
 /* The daemon only observes: its decision is told, but nothing came of it. */
 static bool is_undone(struct json_object *death)
 {
-	const char *detail = member_word(death, "action_detail");
+	const char *detail = member_word(decision_on(death), "action_detail");
 	size_t length = strlen(detail), tail = strlen(OBIT_UNDONE_REMARK);
 
 	return length >= tail && strcmp(detail + length - tail, OBIT_UNDONE_REMARK) == 0;
@@ -183,13 +193,13 @@ enum style death_action_style(struct json_object *death)
 
 char *death_action_words(struct json_object *death)
 {
-	char *detail = value_text(member(death, "action_detail"));
+	char *detail = value_text(member(decision_on(death), "action_detail"));
 	size_t i = action_index(death);
 
 	if (detail)
 		return detail;
 	return i < ARRAY_SIZE(actions) ? must_printf("%s", actions[i].words)
-				       : member_text(death, "action");
+				       : member_text(decision_on(death), "action");
 }
 
 /* Ends the words before the last remark: " (attempt 3)", ": it belongs to ...", "; owner = ...", and who had
@@ -234,13 +244,18 @@ char *death_action_short(struct json_object *death, size_t columns)
 	return words;
 }
 
+bool death_is_buried(struct json_object *death)
+{
+	return strcmp(member_word(decision_on(death), "action"), "bury") == 0;
+}
+
 /* What is buried comes back in one way only. */
 static char *way_back(struct json_object *death)
 {
 	const char *watch = member_word(death, "watch");
 	_cleanup_free_ char *quoted = NULL;
 
-	if (!*watch || is_undone(death) || strcmp(member_word(death, "action"), "bury") != 0)
+	if (!*watch || is_undone(death) || !death_is_buried(death))
 		return must_printf("%s", "");
 	quoted = shell_quote(watch, strlen(watch));
 	return must_printf(" To bring it back: obit revive %s", quoted);

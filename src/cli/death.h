@@ -5,6 +5,7 @@
 #define OBIT_CLI_DEATH_H
 
 #include <json-c/json.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -29,6 +30,9 @@ char *death_action_short(struct json_object *death, size_t columns);
 /* What was done about it, as a sentence. */
 char *death_action(struct json_object *death);
 
+/* Whether it was given up. */
+bool death_is_buried(struct json_object *death);
+
 /* The colour of what was done about it. */
 enum style death_action_style(struct json_object *death);
 
@@ -46,6 +50,10 @@ void death_headings(FILE *out, const struct term *term, size_t watch_width);
 
 /* One death on one line; on a terminal, what has no room in it goes below. */
 void death_line(FILE *out, const struct term *term, size_t *watch_width, struct json_object *death);
+
+/* One line for `obit tail` on what has become of a death that was told before. */
+void death_outcome_line(FILE *out, const struct term *term, size_t *watch_width,
+			struct json_object *outcome);
 
 /* One line for `obit tail` where `missing` deaths were dropped from the stream. */
 void death_gap(FILE *out, const struct term *term, uint64_t missing);

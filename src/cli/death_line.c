@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/protocol.h"
 #include "cli/alloc.h"
 #include "cli/cause.h"
 #include "cli/death.h"
@@ -168,8 +169,7 @@ static bool needs_line(struct json_object *death, size_t room)
 {
 	_cleanup_free_ char *words = death_action_words(death);
 
-	return strcmp(member_word(death, "action"), "bury") == 0 && is_main(death) &&
-	       text_columns(words) > room;
+	return death_is_buried(death) && is_main(death) && text_columns(words) > room;
 }
 
 static void put_below(struct row *row, enum style style, const char *text)
@@ -230,6 +230,43 @@ void death_line(FILE *out, const struct term *term, size_t *watch_width, struct 
 		put_narrow(&row, &layout, death, action_style);
 	else
 		put_wide(&row, &layout, death, action_style);
+}
+
+/* "4711" of "4711:1234567". */
+static char *pid_of_key(const char *key)
+{
+	size_t digits = strspn(key, "0123456789");
+
+	return digits ? must_printf("%.*s", (int)(digits < 10 ? digits : 10), key)
+		      : must_printf("-");
+}
+
+void death_outcome_line(FILE *out, const struct term *term, size_t *watch_width,
+			struct json_object *outcome)
+{
+	_cleanup_free_ char *watch = watch_text(outcome), *words = NULL, *text = NULL;
+	_cleanup_free_ char *pid = pid_of_key(member_word(outcome, OBIT_OUTCOME_OF));
+	enum style style = death_action_style(outcome);
+	struct row row = {.out = out, .term = term};
+	struct layout layout;
+	size_t room;
+
+	death_line_measure(term, watch_width, outcome);
+	layout = layout_of(term, *watch_width);
+	put_time(&row, outcome);
+	put_cell(&row, STYLE_PLAIN, watch, layout.watch);
+	if (layout.narrow) {
+		words = death_action_words(outcome);
+		text = must_printf("pid %s: %s", pid, words);
+		put_below(&row, style, text);
+		return;
+	}
+	text = must_printf("%*s", PID_WIDTH, pid);
+	put_cell(&row, STYLE_PLAIN, text, PID_WIDTH);
+	room = term->width ? term->width - row.column - row.spaces : SIZE_MAX;
+	words = death_action_short(outcome, room);
+	put_cell(&row, style, words, room);
+	putc('\n', out);
 }
 
 void death_gap(FILE *out, const struct term *term, uint64_t missing)

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/lines.h"
@@ -36,38 +38,91 @@ static bool is_repeated(struct recent *recent, struct json_object *death)
 struct reader {
 	struct json_tokener *tokener;
 	struct recent recent;
+	struct json_object *outcomes; /* of deaths, by their process_key */
 	history_death_fn *fn;
 	void *arg;
 };
 
-static bool take_line(void *arg, const char *line, size_t length)
+/* A new reference, or NULL. */
+static struct json_object *parse(struct reader *reader, const char *line, size_t length)
+{
+	json_tokener_reset(reader->tokener);
+	return json_tokener_parse_ex(reader->tokener, line, (int)length);
+}
+
+/* The last word on a death counts. */
+static bool take_outcome(void *arg, const char *line, size_t length)
+{
+	static const char name[] = "\"" OBIT_OUTCOME_OF "\"";
+	struct reader *reader = arg;
+	_cleanup_json_ struct json_object *outcome = NULL;
+	_cleanup_free_ char *key = NULL;
+
+	if (!memmem(line, length, name, strlen(name)))
+		return true;
+	outcome = parse(reader, line, length);
+	key = strdup(member_word(outcome, OBIT_OUTCOME_OF));
+	if (!key || !*key)
+		return true;
+	json_object_object_del(outcome, OBIT_OUTCOME_OF);
+	json_object_object_del(outcome, "watch");
+	json_object_object_add(reader->outcomes, key, TAKE_PTR(outcome));
+	return true;
+}
+
+static void join_outcome(const struct reader *reader, struct json_object *death)
+{
+	struct json_object *outcome = member_object(reader->outcomes,
+						    member_word(death, "process_key"));
+
+	if (outcome)
+		json_object_object_add(death, "outcome", json_object_get(outcome));
+}
+
+static bool take_death(void *arg, const char *line, size_t length)
 {
 	struct reader *reader = arg;
-	_cleanup_json_ struct json_object *death = NULL;
+	_cleanup_json_ struct json_object *death = parse(reader, line, length);
 
-	json_tokener_reset(reader->tokener);
-	death = json_tokener_parse_ex(reader->tokener, line, (int)length);
-	if (json_object_is_type(death, json_type_object) && !is_repeated(&reader->recent, death))
-		reader->fn(death, reader->arg);
+	if (!json_object_is_type(death, json_type_object) || member(death, OBIT_OUTCOME_OF) ||
+	    is_repeated(&reader->recent, death))
+		return true;
+	join_outcome(reader, death);
+	reader->fn(death, reader->arg);
 	return true;
+}
+
+static int read_files(const int fds[static 2], lines_fn *fn, struct reader *reader)
+{
+	int r = 0;
+
+	for (int i = 0; i < 2; i++)
+		if (r == 0 && fds[i] >= 0)
+			r = lines_read(fds[i], 0, OBIT_HISTORY_LINE_MAX, fn, reader, NULL);
+	return r;
 }
 
 int history_each(const char *directory, history_death_fn *fn, void *arg)
 {
-	struct reader reader = {.tokener = json_tokener_new(), .fn = fn, .arg = arg};
-	int fds[2], r;
+	struct reader reader = {.tokener = json_tokener_new(),
+				.outcomes = json_object_new_object(),
+				.fn = fn,
+				.arg = arg};
+	int fds[2] = {-1, -1}, r = -ENOMEM;
 
-	if (!reader.tokener)
-		return -ENOMEM;
-	r = lines_open(directory, OBIT_HISTORY_OLDER_FILE, OBIT_HISTORY_FILE, fds);
-	for (int i = 0; i < 2; i++) {
-		if (r == 0 && fds[i] >= 0)
-			r = lines_read(fds[i], 0, OBIT_HISTORY_LINE_MAX, take_line, &reader, NULL);
-		close_fdp(&fds[i]);
-	}
+	if (reader.tokener && reader.outcomes)
+		r = lines_open(directory, OBIT_HISTORY_OLDER_FILE, OBIT_HISTORY_FILE, fds);
+	if (r == 0)
+		r = read_files(fds, take_outcome, &reader);
+	if (r == 0)
+		r = read_files(fds, take_death, &reader);
+	close_fdp(&fds[0]);
+	close_fdp(&fds[1]);
 	death_set_release(&reader.recent.older);
 	death_set_release(&reader.recent.newer);
-	json_tokener_free(reader.tokener);
+	json_object_put(reader.outcomes);
+	if (reader.tokener)
+		json_tokener_free(reader.tokener);
 	return r;
 }
 

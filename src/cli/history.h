@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The deaths that are on disk, read without the daemon. What the files hold is not trusted: a line that is no
- * obituary is passed over. */
+/* The deaths that are on disk, read without the daemon, each with the last that is known to have become of it. What
+ * the files hold is not trusted: a line that is no obituary is passed over. */
 #ifndef OBIT_CLI_HISTORY_H
 #define OBIT_CLI_HISTORY_H
 

@@ -843,7 +843,10 @@ static void act(struct daemon *daemon, struct instance *instance,
 void act_decide(struct instance *instance, const struct policy_input *input,
 		struct policy_output *ret)
 {
+	const struct outcome_before before = outcomes_before(instance);
+
 	policy_step(&instance->policy, input, clock_boot_ns(), ret);
+	outcomes_follow(instance, &before, input, ret);
 }
 
 static void log_undone(const struct daemon *daemon, const struct instance *instance,

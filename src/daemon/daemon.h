@@ -13,6 +13,7 @@
  *   act.c	 the policy's actions -> spawn, kill, timers; their results -> inputs
  *   launches.c  how many children are on their way to their exec at a time, and for how long
  *   owners.c	 who else brings an instance back: asked, and told
+ *   outcomes.c	 what has become of a death that was theirs to answer
  *   probes.c	 health from outside: what is up is asked whether it answers
  *   pause.c	 which watches hold their respawns
  *   requests.c  obit(1)'s commands -> inputs; and answers
@@ -155,6 +156,7 @@ struct attachment {
 	uint64_t seen_restarts;
 	bool recipe_changed;  /* that is another one */
 	struct obit_key told; /* whose death was told, the last one of a main */
+	bool unanswered;      /* what becomes of that is not known yet */
 	bool moves;	      /* its children are moved into their cgroup: see struct spawn_place */
 	bool emptying;	      /* its whole cgroup is being stopped */
 	struct loop_source
@@ -184,7 +186,8 @@ struct arrival {
 struct published {
 	char *line; /* owned; NULL: none */
 	size_t length;
-	uint64_t number; /* of history_add(); 0: it was loaded */
+	uint64_t number; /* of history_add(), of the last of it; 0: it was loaded */
+	bool loaded;
 };
 
 struct daemon_counters {
@@ -519,6 +522,9 @@ void publish_count(struct daemon *daemon, size_t watch, const struct obit_key *k
 /* Tells a finished obituary to all: memory, the watch (MATCH_NONE: none), the history on disk, followers. */
 void publish_obituary(struct daemon *daemon, const struct obituary *obituary, ssize_t watch);
 
+/* The same of what has become of a death (outcomes.c): the death of that key has it as its "outcome". */
+void publish_outcome(struct daemon *daemon, size_t watch, struct json_object *record);
+
 /* Calls `fn` with the obituaries in memory, the newest first, until it returns false. They are borrowed; `length`
  * is that of the line of JSON. */
 typedef bool publish_fn(void *arg, struct json_object *obituary, size_t length);
@@ -714,6 +720,22 @@ const char *owners_remark(const struct instance *instance, char buf[static RECIP
 void owners_ask(struct daemon *daemon, struct instance *instance);
 void owners_stop(struct daemon *daemon, struct instance *instance);
 void owners_restart(struct daemon *daemon, struct instance *instance);
+
+/* ---- outcomes.c ---- */
+
+/* How it stood before a step. */
+struct outcome_before {
+	enum policy_state state;
+	bool unanswered;
+};
+struct outcome_before outcomes_before(const struct instance *instance);
+/* Tells what the step has come to, where a death waits for that. */
+void outcomes_follow(struct instance *instance, const struct outcome_before *before,
+		     const struct policy_input *input, const struct policy_output *decision);
+/* The death of its main was told: what comes next is about that one. */
+void outcomes_await(struct instance *instance, const struct policy_output *decision);
+/* What an owner is asked or told may be answered at once: its death is told before. */
+bool outcomes_may_follow(const struct policy_output *decision);
 
 /* ---- probes.c ---- */
 

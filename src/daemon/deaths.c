@@ -166,8 +166,10 @@ static void tell_member(struct daemon *daemon, struct instance *instance,
 		publish_obituary(daemon, obituary, (ssize_t)instance->watch);
 	else if (is_death)
 		publish_count(daemon, instance->watch, key);
-	if (is_death)
+	if (is_death) {
 		((struct attachment *)instance->attachment)->told = *key;
+		outcomes_await(instance, obituary->decision);
+	}
 	hook_events_state(daemon, instance);
 	tally_instance(daemon, instance);
 	if (is_death)
@@ -206,8 +208,11 @@ static void bury_member(struct daemon *daemon, struct instance *instance, struct
 	recall_decision(daemon, instance, letter, &decision);
 	if (!was_told(daemon, &process->key, letter))
 		death_log_line(daemon, &obituary);
+	if (outcomes_may_follow(&decision))
+		tell_member(daemon, instance, &obituary);
 	act_carry_out(daemon, instance, &decision);
-	tell_member(daemon, instance, &obituary);
+	if (!outcomes_may_follow(&decision))
+		tell_member(daemon, instance, &obituary);
 	act_await_gone(daemon, &process->key);
 	instance = lineage_instance(&daemon->lineage, id);
 	if (instance && role == ROLE_MAIN)

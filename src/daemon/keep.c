@@ -102,6 +102,7 @@ static void fill(const struct daemon *daemon, const struct instance *instance,
 	ret->told_buried = attachment->told_buried;
 	ret->killed = attachment->killed;
 	ret->died_as_init = attachment->died_as_init;
+	ret->unanswered = attachment->unanswered;
 	ret->policy = instance->policy;
 	ret->policy.config = NULL;
 	ret->policy.starts = NULL;

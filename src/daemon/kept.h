@@ -6,7 +6,7 @@
 
 #include "core/lineage.h"
 
-#define KEPT_VERSION	2
+#define KEPT_VERSION	3
 #define KEPT_NAME_SIZE	OBIT_NAME_SIZE
 #define KEPT_STARTS_MAX 96 /* of start_limit_burst: of more the newest */
 
@@ -37,7 +37,7 @@ struct kept_instance {
 	uint64_t life, began, died_ns;
 	struct obit_key told;
 	uint32_t last_pid, pid_before, uid, died_pid;
-	bool adopted, daemonized, spawned, told_buried, killed, died_as_init;
+	bool adopted, daemonized, spawned, told_buried, killed, died_as_init, unanswered;
 	struct policy policy; /* without what it points to */
 	uint64_t start_count;
 	uint64_t starts[KEPT_STARTS_MAX];

@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/protocol.h"
 #include "daemon/daemon.h"
 #include "daemon/put.h"
 
@@ -21,35 +22,73 @@ static const struct published *nth_newest(const struct daemon *daemon, size_t n)
 	return &daemon->published[(daemon->published_next + HISTORY_SIZE - 1 - n) % HISTORY_SIZE];
 }
 
-/* Instead of the oldest one. 0 or -ENOMEM. */
-static int put_in_memory(struct daemon *daemon, const char *line, size_t length, uint64_t number)
+/* 0 or -ENOMEM; then nothing has changed. */
+static int set_line(struct published *place, const char *line, size_t length, uint64_t number)
 {
-	struct published *place = &daemon->published[daemon->published_next];
 	char *copy = malloc(length);
 
 	if (!copy)
 		return -ENOMEM;
 	memcpy(copy, line, length);
 	free(place->line);
-	*place = (struct published){.line = copy, .length = length, .number = number};
+	place->line = copy;
+	place->length = length;
+	place->number = number;
+	return 0;
+}
+
+/* Instead of the oldest one. 0 or -ENOMEM. */
+static int put_in_memory(struct daemon *daemon, const char *line, size_t length, uint64_t number)
+{
+	struct published *place = &daemon->published[daemon->published_next];
+	int r = set_line(place, line, length, number);
+
+	if (r < 0)
+		return r;
+	place->loaded = !number;
 	daemon->published_next = (daemon->published_next + 1) % HISTORY_SIZE;
 	return 0;
 }
 
-/* A new reference; NULL for what is no obituary: the file may hold anything. */
-static struct json_object *read_obituary(const struct published *published)
+/* A new reference; NULL for what is no object: the file may hold anything. */
+static struct json_object *read_line(const char *line, size_t length)
 {
 	struct json_tokener *tokener = json_tokener_new();
 	struct json_object *object;
 
 	if (!tokener)
 		return NULL;
-	object = json_tokener_parse_ex(tokener, published->line, (int)published->length);
+	object = json_tokener_parse_ex(tokener, line, (int)length);
 	json_tokener_free(tokener);
 	if (json_object_is_type(object, json_type_object))
 		return object;
 	json_object_put(object);
 	return NULL;
+}
+
+static struct json_object *read_obituary(const struct published *published)
+{
+	return read_line(published->line, published->length);
+}
+
+static const char *to_line(struct json_object *json, size_t *ret_length)
+{
+	return json_object_to_json_string_length(
+		json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, ret_length);
+}
+
+#define KEY_PATTERN_SIZE (sizeof("\"process_key\":\"\"") + PROCESS_KEY_SIZE)
+
+/* As a line of ours has it. */
+static void make_key_pattern(const char *key, char buf[static KEY_PATTERN_SIZE])
+{
+	snprintf(buf, KEY_PATTERN_SIZE, "\"process_key\":\"%s\"", key);
+}
+
+static bool has_pattern(const struct published *published, const char *pattern)
+{
+	return published->line &&
+	       memmem(published->line, published->length, pattern, strlen(pattern));
 }
 
 void publish_newest(const struct daemon *daemon, publish_fn *fn, void *arg)
@@ -147,30 +186,86 @@ static bool is_in_memory(const struct daemon *daemon, const char *line, size_t l
 	return false;
 }
 
+/* ---- what has become of a death ---- */
+
+/* The death in memory, as a new object, and where it is; NULL: it is not there any more. */
+static struct json_object *find_death(struct daemon *daemon, const char *key,
+				      struct published **ret_place)
+{
+	char pattern[KEY_PATTERN_SIZE];
+
+	make_key_pattern(key, pattern);
+	for (size_t i = 0; i < HISTORY_SIZE; i++) {
+		if (!has_pattern(&daemon->published[i], pattern))
+			continue;
+		*ret_place = &daemon->published[i];
+		return read_obituary(*ret_place);
+	}
+	return NULL;
+}
+
+/* A new reference: what is said in a record of an outcome, without whose it is. */
+static struct json_object *outcome_of(struct json_object *record)
+{
+	struct json_object *copy = NULL;
+
+	if (json_object_deep_copy(record, &copy, NULL) < 0)
+		return NULL;
+	json_object_object_del(copy, OBIT_OUTCOME_OF);
+	json_object_object_del(copy, "watch");
+	return copy;
+}
+
+/* In memory a death and what has become of it are one line, which is on disk when the last of it is. */
+static void join_outcome(struct daemon *daemon, struct json_object *record, uint64_t number)
+{
+	struct published *place;
+	_cleanup_json_ struct json_object *death = find_death(daemon, word(record, OBIT_OUTCOME_OF),
+							      &place);
+	const char *line;
+	size_t length;
+
+	if (!death)
+		return;
+	put_json(death, "outcome", outcome_of(record));
+	line = to_line(death, &length);
+	if (!line || set_line(place, line, length, number) < 0)
+		daemon_out_of_memory(daemon, "writing what has become of a death");
+}
+
+static bool load_outcome(struct daemon *daemon, const char *line, size_t length)
+{
+	static const char name[] = "\"" OBIT_OUTCOME_OF "\":";
+	_cleanup_json_ struct json_object *record = memmem(line, length, name, strlen(name))
+							    ? read_line(line, length)
+							    : NULL;
+
+	if (!*word(record, OBIT_OUTCOME_OF))
+		return false;
+	join_outcome(daemon, record, 0);
+	return true;
+}
+
 /* One that was written twice, by a process that died before it could say so, is one death. */
 static bool load_line(void *arg, const char *line, size_t length)
 {
 	struct daemon *daemon = arg;
 
 	return !length || is_in_memory(daemon, line, length) ||
-	       put_in_memory(daemon, line, length, 0) == 0;
+	       load_outcome(daemon, line, length) || put_in_memory(daemon, line, length, 0) == 0;
 }
 
 /* The kernel side's letter of it is deleted after it is told: a daemon that was killed in between has left both. Of
  * the lines only the loaded ones are looked through, and those are gone after 256 deaths. */
 bool publish_has_told(const struct daemon *daemon, const struct obit_key *key)
 {
-	char pattern[sizeof("\"process_key\":\"\"") + PROCESS_KEY_SIZE], text[PROCESS_KEY_SIZE];
+	char pattern[KEY_PATTERN_SIZE], text[PROCESS_KEY_SIZE];
 
 	render_process_key(key, text);
-	snprintf(pattern, sizeof(pattern), "\"process_key\":\"%s\"", text);
-	for (size_t i = 0; i < HISTORY_SIZE; i++) {
-		const struct published *published = &daemon->published[i];
-
-		if (published->line && !published->number &&
-		    memmem(published->line, published->length, pattern, strlen(pattern)))
+	make_key_pattern(text, pattern);
+	for (size_t i = 0; i < HISTORY_SIZE; i++)
+		if (daemon->published[i].loaded && has_pattern(&daemon->published[i], pattern))
 			return true;
-	}
 	return false;
 }
 
@@ -210,21 +305,25 @@ void publish_reaped(struct daemon *daemon, pid_t pid)
 	log_history(daemon);
 }
 
-/* False: no memory for it. */
-static bool put_in_history(struct daemon *daemon, struct json_object *json, bool urgent)
+static uint64_t put_on_disk(struct daemon *daemon, const char *line, size_t length, bool urgent)
 {
 	uint64_t number = HISTORY_LOST;
-	size_t length = 0;
-	const char *line = json_object_to_json_string_length(
-		json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
 
-	if (!line)
-		return false;
 	if (daemon->history) {
 		number = history_add(daemon->history, line, length, urgent);
 		log_history(daemon);
 	}
-	return put_in_memory(daemon, line, length, number) == 0;
+	return number;
+}
+
+/* False: no memory for it. */
+static bool put_in_history(struct daemon *daemon, struct json_object *json, bool urgent)
+{
+	size_t length = 0;
+	const char *line = to_line(json, &length);
+
+	return line &&
+	       put_in_memory(daemon, line, length, put_on_disk(daemon, line, length, urgent)) == 0;
 }
 
 /* ---- all of it ---- */
@@ -268,6 +367,29 @@ void publish_obituary(struct daemon *daemon, const struct obituary *obituary, ss
 	if (json && matters)
 		hook_events_exit(daemon, (size_t)watch, obituary->process->instance, json);
 	json_object_put(json);
+}
+
+/* Which every reader of that death shares: `ls`, the hooks to come. */
+static void join_last_death(struct json_object *death, struct json_object *record)
+{
+	if (death && !strcmp(word(death, "process_key"), word(record, OBIT_OUTCOME_OF)))
+		put_json(death, "outcome", outcome_of(record));
+}
+
+void publish_outcome(struct daemon *daemon, size_t watch, struct json_object *record)
+{
+	size_t length = 0;
+	const char *line = to_line(record, &length);
+
+	if (!line) {
+		daemon_out_of_memory(daemon, "writing what has become of a death");
+		return;
+	}
+	join_outcome(daemon, record,
+		     put_on_disk(daemon, line, length, daemon->config.watches[watch].critical));
+	join_last_death(daemon->watches[watch].last_death, record);
+	if (daemon->control)
+		control_publish(daemon->control, CONTROL_WATCHED, record);
 }
 
 /* How many of the newest an answer has room for. */

@@ -250,6 +250,7 @@ static void fill(struct instance *instance, const struct kept_instance *kept)
 	attachment->died_ns = kept->died_ns;
 	attachment->died_pid = kept->died_pid;
 	attachment->died_as_init = kept->died_as_init;
+	attachment->unanswered = kept->unanswered;
 	attachment->told = kept->told;
 	attachment->told_buried = kept->told_buried;
 	attachment->killed = kept->killed;

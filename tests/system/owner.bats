@@ -210,6 +210,68 @@ asked() {
 	[ "$(ls_field web .restarts)" = 0 ]
 }
 
+# outcome_is JQ_PATH VALUE: of the last death.
+outcome_is() {
+	[ "$(last_death web ".outcome$1")" = "$2" ]
+}
+
+# expect_outcome ACTION SENTENCE: by every way to ask for it; of a death that ended by SIGKILL.
+expect_outcome() {
+	retry_until 10 outcome_is .action "$1"
+	outcome_is .action_detail "$2"
+	[ "$(ls_field web .last_death.outcome.action)" = "$1" ]
+	[ "$(obit log --json | tail -n 1 | jq -r .outcome.action)" = "$1" ]
+	obit why web | grep -qx "${2^}."
+	obit log | tail -n 1 | grep -q "SIGKILL .* $2\$"
+}
+
+@test "what has become of it is told: by why, log and tail, and from disk by the next obitd, and without one" {
+	local pid
+	play_systemd
+	answer activating auto-restart
+	PATH=$T/bin:$PATH start_obitd "$(watch_text web "$T/service" && watch_text sentinel "$T/victim" 'restart = no' 'uid = any')"
+	start_watched_service web
+	follow
+	pid=$(service_pid)
+	kill_service
+	expect_outcome expected 'its owner systemd restarts it'
+	start_watched_service web
+	expect_outcome restarted "restarted by its owner systemd (pid $(service_pid))"
+	outcome_is .new_pid "$(service_pid)"
+	[ "$(last_death web .pid)" = "$pid" ]
+	[ "$(last_death web .action)" = ask-owner ]
+	retry_until 5 grep -q '"action":"restarted"' "$T/tail"
+	[ "$(jq -r "select(.outcome_of) | .outcome_of[:$((${#pid} + 1))] + .action" "$T/tail" | xargs)" = \
+		"$pid:expected $pid:restarted" ]
+	obit tail -n 1 --json | { read -r line && jq -e '.outcome.action == "restarted"' <<<"$line"; }
+	stop_obitd
+	[ "$("$OBIT" --socket "$SOCKET" log --watch web --state-dir "$STATE_DIR" --json | jq -r .outcome.action)" = restarted ]
+	[ "$("$OBIT" --socket "$SOCKET" why web --state-dir "$STATE_DIR" --json | jq -r '.[0].outcome.action')" = restarted ]
+	launch_obitd
+	expect_outcome restarted "restarted by its owner systemd (pid $(service_pid))"
+}
+
+@test "what has become of it: it cannot be asked, could not restart it, was told by a killed obitd" {
+	play_systemd
+	echo nonsense >"$T/answer"
+	OBITD_OPTIONS=()
+	start_under_systemd 'backoff_initial = 5s' 'backoff_jitter = 0'
+	kill_service
+	expect_outcome report 'not respawned: whether its owner systemd restarts it cannot be told: systemctl says nothing that tells'
+	start_watched_service web
+	outcome_is .action report # it was started by somebody, and not brought back
+	answer failed failed
+	touch "$T/fails"
+	kill_service
+	expect_outcome restart-by-owner 'its owner systemd could not restart it: systemctl exited 5; restart in 5s (attempt 2)'
+	kill_obitd
+	PATH=$T/bin:$PATH launch_obitd
+	rm "$T/fails"
+	retry_until 10 test -e "$T/told"
+	start_watched_service web
+	expect_outcome restarted "restarted by its owner systemd (pid $(service_pid))"
+}
+
 @test "systemd has failed it: systemctl restart, and never a second one beside it" {
 	play_systemd
 	answer failed failed

@@ -161,6 +161,32 @@ watchdog { device = \"$T/no-watchdog\" }"
 	validate log --lines <"$T/log"
 }
 
+@test "what has become of a death that an owner is asked about" {
+	printf '#!/bin/bash\n%s </dev/null >%s 2>&1\nsleep 60\n' "$T/service --state $T/service.state" "$T/service.out" >"$T/minder"
+	printf '#!/bin/sh\necho restarts\n' >"$T/ask"
+	chmod 0755 "$T/minder" "$T/ask"
+	start_obitd "$(watches)
+owner minder { parent = minder
+ ask = \"$T/ask\" }"
+	follow
+	setsid "$T/minder" </dev/null >/dev/null 2>&1 3>&- &
+	STARTED+=("$!")
+	wait_events up 1
+	wait_state web up
+	kill -KILL "$(service_pid)"
+	retry_until 5 grep -q '"outcome_of"' "$T/tail"
+	grep '}$' "$T/tail" >"$T/lines"
+	validate tail --lines <"$T/lines"
+	grep '"outcome_of"' "$T/lines" >"$T/line"
+	refuses tail "$T/line" 'del(.watch)' '.action = "respawn"' '.new_pid = 0' '.pid = 1' '.outcome_of = 1'
+	obit why web --json >"$T/why"
+	jq -e '.[0].outcome.action == "expected"' "$T/why"
+	refuses why "$T/why" '.[0].outcome = null' '.[0].outcome.outcome_of = "1:1"' '.[0].action = "respawn"' 'del(.[0].outcome.action)'
+	obit log --json | validate log --lines
+	obit ls --json | validate ls
+	kill -KILL -- "-${STARTED[-1]}"
+}
+
 @test "documents that are wrong are refused" {
 	start_obitd "$(watches)"
 	start_watched_service web

@@ -349,6 +349,13 @@ static const struct {
 	 "done)\"}",
 	 "Buried: too many (observing: not done).", STYLE_DIM},
 	{"{\"action\": \"none\"}", "Nothing was done about it.", STYLE_DIM},
+	{"{\"action\": \"ask-owner\", \"action_detail\": \"its owner x is asked\", \"outcome\": "
+	 "{\"action\": \"restarted\", \"action_detail\": \"restarted by its owner x (pid 7)\"}}",
+	 "Restarted by its owner x (pid 7).", STYLE_GREEN},
+	{"{\"action\": \"ask-owner\", \"watch\": \"web\", \"outcome\": {\"action\": \"bury\"}}",
+	 "Buried: not respawned until it is revived. To bring it back: obit revive web", STYLE_RED},
+	{"{\"action\": \"ask-owner\", \"outcome\": \"restarted\"}",
+	 "Its owner is asked whether it restarts it.", STYLE_YELLOW},
 	{"{\"action\": \"dance\"}", "Dance.", STYLE_PLAIN},
 	{"{}", "What was done about it is not known.", STYLE_PLAIN},
 };
@@ -546,6 +553,40 @@ static void test_a_burial_has_a_line_of_its_own(void **state)
 		    "          buried: more than 5 starts in 10s (start_limit_burst)\n");
 }
 
+static char *outcome_line_of(const struct term *term, const char *json)
+{
+	struct json_object *outcome = parse(json);
+	size_t width = 0;
+	char *text = NULL;
+
+	CAPTURE(text, death_outcome_line(out, term, &width, outcome));
+	json_object_put(outcome);
+	return text;
+}
+
+static void test_what_has_become_of_a_death_stands_behind_its_pid(void **state)
+{
+	static const struct term small = {.width = 40};
+	static const char json[] =
+		"{\"time\": \"2026-11-21T09:38:12.000000+00:00\", \"outcome_of\": \"4711:99\", "
+		"\"watch\": \"web\", \"action\": \"report\", \"action_detail\": \"not respawned: "
+		"whether its owner systemd restarts it cannot be told: it is too late\"}";
+
+	(void)state;
+	assert_text(outcome_line_of(&pipe_term, json),
+		    "09:38:12  web          4711  not respawned: whether its owner systemd "
+		    "restarts it cannot be told: it is too late\n");
+	assert_text(outcome_line_of(&narrow_term, json),
+		    "09:38:12  web          4711  not respawned\n");
+	assert_text(outcome_line_of(&small, json), "09:38:12  web\n"
+						   "          pid 4711: not respawned:\n"
+						   "          whether its owner systemd\n"
+						   "          restarts it cannot be told: it\n"
+						   "          is too late\n");
+	assert_text(outcome_line_of(&pipe_term, "{\"outcome_of\": \"\\u001b[2J\", \"watch\": 5}"),
+		    "-         5               -  -\n");
+}
+
 #define JAPANESE "\\u65e5\\u672c\\u8a9e" /* three characters of two columns each */
 
 static const struct {
@@ -647,6 +688,7 @@ int main(void)
 		cmocka_unit_test(test_a_line_fits_80_columns_and_lines_up),
 		cmocka_unit_test(test_a_pipe_gets_every_word_on_one_line),
 		cmocka_unit_test(test_a_burial_has_a_line_of_its_own),
+		cmocka_unit_test(test_what_has_become_of_a_death_stands_behind_its_pid),
 		cmocka_unit_test(test_names_take_the_room_that_they_have),
 		cmocka_unit_test(test_the_column_of_watches_grows_once),
 		cmocka_unit_test(test_a_members_death_is_marked),

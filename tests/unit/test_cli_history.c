@@ -118,6 +118,44 @@ static void test_what_was_written_twice_is_one_death(void **state)
 	assert_read(false, 0, "1 2 2 3 ");
 }
 
+/* The actions of what has become of them, joined. */
+static void assert_outcomes(struct json_object *deaths, const char *expected)
+{
+	char text[256] = "";
+
+	for (size_t i = 0; i < array_length(deaths); i++) {
+		struct json_object *outcome = member_object(array_item(deaths, i), "outcome");
+
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s ",
+			 outcome ? member_word(outcome, "action") : "-");
+		assert_null(member(outcome, OBIT_OUTCOME_OF));
+	}
+	assert_string_equal(text, expected);
+}
+
+#define OUTCOME(key, time, action)                                                                 \
+	"{\"time\":\"" time "\",\"outcome_of\":\"" key "\",\"watch\":\"web\",\"action\":\"" action \
+	"\"}\n"
+
+static void test_a_death_comes_with_the_last_that_has_become_of_it(void **state)
+{
+	struct json_object *deaths = NULL;
+
+	(void)state;
+	put(OBIT_HISTORY_OLDER_FILE,
+	    "{\"pid\": 1, \"process_key\": \"1:5\"}\n" OUTCOME("1:5", "a", "expected"));
+	put(OBIT_HISTORY_FILE,
+	    "{\"pid\": 2, \"process_key\": \"2:5\"}\n" OUTCOME("9:9", "b", "report")
+		    OUTCOME("1:5", "c", "restarted") "{\"outcome_of\": 5}\n"
+						     "[\"outcome_of\"]\n"
+						     "{\"pid\": 3, \"comm\": \"outcome_of\"}\n");
+	assert_int_equal(history_read(dir, NULL, NULL, 0, &deaths), 0);
+	assert_pids(deaths, "1 2 3 ");
+	assert_outcomes(deaths, "restarted - - ");
+	json_object_put(deaths);
+	assert_read(false, 3, "1 2 3 ");
+}
+
 static void test_many_deaths_are_read(void **state)
 {
 	struct json_object *deaths = NULL;
@@ -181,6 +219,7 @@ int main(void)
 		WITH_DIR(test_deaths_are_read_oldest_first),
 		WITH_DIR(test_a_line_that_is_no_death_is_passed_over),
 		WITH_DIR(test_what_was_written_twice_is_one_death),
+		WITH_DIR(test_a_death_comes_with_the_last_that_has_become_of_it),
 		WITH_DIR(test_many_deaths_are_read),
 		WITH_DIR(test_what_cannot_be_read_says_so),
 		cmocka_unit_test(test_a_death_is_known_by_pid_and_time),

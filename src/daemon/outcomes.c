@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* What becomes of a death that somebody else may answer. When it is told that is not known yet; a record of its own,
+ * with the key of that death, tells it later. */
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/protocol.h"
+#include "daemon/daemon.h"
+#include "daemon/put.h"
+
+#define DETAIL_SIZE (POLICY_NOTE_SIZE + 32)
+
+struct outcome_before outcomes_before(const struct instance *instance)
+{
+	const struct attachment *attachment = instance->attachment;
+
+	return (struct outcome_before){.state = instance->policy.state,
+				       .unanswered = attachment->unanswered};
+}
+
+bool outcomes_may_follow(const struct policy_output *decision)
+{
+	return !decision->undone && (decision->verdict == VERDICT_ASK_OWNER ||
+				     decision->verdict == VERDICT_RESTART_BY_OWNER);
+}
+
+void outcomes_await(struct instance *instance, const struct policy_output *decision)
+{
+	struct attachment *attachment = instance->attachment;
+
+	/* One that an earlier daemon has decided about, and did not come to tell, has no decision now. */
+	if (decision->verdict != VERDICT_NONE)
+		attachment->unanswered = outcomes_may_follow(decision);
+}
+
+/* In the words of an obituary's "action", and two more. */
+static const char *action_of(const struct policy *policy, const struct policy_output *decision)
+{
+	switch (policy->state) {
+	case POLICY_UP:
+	case POLICY_READYING:
+		return "restarted";
+	case POLICY_EXPECTED:
+		return policy->told ? policy_verdict_name(VERDICT_RESTART_BY_OWNER) : "expected";
+	case POLICY_WAITING:
+	case POLICY_RESTARTING:
+		return policy_verdict_name(VERDICT_RESTART_BY_OWNER);
+	default:
+		return policy_verdict_name(decision->verdict);
+	}
+}
+
+static bool is_open(enum policy_state state)
+{
+	return state == POLICY_ASKING || state == POLICY_EXPECTED || state == POLICY_RESTARTING ||
+	       state == POLICY_WAITING;
+}
+
+static void tell(struct instance *instance, const char *detail,
+		 const struct policy_output *decision)
+{
+	const struct attachment *attachment = instance->attachment;
+	struct daemon *daemon = attachment->daemon;
+	_cleanup_json_ struct json_object *record = json_object_new_object();
+	char time[CLOCK_RFC3339_SIZE], key[PROCESS_KEY_SIZE];
+	bool is_back = instance->policy.state == POLICY_UP && instance->main;
+
+	render_process_key(&attachment->told, key);
+	put_string(record, "time", clock_rfc3339(clock_wall_ns(), time));
+	put_string(record, OBIT_OUTCOME_OF, key);
+	put_string(record, "watch", daemon->config.watches[instance->watch].name);
+	put_string(record, "action", action_of(&instance->policy, decision));
+	put_string(record, "action_detail", detail);
+	put_json(record, "new_pid",
+		 is_back ? json_object_new_int64(instance->main->key.tgid) : NULL);
+	if (record)
+		publish_outcome(daemon, instance->watch, record);
+}
+
+/* That its owner was told is no news: it was to be. Nor is what an operator does, unless that is the end of it. */
+static bool is_news(const struct policy *policy, enum policy_input_kind kind)
+{
+	return kind != INPUT_OWNER_DONE && (kind < INPUT_STOP || !is_open(policy->state));
+}
+
+void outcomes_follow(struct instance *instance, const struct outcome_before *before,
+		     const struct policy_input *input, const struct policy_output *decision)
+{
+	struct attachment *attachment = instance->attachment;
+	const struct policy *policy = &instance->policy;
+	char detail[DETAIL_SIZE];
+
+	if (!before->unanswered || !is_open(before->state))
+		return;
+	snprintf(detail, sizeof(detail), "%s", decision->detail);
+	if (input->kind == INPUT_STARTED && instance->main)
+		snprintf(detail, sizeof(detail), "restarted by its owner %s (pid %u)",
+			 policy->owner.name, instance->main->key.tgid);
+	attachment->unanswered = is_open(policy->state);
+	if (*detail && is_news(policy, input->kind))
+		tell(instance, detail, decision);
+}
