@@ -79,6 +79,7 @@ static void die(struct replay *replay, const struct replay_death *death,
 			  .lived_ns = death->lived_ns,
 			  .members = death->verdict == VERDICT_STOP_MEMBERS,
 			  .asked = death->asked,
+			  .hung = death->hung,
 			  .ended_by = death->by_owner ? "its owner" : NULL,
 			  .refusal = death->refusal},
 	};

@@ -15,6 +15,7 @@ struct replay_death {
 	bool by_owner;		     /* who stopped it */
 	bool by_operator;	     /* obit stop, obit restart */
 	bool asked;
+	bool hung;	     /* and was stopped for that */
 	const char *refusal; /* what forbade the respawn, or NULL */
 };
 

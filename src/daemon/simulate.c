@@ -129,13 +129,25 @@ static bool was_asked(struct json_object *death, const struct watch_config *watc
 	return before <= watch->stop_grace_ns || (signal && strcmp(signal, "SIGKILL") == 0);
 }
 
+/* What hung and was left alone has died of something else. */
+static bool was_stopped_hung(struct json_object *death)
+{
+	struct json_object *hung, *stopped;
+
+	return json_object_object_get_ex(death, "hung", &hung) &&
+	       json_object_is_type(hung, json_type_object) &&
+	       json_object_object_get_ex(hung, "stopped", &stopped) &&
+	       json_object_get_boolean(stopped);
+}
+
 /* False for what is no obituary of a main process. */
 static bool read_death(struct json_object *death, struct replay_death *ret)
 {
 	const char *detail = word_of(death, "action_detail");
 	uint64_t status = 0;
 
-	*ret = (struct replay_death){.verdict = verdict_of(death), .done = true};
+	*ret = (struct replay_death){
+		.verdict = verdict_of(death), .done = true, .hung = was_stopped_hung(death)};
 	if (!parse_time(word_of(death, "time"), &ret->died_ns) ||
 	    !number_of(death, "lived_ns", &ret->lived_ns) ||
 	    !number_of(death, "wait_status", &status) || ret->lived_ns > ret->died_ns)

@@ -52,6 +52,16 @@ record() {
 	[[ "$output" =~ ^"web: 6 deaths: 0 otherwise; back-off would have waited "[1-9].*" more"$ ]]
 }
 
+@test "what was stopped since it hung died of that; what hung and was left alone did not" {
+	local death='{"time":"2026-01-01T00:00:00.000000+00:00","role":"main","pid":1,"uid":0,"watch":"w","path":"/x","argv":["x"],"cgroup":"/","wait_status":6,"lived_ns":1000000000,"action":"respawn","action_detail":"respawned at once"'
+	printf '%s,"pid":%d,"hung":{"stopped":%s}}\n' "$death" 2 true "$death" 3 false >"$T/history"
+	watch_text web /x 'restart = on-watchdog' >"$NEW"
+	run simulate --history "$T/history"
+	[ "${#lines[@]}" = 2 ]
+	[[ "${lines[0]}" == *"-> not respawned: restart = on-watchdog" ]]
+	[[ "${lines[1]}" == "web: 2 deaths: 1 otherwise; 1 would be left"* ]]
+}
+
 @test "a history that is missing, torn, foreign or of tomorrow, and a bad configuration" {
 	local death
 	watch_text web /x >"$NEW"

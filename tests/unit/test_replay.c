@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <signal.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -161,6 +162,40 @@ static void facts_of_then_are_facts_now(void **state)
 	replay_free(&replay);
 }
 
+static void what_was_stopped_since_it_hung_died_of_that(void **state)
+{
+	static const struct {
+		enum restart_when restart;
+		uint32_t status;
+		bool hung;
+		enum policy_verdict verdict;
+	} cases[] = {
+		{RESTART_ON_WATCHDOG, SIGABRT, true, VERDICT_RESPAWN},
+		{RESTART_ON_WATCHDOG, SIGABRT, false, VERDICT_NONE},
+		{RESTART_ON_ABORT, SIGABRT, true, VERDICT_NONE},
+		{RESTART_ON_ABORT, SIGABRT, false, VERDICT_RESPAWN},
+		{RESTART_ON_FAILURE, 0, true, VERDICT_RESPAWN},
+		{RESTART_ON_FAILURE, 0, false, VERDICT_NONE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct replay_death death = {.died_ns = START_NS + NS_PER_SEC,
+					     .lived_ns = NS_PER_SEC,
+					     .wait_status = cases[i].status,
+					     .hung = cases[i].hung,
+					     .done = true};
+		struct replay_result result;
+
+		start();
+		config.restart = cases[i].restart;
+		assert_int_equal(replay_init(&replay, &config), 0);
+		replay_step(&replay, &death, &result);
+		assert_int_equal(result.verdict, cases[i].verdict);
+		replay_free(&replay);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -169,6 +204,7 @@ int main(void)
 		cmocka_unit_test(longer_waits_move_later_deaths),
 		cmocka_unit_test(others_start_it_when_they_did),
 		cmocka_unit_test(facts_of_then_are_facts_now),
+		cmocka_unit_test(what_was_stopped_since_it_hung_died_of_that),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
