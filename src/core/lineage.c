@@ -151,6 +151,19 @@ enum exec_meaning lineage_exec_meaning(const struct process *process, ssize_t wa
 										 : EXEC_LEAVES;
 }
 
+/* To be called whenever it may have got another main, or none. Of ten thousand instances most have one: who looks
+ * for those without does not look at all. */
+static void note_vacancy(struct instance *instance)
+{
+	bool vacant = !instance->main || instance->main->dying;
+
+	if (vacant && !instance->vacant)
+		DL_APPEND2(instance->lineage->vacant, instance, vacant_prev, vacant_next);
+	else if (!vacant && instance->vacant)
+		DL_DELETE2(instance->lineage->vacant, instance, vacant_prev, vacant_next);
+	instance->vacant = vacant;
+}
+
 static void unlink_from_instance(struct process *process)
 {
 	struct instance *instance = process->instance;
@@ -165,6 +178,7 @@ static void unlink_from_instance(struct process *process)
 			instance->alive--;
 		if (instance->main == process)
 			instance->main = NULL;
+		note_vacancy(instance);
 	}
 	process->instance = NULL;
 }
@@ -183,6 +197,7 @@ void lineage_died(struct process *process)
 	if (process->instance && process->role != ROLE_OFFSPRING) {
 		process->instance->alive--;
 		process->instance->dying++;
+		note_vacancy(process->instance);
 	}
 }
 
@@ -235,6 +250,7 @@ struct instance *lineage_begin_as(struct lineage *lineage, uint64_t id, size_t w
 	if (lineage->next_id < id)
 		lineage->next_id = id;
 	instance->watch = watch;
+	instance->lineage = lineage;
 	HASH_ADD(hh, lineage->by_id, id, sizeof(instance->id), instance);
 	if (!instance->hh.tbl) { /* no memory for the table */
 		policy_free(&instance->policy);
@@ -242,6 +258,7 @@ struct instance *lineage_begin_as(struct lineage *lineage, uint64_t id, size_t w
 		return NULL;
 	}
 	DL_APPEND(lineage->instances, instance);
+	note_vacancy(instance);
 	return instance;
 }
 
@@ -294,6 +311,7 @@ void lineage_join(struct instance *instance, struct process *process, enum proce
 		instance->main = NULL;
 	}
 	process->role = role;
+	note_vacancy(instance);
 }
 
 void lineage_end(struct lineage *lineage, struct instance *instance)
@@ -302,6 +320,7 @@ void lineage_end(struct lineage *lineage, struct instance *instance)
 
 	DL_FOREACH_SAFE (instance->processes, process, next)
 		lineage_gone(lineage, process);
+	DL_DELETE2(lineage->vacant, instance, vacant_prev, vacant_next);
 	DL_DELETE(lineage->instances, instance);
 	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): whoever is here is in the table */
 	HASH_DELETE(hh, lineage->by_id, instance);
@@ -429,19 +448,36 @@ static bool is_awaited_in(const struct instance *instance, const struct recipe *
 	return cgroup_in_container(&facts);
 }
 
+static bool is_over_for_good(const struct instance *instance)
+{
+	return !instance->alive && !instance->dying &&
+	       (instance->policy.state == POLICY_ENDED || instance->policy.state == POLICY_BURIED);
+}
+
+struct instance *lineage_surplus(const struct lineage *lineage, size_t watch, unsigned most)
+{
+	struct instance *instance, *first = NULL;
+	unsigned over = 0;
+
+	DL_FOREACH2(lineage->vacant, instance, vacant_next)
+	if (instance->watch == watch && is_over_for_good(instance) && !over++)
+		first = instance;
+	return over > most ? first : NULL;
+}
+
 struct instance *lineage_vacant(const struct lineage *lineage, size_t watch,
 				const struct recipe *recipe)
 {
 	struct instance *instance;
 
-	DL_FOREACH (lineage->instances, instance) {
-		bool has_main = instance->main && !instance->main->dying;
+	DL_FOREACH2(lineage->vacant, instance, vacant_next)
+	{
 		enum policy_state state = instance->policy.state;
 		bool owned = *instance->policy.owner.name;
-		bool vacant = !has_main && !instance->spawning && state != POLICY_STARTING &&
-			      (state != POLICY_STOPPING || owned);
+		bool is_free = !instance->spawning && state != POLICY_STARTING &&
+			       (state != POLICY_STOPPING || owned);
 
-		if (vacant && instance->watch == watch &&
+		if (is_free && instance->watch == watch &&
 		    (same_recipe(instance->recipe, recipe) || is_awaited_in(instance, recipe)))
 			return instance;
 	}

@@ -74,9 +74,12 @@ struct instance {
 	} background; /* the last that died of what main had sent there, in that life; pid 0: nothing did */
 	struct recipe *recipe; /* owned */
 	struct policy policy;
-	void *attachment;	      /* the daemon's: timer, log file, ... */
-	struct instance *prev, *next; /* utlist DL */
-	UT_hash_handle hh;	      /* by id */
+	void *attachment; /* the daemon's: timer, log file, ... */
+	struct lineage *lineage;
+	struct instance *prev, *next;		    /* utlist DL */
+	struct instance *vacant_prev, *vacant_next; /* the same, while `vacant` */
+	bool vacant;				    /* it has no living main */
+	UT_hash_handle hh;			    /* by id */
 };
 
 #define LINEAGE_GONE 1024
@@ -90,6 +93,7 @@ struct lineage_gone {
 struct lineage {
 	struct process *processes; /* by key */
 	struct instance *instances;
+	struct instance *vacant; /* those without a living main, the latest at the end */
 	struct instance *by_id;
 	struct lineage_gone gone[LINEAGE_GONE]; /* a ring; a tgid of 0: none */
 	size_t gone_next;
@@ -177,6 +181,10 @@ void lineage_note_background(struct instance *instance, const struct process *pr
 /* Who of the living could become main after `main`, which is dead. The caller has looked up
  * session_leader of the members. */
 void lineage_heirs(const struct instance *instance, const struct process *main, struct heirs *ret);
+
+/* Of the instances of `watch` that are over for good, with no process left, the one that has been for the longest,
+ * if there are more than `most`; else NULL. */
+struct instance *lineage_surplus(const struct lineage *lineage, size_t watch, unsigned most);
 
 /* An instance of `watch` without a living main that the same recipe describes: a process that somebody
  * starts by hand continues it. NULL if there is none. */

@@ -56,30 +56,13 @@ static void on_fork(struct daemon *daemon, const struct obit_key *key,
 		bpf_source_forget_unchanged(daemon->source, key, letter);
 }
 
-/* Oldest first, since instances are appended. */
-static void drop_surplus(struct daemon *daemon, size_t watch)
-{
-	struct instance *instance, *oldest = NULL;
-	unsigned over = 0;
-
-	DL_FOREACH (daemon->lineage.instances, instance) {
-		bool is_over = instance->watch == watch && !instance->alive && !instance->dying &&
-			       (instance->policy.state == POLICY_ENDED ||
-				instance->policy.state == POLICY_BURIED);
-
-		if (is_over && !over++)
-			oldest = instance;
-	}
-	if (over > VACANT_MAX)
-		events_drop_instance(daemon, oldest);
-}
-
 static struct instance *begin_instance(struct daemon *daemon, size_t watch)
 {
 	const struct watch_config *config = &daemon->config.watches[watch];
-	struct instance *instance;
+	struct instance *instance = lineage_surplus(&daemon->lineage, watch, VACANT_MAX);
 
-	drop_surplus(daemon, watch);
+	if (instance)
+		events_drop_instance(daemon, instance);
 	instance = lineage_begin(&daemon->lineage, watch, config, clock_boot_ns());
 	if (instance && act_attach(daemon, instance) < 0) {
 		lineage_end(&daemon->lineage, instance);

@@ -3,6 +3,7 @@
 
 #include <utlist.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "core/lineage.h"
 #include "core/match.h"
@@ -1088,8 +1089,24 @@ static void compare_process(const struct random_family *r, unsigned pid)
 	assert_int_equal(process->role == ROLE_MAIN, i >= 0 && r->instances[i]->main == process);
 }
 
+static void compare_vacancies(const struct random_family *r)
+{
+	const struct instance *instance;
+	unsigned vacant = 0, listed = 0;
+
+	for (int i = 0; i < INSTANCES; i++)
+		vacant += !r->instances[i]->main || r->instances[i]->main->dying;
+	DL_FOREACH2(r->family.lineage.vacant, instance, vacant_next)
+	{
+		assert_true(!instance->main || instance->main->dying);
+		listed++;
+	}
+	assert_int_equal(listed, vacant);
+}
+
 static void compare(const struct random_family *r)
 {
+	compare_vacancies(r);
 	for (unsigned pid = 0; pid < PIDS; pid++)
 		compare_process(r, pid);
 	for (int i = 0; i < INSTANCES; i++) {
@@ -1104,6 +1121,31 @@ static void compare(const struct random_family *r)
 		expect_counts(r->instances[i], alive, dying);
 		assert_int_equal(listed, alive + dying);
 	}
+}
+
+static void of_more_than_so_many_that_are_over_the_first_is_surplus(void **state)
+{
+	struct instance *over[3], *other;
+	struct family family;
+
+	(void)state;
+	family_init(&family);
+	assert_null(lineage_surplus(&family.lineage, 0, 0));
+	for (size_t i = 0; i < ARRAY_SIZE(over); i++) {
+		over[i] = lineage_begin(&family.lineage, 0, &family.watch, 1);
+		over[i]->policy.state = i ? POLICY_ENDED : POLICY_BURIED;
+	}
+	other = lineage_begin(&family.lineage, 1, &family.watch, 1);
+	other->policy.state = POLICY_ENDED;
+	assert_ptr_equal(lineage_surplus(&family.lineage, 0, 2), over[0]);
+	assert_null(lineage_surplus(&family.lineage, 0, 3));
+	assert_ptr_equal(lineage_surplus(&family.lineage, 1, 0), other);
+	over[0]->policy.state = POLICY_WAITING;
+	assert_null(lineage_surplus(&family.lineage, 0, 2));
+	assert_ptr_equal(lineage_surplus(&family.lineage, 0, 1), over[1]);
+	lineage_join(over[1], add(&family, 7, NULL), ROLE_MEMBER); /* it has a process still */
+	assert_null(lineage_surplus(&family.lineage, 0, 1));
+	family_free(&family);
 }
 
 static void random_lives_agree_with_a_naive_model(void **state)
@@ -1162,6 +1204,7 @@ int main(void)
 		cmocka_unit_test(who_is_gone_is_known_for_a_while),
 		cmocka_unit_test(exact_paths_are_services),
 		cmocka_unit_test(globs_match_services_and_jobs),
+		cmocka_unit_test(of_more_than_so_many_that_are_over_the_first_is_surplus),
 		cmocka_unit_test(random_lives_agree_with_a_naive_model),
 	};
 
