@@ -519,13 +519,9 @@ static void release_child(struct daemon *daemon, struct attachment *attachment)
 	launches_begin(attachment);
 }
 
-int act_inherit_child(struct daemon *daemon, struct instance *instance, const struct obit_key *key)
+int act_inherit_child(struct daemon *daemon, struct instance *instance, const struct obit_key *key,
+		      const char *by)
 {
-	static const struct spawn_report unheard = {
-		.error = ECHILD,
-		.text = "a child that an earlier obitd had asked for has ended before its exec",
-		.notices = "an earlier obitd had asked for it",
-	};
 	struct attachment *attachment = instance->attachment;
 	_cleanup_close_ int pidfd = sys_pidfd_open((pid_t)key->tgid, 0);
 	_cleanup_free_ struct spawn_report *report = malloc(sizeof(*report));
@@ -535,14 +531,16 @@ int act_inherit_child(struct daemon *daemon, struct instance *instance, const st
 		return -errno;
 	if (!proc_exists(key))
 		return -ESRCH;
-	if (!report || enter_launch(attachment) < 0)
+	if (!report || (!attachment->hh.tbl && enter_launch(attachment) < 0))
 		return -ENOMEM;
 	r = loop_add(daemon->loop, pidfd, EPOLLIN, on_report, attachment,
 		     &attachment->report_source);
 	if (r < 0)
 		return r;
-	*report = unheard;
-	report->pid = (pid_t)key->tgid;
+	*report = (struct spawn_report){.error = ECHILD, .pid = (pid_t)key->tgid};
+	snprintf(report->text, sizeof(report->text), "a child that %s has ended before its exec",
+		 by);
+	snprintf(report->notices, sizeof(report->notices), "%s it", by);
 	attachment->report = TAKE_PTR(report);
 	attachment->child.report_fd = TAKE_FD(pidfd);
 	attachment->inherited = attachment->born = *key;
@@ -581,21 +579,43 @@ static void spawn(struct instance *instance)
 		act_launch(instance);
 }
 
-/* For a child that is not born. One that the old spawner still makes finds itself discarded, and leaves. */
-static void ask_again(struct daemon *daemon, struct instance *instance)
+/* Of a child that is not born, as far as it has said. One that the old spawner still makes finds itself discarded, and
+ * leaves. */
+static void discard_unborn(struct attachment *attachment)
 {
-	struct attachment *attachment = instance->attachment;
 	bool was_released = attachment->released;
-	char sentence[RECIPE_SENTENCE_SIZE];
-	int r;
 
 	if (has_child(attachment) && !attachment->report->pid)
 		spawn_report_read(attachment->child.report_fd, attachment->report);
 	if (!has_child(attachment) || attachment->report->pid)
 		return;
 	drop_child(attachment);
-	if (!was_released)
-		return; /* spawn() will ask */
+	attachment->asks_again = was_released; /* else spawn() will ask */
+}
+
+/* It was born all the same, and may have looked whether it is discarded before it was: its letter was there then. */
+static void on_letter(void *arg, const struct obit_key *key, const struct obit_letter *letter)
+{
+	struct attachment *attachment = letter->flags & OBIT_LETTER_SPAWNED
+						? find_launch(arg, letter->launch)
+						: NULL;
+
+	if (attachment && attachment->asks_again)
+		attachment->born = *key;
+}
+
+static void ask_again(struct daemon *daemon, struct instance *instance)
+{
+	struct attachment *attachment = instance->attachment;
+	char sentence[RECIPE_SENTENCE_SIZE];
+	int r;
+
+	if (!attachment->asks_again)
+		return;
+	attachment->asks_again = false;
+	if (attachment->born.tgid && act_inherit_child(daemon, instance, &attachment->born,
+						       "an earlier spawner was asked for") == 0)
+		return;
 	r = ask_for_child(daemon, instance, false, sentence);
 	if (r < 0)
 		spawn_failed(daemon, instance, -r, sentence);
@@ -609,6 +629,10 @@ void act_replace_spawner(struct daemon *daemon)
 
 	act_read_reports(daemon);
 	spawner_abandon(TAKE_PTR(daemon->spawner));
+	/* Before the kernel side knows another one: it gives letters to the children of one alone. */
+	DL_FOREACH (daemon->lineage.instances, instance)
+		discard_unborn(instance->attachment);
+	bpf_source_letters(daemon->source, on_letter, daemon);
 	act_start_spawner(daemon);
 	DL_FOREACH_SAFE (daemon->lineage.instances, instance, next)
 		ask_again(daemon, instance);

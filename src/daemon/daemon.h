@@ -127,11 +127,12 @@ struct attachment {
 	bool released;		  /* it may go; else it is held until the old process is gone */
 	struct loop_source *report_source;
 	struct spawn_report *report; /* owned; of that child, or NULL */
-	struct obit_key inherited; /* of a child that an earlier daemon had asked for, else 0: then
+	struct obit_key inherited;   /* of a child whose report nobody reads, else 0: then
 				      child.report_fd is its pidfd */
-	struct heap_node launch;   /* when to look whether it has come to its exec */
+	struct heap_node launch;     /* when to look whether it has come to its exec */
 	uint64_t released_ns;
 	pid_t spawner;		/* which one was asked */
+	bool asks_again;	/* for a child, since that one is ended */
 	struct obit_key hanged; /* a child that was killed since it did not come to its exec */
 	struct owner *owner;	/* who else brings it back; NULL: nobody */
 	uint32_t died_pid;	/* of its last main */
@@ -576,9 +577,10 @@ int act_start_spawner(struct daemon *daemon);
 void act_child_born(struct daemon *daemon, const struct obit_key *key,
 		    const struct obit_letter *letter);
 
-/* A child that an earlier daemon had asked for, and let go, goes on its way as one of this daemon's. 0, or -errno where
- * it is gone. */
-int act_inherit_child(struct daemon *daemon, struct instance *instance, const struct obit_key *key);
+/* A child that is known by its letter alone goes on its way; "`by` it" says for whom it was made. 0, or -errno where it
+ * is gone. */
+int act_inherit_child(struct daemon *daemon, struct instance *instance, const struct obit_key *key,
+		      const char *by);
 
 /* Reads what the children on their way have said so far. */
 void act_read_reports(struct daemon *daemon);

@@ -542,7 +542,8 @@ static void resume_start(struct returns *returns, struct instance *instance)
 		act_step(daemon, instance, &spawned, NULL);
 		log_notice("%s: respawned as pid %u, by an earlier obitd",
 			   daemon->config.watches[instance->watch].name, instance->main->key.tgid);
-	} else if (child && act_inherit_child(daemon, instance, &child->key) == 0) {
+	} else if (child && act_inherit_child(daemon, instance, &child->key,
+					      "an earlier obitd had asked for") == 0) {
 		log_info("%s: pid %u, which an earlier obitd had asked for, is on its way",
 			 daemon->config.watches[instance->watch].name, child->key.tgid);
 	} else if (!abandon_if_old(daemon, instance)) {
