@@ -36,6 +36,24 @@ void recipe_free(struct recipe *recipe)
 	free(recipe);
 }
 
+static size_t text_bytes(const char *text)
+{
+	return text ? strlen(text) + 1 : 0;
+}
+
+size_t recipe_bytes(const struct recipe *recipe)
+{
+	const char *const texts[] = {recipe->exe,  recipe->script, recipe->script_path, recipe->cwd,
+				     recipe->root, recipe->cgroup, recipe->label};
+	size_t bytes = sizeof(*recipe) + recipe->argv.size + recipe->env.size;
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		bytes += text_bytes(texts[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(recipe->stdio); i++)
+		bytes += text_bytes(recipe->stdio[i]);
+	return bytes;
+}
+
 /* ---- from the kernel's records ---- */
 
 static char **path_of_kind(struct recipe *recipe, __u32 kind)

@@ -44,6 +44,9 @@ struct recipe {
 struct recipe *recipe_new(enum recipe_source source);
 void recipe_free(struct recipe *recipe); /* NULL is fine */
 
+/* How much memory it takes, without what the allocator adds. */
+size_t recipe_bytes(const struct recipe *recipe);
+
 /* Takes one chunk of text. Chunks of a kind come in order. 0, -ENOMEM, or -EBADMSG for a gap (a record
  * was lost): then the text is marked incomplete. */
 int recipe_add_text(struct recipe *recipe, const struct obit_text_record *text);

@@ -324,6 +324,16 @@ struct json_object *render_show(const struct daemon *daemon, size_t watch,
 
 /* ---- stats ---- */
 
+static uint64_t count_recipe_bytes(const struct daemon *daemon)
+{
+	const struct instance *instance;
+	uint64_t bytes = 0;
+
+	DL_FOREACH (daemon->lineage.instances, instance)
+		bytes += instance->recipe ? recipe_bytes(instance->recipe) : 0;
+	return bytes;
+}
+
 struct json_object *render_stats(struct daemon *daemon)
 {
 	struct json_object *object = json_object_new_object();
@@ -359,6 +369,7 @@ struct json_object *render_stats(struct daemon *daemon)
 	put_number(kernel, "exits", stats.exits);
 	put_number(user, "watches", daemon->config.watch_count);
 	put_number(user, "processes", HASH_COUNT(daemon->lineage.processes));
+	put_number(user, "recipe_bytes", count_recipe_bytes(daemon));
 	put_number(user, "records", daemon->counters.records);
 	put_number(user, "rescans", daemon->counters.rescans);
 	put_number(user, "respawns", daemon->counters.respawns);

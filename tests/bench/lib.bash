@@ -112,10 +112,11 @@ obit_knows() { [ "$(obit stats --json | jq .daemon.processes)" -ge "$1" ]; }
 
 # ---- a crowd of processes ----
 
-# crowd_start COUNT [PROGRAM [ARGUMENT]]: see crowd.c
+# crowd_start COUNT [PROGRAM [ARGUMENT]]: see crowd.c. CROWD_WRAP=(COMMAND...) before it.
+CROWD_WRAP=()
 crowd_start() {
 	: >"$WORK/crowd"
-	"$BUILD/tests/bench/crowd" "$@" >"$WORK/crowd" &
+	"${CROWD_WRAP[@]}" "$BUILD/tests/bench/crowd" "$@" >"$WORK/crowd" &
 	CROWD=$!
 	until_true grep -q started "$WORK/crowd"
 }
