@@ -24,34 +24,29 @@ const char *process_role_name(enum process_role role)
 
 /* ---- images ---- */
 
-static bool copy_strings(struct strings *to, const struct strings *from)
-{
-	if (!from->size)
-		return true;
-	to->bytes = malloc(from->size);
-	if (!to->bytes)
-		return false;
-	memcpy(to->bytes, from->bytes, from->size);
-	to->size = from->size;
-	return true;
-}
-
+/* In one piece of memory with its texts: of ten thousand there are many, and none of them changes. */
 struct image *image_new(const struct recipe *recipe, uint64_t exec_time)
 {
-	struct image *image = calloc(1, sizeof(*image));
+	const char *exe = recipe->exe ? recipe->exe : "";
+	size_t exe_size = strlen(exe) + 1;
+	size_t cgroup_size = recipe->cgroup ? strlen(recipe->cgroup) + 1 : 0;
+	struct image *image = calloc(1,
+				     sizeof(*image) + recipe->argv.size + exe_size + cgroup_size);
+	char *at = (char *)(image + 1);
 
 	if (!image)
 		return NULL;
 	image->references = 1;
 	image->exec_time = exec_time;
 	image->uid = recipe->facts.euid;
-	image->exe = strdup(recipe->exe ? recipe->exe : "");
-	image->cgroup = recipe->cgroup ? strdup(recipe->cgroup) : NULL;
-	if (!image->exe || (recipe->cgroup && !image->cgroup) ||
-	    !copy_strings(&image->argv, &recipe->argv)) {
-		image_release(image);
-		return NULL;
-	}
+	if (recipe->argv.size)
+		image->argv = (struct strings){
+			.bytes = memcpy(at, recipe->argv.bytes, recipe->argv.size),
+			.size = recipe->argv.size};
+	at += recipe->argv.size;
+	image->exe = memcpy(at, exe, exe_size);
+	if (recipe->cgroup)
+		image->cgroup = memcpy(at + exe_size, recipe->cgroup, cgroup_size);
 	return image;
 }
 
@@ -64,12 +59,8 @@ struct image *image_share(struct image *image)
 
 void image_release(struct image *image)
 {
-	if (!image || --image->references)
-		return;
-	free(image->exe);
-	free(image->cgroup);
-	free(image->argv.bytes);
-	free(image);
+	if (image && !--image->references)
+		free(image);
 }
 
 void lineage_set_image(struct process *process, struct image *image)

@@ -19,7 +19,7 @@
 /* What a process runs: shared by all that forked from it without an exec of their own. */
 struct image {
 	unsigned references;
-	char *exe; /* owned; "" where unknown */
+	char *exe; /* "" where unknown; behind it in memory, as the other texts */
 	struct strings argv;
 	char *cgroup; /* NULL where unknown */
 	uint64_t exec_time;
@@ -66,6 +66,7 @@ struct instance {
 	bool adopted;	       /* was running before obit */
 	bool daemonized;       /* its main was handed over after a fork */
 	bool spawned;	       /* this life was started by obit */
+	bool vacant;	       /* it has no living main */
 	__u32 spawning;	       /* tgid of the child whose exec is awaited; 0: none */
 	__u32 uid;	       /* at its exec */
 	struct {
@@ -78,7 +79,6 @@ struct instance {
 	struct lineage *lineage;
 	struct instance *prev, *next;		    /* utlist DL */
 	struct instance *vacant_prev, *vacant_next; /* the same, while `vacant` */
-	bool vacant;				    /* it has no living main */
 	UT_hash_handle hh;			    /* by id */
 };
 

@@ -139,6 +139,7 @@ void act_detach(struct daemon *daemon, struct instance *instance)
 	probes_forget(attachment);
 	json_object_put(attachment->last_death);
 	json_object_put(attachment->hang_threads);
+	free(attachment->hang);
 	vigil_end(attachment);
 	owners_forget(attachment);
 	forget_straggler(attachment);

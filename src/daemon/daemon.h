@@ -143,7 +143,8 @@ struct attachment {
 	size_t probe_count;
 	struct json_object *last_death; /* for its hooks: a reference, or NULL */
 	struct vigil vigil;
-	struct policy_hang hang; /* found out, and not decided on: its stacks are being read */
+	struct policy_hang
+		*hang; /* owned; found out, and not decided on: its stacks are being read */
 	struct json_object *hang_threads; /* of what hung last: a reference, or NULL */
 	bool told_buried;		  /* so its hook for that was run */
 	bool killed;			  /* by `obit kill`, in this life */

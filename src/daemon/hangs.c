@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/daemon.h"
@@ -105,12 +106,12 @@ static void tell(struct daemon *daemon, struct instance *instance,
 static void decide(struct daemon *daemon, struct instance *instance)
 {
 	struct attachment *attachment = instance->attachment;
-	struct policy_input input = {.kind = INPUT_HUNG, .hang = attachment->hang};
+	_cleanup_free_ struct policy_hang *hang = TAKE_PTR(attachment->hang);
+	struct policy_input input = {.kind = INPUT_HUNG, .hang = *hang};
 	char refusal[RECIPE_SENTENCE_SIZE];
 	struct policy_output decision;
 	struct obit_letter letter;
 
-	attachment->hang.by = HANG_NONE;
 	if (!instance->main ||
 	    bpf_source_letter(daemon->source, &instance->main->key, &letter) < 0 ||
 	    letter.exit.sequence)
@@ -139,7 +140,7 @@ static void on_stacks(void *arg, const struct hook_result *result)
 	struct instance *instance = lineage_instance(&daemon->lineage, result->id);
 	struct attachment *attachment = instance ? instance->attachment : NULL;
 
-	if (!attachment || attachment->hang.by == HANG_NONE)
+	if (!attachment || !attachment->hang)
 		return;
 	json_object_put(attachment->hang_threads);
 	attachment->hang_threads = *result->output ? parse_stacks(result->output) : NULL;
@@ -171,11 +172,15 @@ void hangs_report(struct daemon *daemon, struct instance *instance, enum hang_by
 {
 	struct attachment *attachment = instance->attachment;
 
-	if (instance->policy.state != POLICY_UP || !instance->main ||
-	    attachment->hang.by != HANG_NONE)
+	if (instance->policy.state != POLICY_UP || !instance->main || attachment->hang)
 		return;
-	attachment->hang = (struct policy_hang){.by = by, .for_ns = for_ns};
-	snprintf(attachment->hang.words, sizeof(attachment->hang.words), "%s", words);
+	attachment->hang = malloc(sizeof(*attachment->hang));
+	if (!attachment->hang) {
+		daemon_out_of_memory(daemon, "telling that something hangs");
+		return;
+	}
+	*attachment->hang = (struct policy_hang){.by = by, .for_ns = for_ns};
+	snprintf(attachment->hang->words, sizeof(attachment->hang->words), "%s", words);
 	if (instance->policy.hang.by == HANG_NONE) {
 		json_object_put(TAKE_PTR(attachment->hang_threads));
 		if (ask_for_stacks(daemon, instance, pid ? pid : (pid_t)instance->main->key.tgid) ==
@@ -191,7 +196,7 @@ void hangs_recovered(struct daemon *daemon, struct instance *instance)
 	struct policy_input input = {.kind = INPUT_RECOVERED};
 	struct policy_output decision;
 
-	attachment->hang.by = HANG_NONE; /* not told yet: a false alarm */
+	free(TAKE_PTR(attachment->hang)); /* not told yet: a false alarm */
 	if (instance->policy.hang.by == HANG_NONE)
 		return;
 	act_step(daemon, instance, &input, &decision);
