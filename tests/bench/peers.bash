@@ -4,7 +4,7 @@
 # $WORK/peer/stamp. What is generous to them: the service is the program itself, not a shell script that executes it.
 
 # shellcheck disable=SC2034 # for the scripts
-PEERS='runit s6 daemontools supervisord monit'
+PEERS=${PEERS-runit s6 daemontools supervisord monit}
 PEER_PIDS=()
 
 peer_command() {
