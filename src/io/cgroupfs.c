@@ -95,6 +95,7 @@ int cgroupfs_of(const struct cgroupfs *fs, pid_t pid, __u32 *ret_hierarchy, char
 	_cleanup_free_ char *line = NULL;
 	char *paths[CGROUPFS_HIERARCHIES] = {NULL};
 	size_t size = 0, chosen = 0;
+	int r;
 
 	snprintf(name, sizeof(name), "/proc/%d/cgroup", pid);
 	file = fopen(name, "re");
@@ -109,14 +110,18 @@ int cgroupfs_of(const struct cgroupfs *fs, pid_t pid, __u32 *ret_hierarchy, char
 				paths[i] = strdup(path);
 		}
 	}
+	r = ferror(file) ? -errno : 0; /* -ESRCH: gone since it was opened */
 	for (size_t i = CGROUPFS_HIERARCHIES; i-- > 0;)
 		if (paths[i] && strcmp(paths[i], "/") != 0)
 			chosen = i;
-	*ret_hierarchy = fs->at[chosen].hierarchy;
-	*ret_path = paths[chosen] ? TAKE_PTR(paths[chosen]) : strdup("/");
+	if (r == 0) {
+		*ret_hierarchy = fs->at[chosen].hierarchy;
+		*ret_path = paths[chosen] ? TAKE_PTR(paths[chosen]) : strdup("/");
+		r = *ret_path ? 0 : -ENOMEM;
+	}
 	for (size_t i = 0; i < CGROUPFS_HIERARCHIES; i++)
 		free(paths[i]);
-	return *ret_path ? 0 : -ENOMEM;
+	return r;
 }
 
 /* The index of a hierarchy that is mounted, or -ENOENT. */
