@@ -124,6 +124,7 @@ hang_is_recorded() {
 	[ "$(last_death "$pid" '.hung.for_ns >= 400000000 and .hung.for_ns < 3000000000')" = true ]
 	[ "$(last_death "$pid" '.hung.threads[0] | [.tid, .comm, .state] | join(" ")')" = "$pid notifier S" ]
 	[ "$(last_death "$pid" '.hung.stack | join(" ") | test("pause|nanosleep|schedule")')" = true ]
+	[ "$(last_death "$pid" '.hung.wchan | test("pause|nanosleep|schedule")')" = true ]
 	[[ "$(obit why "$pid" | tr '\n' ' ')" == *"(pid $pid) hung (no WATCHDOG=1 for "*"), and was killed by SIGABRT"* ]]
 	retry_until 10 hang_is_recorded
 	[ "$(jq -r '[.watch, .hung.by, .action] | join(" ")' "$T/hang.json.$pid")" = "web notify stop" ]
@@ -136,6 +137,22 @@ hang_is_recorded() {
 	retry_until 10 has_hung
 	[ "$(last_death web .signal)/$(last_death web .hung.reason)" = "SIGKILL/it said so: WATCHDOG=trigger" ]
 	retry_until 10 restarts_reach 2
+}
+
+lives_anew() {
+	[ "$(ls_field web .pid)" != "$1" ] && status_is well
+}
+
+@test "RESTART_RESET=1: the next respawn comes at once" {
+	start_obitd "$(watch_text web "$T/notifier" "notify = yes" "backoff_initial = 1h" "backoff_jitter = 0%")"
+	run_steps say 'READY=1\nRESTART_RESET=1\nSTATUS=well' await "$T/go" exit 0
+	pid=
+	for _ in 1 2 3; do
+		retry_until 10 lives_anew "$pid"
+		pid=$(ls_field web .pid)
+		kill -KILL "$pid"
+	done
+	retry_until 10 restarts_reach 4
 }
 
 @test "MAINPID names another process of the instance, and nobody else" {
