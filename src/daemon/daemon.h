@@ -108,35 +108,27 @@ struct vigil {
 	uint64_t beat_ns; /* when the last one came (clock_running_ns()); 0: none is promised yet */
 	uint64_t period_ns; /* between two of them at most; 0: none is wanted */
 	bool ready, reloading, leaving;
+	int error;
 	uint64_t cpu_ns;	   /* of what does not notify: what it had used at the last look */
 	struct vitals_stuck stuck; /* the same */
-	int error;
-	char *status; /* owned; NULL: nothing */
+	char *status;		   /* owned; NULL: nothing */
 };
 
-/* The daemon's part of an instance. */
+/* The daemon's part of an instance. There are many: what is small stands together. */
 struct attachment {
 	struct daemon *daemon;
 	struct instance *instance;
 	struct heap_node timer;
 	struct attachment *prev,
-		*next;		  /* among those on their way, or those that wait for a place */
-	bool queued;		  /* it waits for a place */
-	bool has_place;		  /* it counts among max_parallel_starts */
-	struct spawn_child child; /* on its way to exec */
-	bool released;		  /* it may go; else it is held until the old process is gone */
+		*next; /* among those on their way, or those that wait for a place */
 	struct loop_source *report_source;
-	struct spawn_report *report; /* owned; of that child, or NULL */
+	struct spawn_report *report; /* owned; of the child on its way, or NULL */
 	struct obit_key inherited;   /* of a child whose report nobody reads, else 0: then
 				      child.report_fd is its pidfd */
 	struct heap_node launch;     /* when to look whether it has come to its exec */
 	uint64_t released_ns;
-	pid_t spawner;		/* which one was asked */
-	bool asks_again;	/* for a child, since that one is ended */
 	struct obit_key hanged; /* a child that was killed since it did not come to its exec */
 	struct owner *owner;	/* who else brings it back; NULL: nobody */
-	uint32_t died_pid;	/* of its last main */
-	bool died_as_init;	/* of a pid namespace of its own */
 	uint64_t died_ns;
 	uint64_t question; /* what its owner was asked or told last, unanswered; 0: nothing */
 	struct probe_run *probes; /* owned, as many as its watch has; NULL: not up yet, or none */
@@ -146,24 +138,32 @@ struct attachment {
 	struct policy_hang
 		*hang; /* owned; found out, and not decided on: its stacks are being read */
 	struct json_object *hang_threads; /* of what hung last: a reference, or NULL */
-	bool told_buried;		  /* so its hook for that was run */
-	bool killed;			  /* by `obit kill`, in this life */
 	struct actor actor;		  /* the last one in this life */
 	uint64_t launch_number;		  /* which one the last child was asked for with; 0: none */
 	struct obit_key born;		  /* who that child is, once its birth is told */
 	UT_hash_handle hh;		  /* by that number */
 	uint64_t kept_recipe; /* the next daemon finds the recipe under that; 0: nowhere */
 	size_t kept_recipe_size;
-	unsigned seen_alive; /* what of it is counted in its watch's `seen` */
-	uint64_t seen_restarts;
-	bool recipe_changed;  /* that is another one */
-	struct obit_key told; /* whose death was told, the last one of a main */
-	bool unanswered;      /* what becomes of that is not known yet */
-	bool moves;	      /* its children are moved into their cgroup: see struct spawn_place */
-	bool emptying;	      /* its whole cgroup is being stopped */
+	uint64_t seen_restarts; /* what of it is counted in its watch's `seen` */
+	struct obit_key told;	/* whose death was told, the last one of a main */
 	struct loop_source
-		*straggler; /* who of that is waited for when its own processes are gone */
+		*straggler; /* who of its cgroup is waited for when its own processes are gone */
 	int straggler_fd;   /* a pidfd; -1 without one */
+	struct spawn_child child; /* on its way to exec */
+	pid_t spawner;		  /* which one was asked for it */
+	uint32_t died_pid;	  /* of its last main */
+	unsigned seen_alive;	  /* as seen_restarts */
+	bool queued;		  /* it waits for a place */
+	bool has_place;		  /* it counts among max_parallel_starts */
+	bool released;	     /* the child may go; else it is held until the old process is gone */
+	bool asks_again;     /* for a child, since its spawner is ended */
+	bool died_as_init;   /* its last main: of a pid namespace of its own */
+	bool told_buried;    /* so its hook for that was run */
+	bool killed;	     /* by `obit kill`, in this life */
+	bool recipe_changed; /* what is kept is another one */
+	bool unanswered;     /* what becomes of the death that was told last is not known yet */
+	bool moves;	     /* its children are moved into their cgroup: see struct spawn_place */
+	bool emptying;	     /* its whole cgroup is being stopped */
 };
 
 /* A death whose process is not gone yet. */
