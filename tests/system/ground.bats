@@ -151,6 +151,20 @@ resident_kib() {
 	[ ! -s "$T/reply" ]
 }
 
+@test "without a descriptor to be had obitd lives, says so, and brings back what died when there is one" {
+	start_obitd "$(watch_text web "$T/service" "backoff_initial = 50ms" "backoff_factor = 1")"
+	start_watched_service web
+	prlimit --pid "$OBITD_PID" --nofile=3:1024
+	kill -KILL "$(service_pid)"
+	retry_until 5 log_has "Too many open files"
+	is_alive "$OBITD_PID"
+	prlimit --pid "$OBITD_PID" --nofile=1024:1024
+	wait_events up 2
+	wait_state web up
+	deaths_are web 1
+	expect_respawn
+}
+
 # ---- helper processes ----
 
 status_of() {
