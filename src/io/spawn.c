@@ -428,11 +428,15 @@ static void wait_for_go(const struct order *order)
 	struct pollfd reader = {.fd = order->report};
 	char word;
 	ssize_t n = 1;
+	int gone;
 
 	do
 		n = order->go < 0 ? 1 : read(order->go, &word, 1);
 	while (n < 0 && errno == EINTR);
-	if (n != 1 || poll(&reader, 1, 0) != 0)
+	do
+		gone = poll(&reader, 1, 0);
+	while (gone < 0 && errno == EINTR);
+	if (n != 1 || gone)
 		_exit(0);
 }
 
