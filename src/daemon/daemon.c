@@ -207,7 +207,7 @@ static int open_kernel_side(struct daemon *daemon, const struct config *config)
 		.before_attach = takeover_before_attach,
 	};
 	char error[BPF_SOURCE_ERROR_SIZE];
-	int r = read_kernel(daemon->options, has);
+	int confined_end, r = read_kernel(daemon->options, has);
 
 	if (r < 0)
 		return r;
@@ -217,9 +217,9 @@ static int open_kernel_side(struct daemon *daemon, const struct config *config)
 			  strerror(-r));
 		return r;
 	}
-	options.confined = landlock_start();
+	options.confined = landlock_start(&confined_end);
 	r = bpf_source_open(&options, events_record, daemon, &daemon->source, error);
-	landlock_stop(options.confined);
+	landlock_stop(options.confined, confined_end);
 	if (r < 0) {
 		log_error("%s", error);
 		return r;

@@ -6,10 +6,10 @@
 #include <sys/types.h>
 
 /* Its pid: a child of the caller, that is in its domain and does nothing. 0 where the kernel has no Landlock, or there is
- * no process to be had. */
-pid_t landlock_start(void);
+ * no process to be had. *ret_end is for landlock_stop(). */
+pid_t landlock_start(int *ret_end);
 
-/* Ends it. 0 is fine. */
-void landlock_stop(pid_t pid);
+/* Ends it. 0 and -1 are fine. */
+void landlock_stop(pid_t pid, int end);
 
 #endif
