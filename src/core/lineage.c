@@ -450,9 +450,9 @@ struct instance *lineage_surplus(const struct lineage *lineage, size_t watch, un
 	struct instance *instance, *first = NULL;
 	unsigned over = 0;
 
-	DL_FOREACH2(lineage->vacant, instance, vacant_next)
-	if (instance->watch == watch && is_over_for_good(instance) && !over++)
-		first = instance;
+	DL_FOREACH2 (lineage->vacant, instance, vacant_next)
+		if (instance->watch == watch && is_over_for_good(instance) && !over++)
+			first = instance;
 	return over > most ? first : NULL;
 }
 
@@ -461,8 +461,7 @@ struct instance *lineage_vacant(const struct lineage *lineage, size_t watch,
 {
 	struct instance *instance;
 
-	DL_FOREACH2(lineage->vacant, instance, vacant_next)
-	{
+	DL_FOREACH2 (lineage->vacant, instance, vacant_next) {
 		enum policy_state state = instance->policy.state;
 		bool owned = *instance->policy.owner.name;
 		bool is_free = !instance->spawning && state != POLICY_STARTING &&
