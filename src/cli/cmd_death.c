@@ -125,8 +125,9 @@ static int follow(const struct invocation *inv, size_t *watch_width, struct clie
 		char *line;
 		int r;
 
-		if (!client_has_line(stream))
-			fflush(stdout); /* before it waits */
+		/* Before it waits. Of output that is lost main() tells. */
+		if (!client_has_line(stream) && (fflush(stdout) != 0 || ferror(stdout)))
+			return OBIT_EXIT_FAILED;
 		r = client_line(stream, CLIENT_FOREVER, &line);
 		if (r <= 0)
 			return stream_ended(inv, r);

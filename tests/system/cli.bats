@@ -162,7 +162,8 @@ teardown() {
 	[ -z "${FAKE_PID:-}" ] || kill "$FAKE_PID"
 }
 
-# fake_daemon: knows five deaths, has no history on disk, and writes down how many deaths it was asked for.
+# fake_daemon [stays]: knows five deaths, has no history on disk, and writes down how many deaths it was asked for. It
+# hangs up after an answer, or stays.
 fake_daemon() {
 	python3 -c 'import json, socket, sys
 path = sys.argv[1]
@@ -182,7 +183,8 @@ while True:
     if request["command"] == "log":
         reply = {"ok": True, "data": {"state_dir": None, "pending": []}}
     client.sendall(json.dumps(reply).encode() + b"\n")
-    client.close()' "$NO_SOCKET" "$BATS_TEST_TMPDIR/asked" 3>&- &
+    if len(sys.argv) < 4:
+        client.close()' "$NO_SOCKET" "$BATS_TEST_TMPDIR/asked" "$@" 3>&- &
 	FAKE_PID=$!
 	for _ in {1..500}; do
 		[ ! -e "$BATS_TEST_TMPDIR/asked" ] || return 0
@@ -229,6 +231,14 @@ asked() {
 	on_terminal "stty cols 80; env TERM=dumb $OBIT --socket $NO_SOCKET tail"
 	[[ "${lines[0]}" == "TIME      WATCH         PID  HOW                    LIVED      ACTION"* ]]
 	[[ "${lines[1]}" == "03:00:30  web             7  exit 1                 1.5s       -"* ]]
+}
+
+@test "obit tail ends where its output is lost, instead of following for nobody" {
+	[ -c /dev/full ] || skip "no /dev/full"
+	fake_daemon stays
+	run --separate-stderr -1 timeout 10 bash -c '"$1" --socket "$2" tail >/dev/full' _ "$OBIT" "$NO_SOCKET"
+	one_line_error
+	[ "$stderr" = "obit: writing standard output: No space left on device" ]
 }
 
 @test "a reader that leaves early ends obit quietly" {
