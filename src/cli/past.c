@@ -16,15 +16,17 @@ struct wanted {
 	const char *watch;	/* NULL: any */
 	int64_t pid;		/* 0: any */
 	struct death_set known; /* from the daemon */
+	bool any;		/* death was there to look at */
 };
 
 /* Of a watch: the deaths of its main processes, but not that a parent left when it had gone into the
  * background. Of a pid: any. Of NAME@PID: what both say. */
 static bool is_wanted(struct json_object *death, void *arg)
 {
-	const struct wanted *wanted = arg;
+	struct wanted *wanted = arg;
 	int64_t pid;
 
+	wanted->any = true;
 	if (death_set_has(&wanted->known, death))
 		return false;
 	if (wanted->pid && (!member_int(death, "pid", &pid) || pid != wanted->pid))
@@ -58,6 +60,16 @@ static void add_older(struct json_object *deaths, struct json_object *older)
 		json_object_array_add(deaths, json_object_get(array_item(older, i - 1)));
 }
 
+/* Without a daemon nobody knows whether there is such a watch; but the disk could be asked, and has an answer. */
+static void tell_absence(const char *name, const char *directory, struct reply *reply)
+{
+	_cleanup_free_ char *before = reply->error;
+
+	reply->error = must_printf("%s, and no death of %s is on disk in %s", before, name,
+				   directory);
+	reply->exit = OBIT_EXIT_FAILED;
+}
+
 static void look_on_disk(const struct invocation *inv, size_t most, struct reply *reply)
 {
 	_cleanup_free_ char *directory = find_directory(inv, reply->exit != OBIT_EXIT_NO_DAEMON);
@@ -78,6 +90,8 @@ static void look_on_disk(const struct invocation *inv, size_t most, struct reply
 	if (directory)
 		history_read(directory, is_wanted, &wanted, most, &older);
 	death_set_release(&wanted.known);
+	if (!array_length(older) && wanted.any && reply->exit == OBIT_EXIT_NO_DAEMON)
+		tell_absence(inv->name, directory, reply);
 	if (!array_length(older))
 		return; /* the daemon's words stand */
 	if (reply->exit == OBIT_EXIT_NO_DAEMON)

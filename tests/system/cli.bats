@@ -26,7 +26,7 @@ one_line_error() {
 
 @test "every command that needs the daemon says in one line that none answers, exit 5" {
 	local command
-	for command in "" ls "why web" tail "show web" "status web" "stop web" "start web" \
+	for command in "" ls "why web --state-dir /nowhere" tail "show web" "status web" "stop web" "start web" \
 		"restart web" "revive web" "kill web" "pause web" "resume --all" "watch /x" "unwatch web" reload stats watchdog; do
 		# shellcheck disable=SC2086 # the words are meant to be split
 		obit_run 5 $command

@@ -562,6 +562,8 @@ wait_for_the_rest() {
 	[ "${#stderr_lines[@]}" -eq 1 ]
 	[[ "$stderr" == *"this is what is on disk in $T/state"* ]]
 	[ "$(obit why critical -n 5 --json --state-dir "$T/state" 2>/dev/null | jq -c 'map(.exit_status)')" = "[9,8]" ]
-	run --separate-stderr obit why nosuch --state-dir "$T/state"
-	[ "$status" -eq 5 ]
+	run -1 --separate-stderr obit why nosuch --state-dir "$T/state"
+	[ "$stderr" = "obit: no daemon answers on $SOCKET (is obitd running?), and no death of nosuch is on disk in $T/state" ]
+	run -5 --separate-stderr obit why nosuch --state-dir "$T/none"
+	[ "$stderr" = "obit: no daemon answers on $SOCKET (is obitd running?)" ]
 }
