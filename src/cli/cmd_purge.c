@@ -15,13 +15,14 @@
 #include "base/protocol.h"
 #include "cli/ask.h"
 #include "cli/commands.h"
+#include "cli/past.h"
 #include "cli/value.h"
 
 struct purge {
 	const struct invocation *inv;
 	const char *pin_dir, *state_dir;
 	unsigned pins;
-	struct json_object *files; /* an array: the paths of those that were removed */
+	struct json_object *files; /* an array: the paths of what was removed */
 };
 
 static bool is_running(const struct invocation *inv)
@@ -91,6 +92,19 @@ static int remove_pins(struct purge *purge)
 
 /* ---- files ---- */
 
+static const char *const state_files[] = {OBIT_HISTORY_FILE, OBIT_HISTORY_OLDER_FILE,
+					  OBIT_WATCHDOG_FILE};
+
+static bool has_files(const char *state_dir)
+{
+	_cleanup_close_ int directory = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	for (size_t i = 0; directory >= 0 && i < ARRAY_SIZE(state_files); i++)
+		if (faccessat(directory, state_files[i], F_OK, 0) == 0)
+			return true;
+	return false;
+}
+
 static int remove_file(struct purge *purge, int directory, const char *name)
 {
 	char path[4096 + 64];
@@ -110,17 +124,15 @@ static int remove_file(struct purge *purge, int directory, const char *name)
 
 static int remove_files(struct purge *purge)
 {
-	static const char *const names[] = {OBIT_HISTORY_FILE, OBIT_HISTORY_OLDER_FILE,
-					    OBIT_WATCHDOG_FILE};
 	_cleanup_close_ int directory = open(purge->state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int r = directory < 0 && errno != ENOENT ? -errno : 0;
 
 	if (r < 0)
 		log_error("%s: cannot be opened: %s", purge->state_dir, strerror(-r));
-	for (size_t i = 0; directory >= 0 && r == 0 && i < ARRAY_SIZE(names); i++)
-		r = remove_file(purge, directory, names[i]);
-	if (r == 0)
-		rmdir(purge->state_dir); /* unless there is something else */
+	for (size_t i = 0; directory >= 0 && r == 0 && i < ARRAY_SIZE(state_files); i++)
+		r = remove_file(purge, directory, state_files[i]);
+	if (r == 0 && rmdir(purge->state_dir) == 0) /* not if there is something else */
+		json_object_array_add(purge->files, json_object_new_string(purge->state_dir));
 	return r;
 }
 
@@ -137,10 +149,12 @@ static void tell(const struct purge *purge)
 		printf("%s: nothing is pinned there\n", purge->pin_dir);
 	for (size_t i = 0; i < count; i++)
 		printf("%s: removed\n", json_object_get_string(array_item(purge->files, i)));
-	if (!option_given(purge->inv, OPTION_ALL))
+	if (option_given(purge->inv, OPTION_ALL)) {
+		if (!count)
+			printf("%s: no history is there\n", purge->state_dir);
+	} else if (has_files(purge->state_dir)) {
 		printf("A history in %s is kept; --all removes it, too.\n", purge->state_dir);
-	else if (!count)
-		printf("%s: no history is there\n", purge->state_dir);
+	}
 }
 
 static void print(const struct purge *purge)
@@ -156,10 +170,11 @@ static void print(const struct purge *purge)
 int cmd_purge(const struct invocation *inv)
 {
 	_cleanup_json_ struct json_object *files = json_object_new_array();
+	_cleanup_free_ char *state_dir = past_directory(inv, true);
 	struct purge purge = {
 		.inv = inv,
 		.pin_dir = inv->pin_dir ? inv->pin_dir : OBIT_DEFAULT_PIN_DIR,
-		.state_dir = inv->state_dir ? inv->state_dir : OBIT_DEFAULT_STATE_DIR,
+		.state_dir = state_dir ? state_dir : OBIT_DEFAULT_STATE_DIR,
 		.files = files,
 	};
 	bool all = option_given(inv, OPTION_ALL);

@@ -6,9 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "base/protocol.h"
 #include "cli/commands.h"
+#include "cli/past.h"
 
 #define WORDS_MAX 10
 
@@ -32,6 +34,7 @@ static void run_beside(const char *place, const char *const *words)
 
 int cmd_simulate(const struct invocation *inv)
 {
+	_cleanup_free_ char *state_dir = inv->history ? NULL : past_directory(inv, true);
 	const char *words[WORDS_MAX] = {"obitd", "--simulate"};
 	size_t n = 2;
 
@@ -43,9 +46,9 @@ int cmd_simulate(const struct invocation *inv)
 		words[n++] = "--history";
 		words[n++] = inv->history;
 	}
-	if (inv->state_dir) {
+	if (state_dir) {
 		words[n++] = "--state-dir";
-		words[n++] = inv->state_dir;
+		words[n++] = state_dir;
 	}
 	if (option_given(inv, OPTION_JSON))
 		words[n++] = "--json";

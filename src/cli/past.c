@@ -38,8 +38,7 @@ static bool is_wanted(struct json_object *death, void *arg)
 	       strcmp(member_word(death, "action"), "hand-over") != 0;
 }
 
-/* The daemon's own, where it says; freed by the caller. NULL: it keeps none. */
-static char *find_directory(const struct invocation *inv, bool answers)
+char *past_directory(const struct invocation *inv, bool answers)
 {
 	struct request request = {.command = "log", .count = 0, .shape = json_type_object};
 	_cleanup_reply_ struct reply reply = {0};
@@ -72,7 +71,7 @@ static void tell_absence(const char *name, const char *directory, struct reply *
 
 static void look_on_disk(const struct invocation *inv, size_t most, struct reply *reply)
 {
-	_cleanup_free_ char *directory = find_directory(inv, reply->exit != OBIT_EXIT_NO_DAEMON);
+	_cleanup_free_ char *directory = past_directory(inv, reply->exit != OBIT_EXIT_NO_DAEMON);
 	_cleanup_json_ struct json_object *older = NULL;
 	_cleanup_free_ char *watch = NULL;
 	struct wanted wanted = {0};

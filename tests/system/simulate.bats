@@ -52,6 +52,15 @@ record() {
 	[[ "$output" =~ ^"web: 6 deaths: 0 otherwise; back-off would have waited "[1-9].*" more"$ ]]
 }
 
+@test "the history is looked for where the daemon says that it is" {
+	record
+	cp "$CONF" "$NEW"
+	launch_obitd
+	run obit simulate --config "$NEW"
+	[ "$status" = 0 ]
+	[ "$output" = "web: 6 deaths: 0 otherwise" ]
+}
+
 @test "what was stopped since it hung died of that; what hung and was left alone did not" {
 	local death='{"time":"2026-01-01T00:00:00.000000+00:00","role":"main","pid":1,"uid":0,"watch":"w","path":"/x","argv":["x"],"cgroup":"/","wait_status":6,"lived_ns":1000000000,"action":"respawn","action_detail":"respawned at once"'
 	printf '%s,"pid":%d,"hung":{"stopped":%s}}\n' "$death" 2 true "$death" 3 false >"$T/history"

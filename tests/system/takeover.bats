@@ -423,12 +423,15 @@ purge() {
 	state_is web absent # it was down
 	deaths_are web 2    # by the history
 	stop_obitd
-	purge --all --json | jq -e --arg dir "$STATE_DIR" '.pins == '"$pins"' and .files == [$dir + "/deaths.jsonl"]'
+	purge --all --json | jq -e --arg dir "$STATE_DIR" '.pins == '"$pins"' and .files == [$dir + "/deaths.jsonl", $dir]'
 	[ ! -e "$STATE_DIR" ]
 	run purge --all
 	[ "$status" = 0 ]
 	[ "$output" = "$PIN_DIR: nothing is pinned there
 $STATE_DIR: no history is there" ]
+	run purge
+	[ "$status" = 0 ]
+	[ "$output" = "$PIN_DIR: nothing is pinned there" ]
 }
 
 @test "obit purge leaves alone what is not obit's" {
