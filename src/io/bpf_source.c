@@ -166,22 +166,27 @@ static int mount_bpffs_if_missing(void)
 static int lock_pin_dir(struct bpf_source *source, char error[static BPF_SOURCE_ERROR_SIZE])
 {
 	struct statfs fs;
+	bool made;
 
 	if (!strncmp(source->pin_dir, "/sys/fs/bpf/", 12) && mount_bpffs_if_missing() < 0)
 		return fail(error, -errno, "/sys/fs/bpf: cannot mount the bpf file system: %s",
 			    strerror(errno));
-	if (mkdir(source->pin_dir, 0700) < 0 && errno != EEXIST)
+	made = mkdir(source->pin_dir, 0700) == 0;
+	if (!made && errno != EEXIST)
 		return fail(error, -errno, "%s: cannot make the pin directory: %s", source->pin_dir,
 			    strerror(errno));
 	source->pin_dir_fd = open(source->pin_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (source->pin_dir_fd < 0 || fstatfs(source->pin_dir_fd, &fs) < 0)
 		return fail(error, -errno, "%s: cannot open the pin directory: %s", source->pin_dir,
 			    strerror(errno));
-	if ((unsigned long)fs.f_type != BPF_FS_MAGIC)
+	if ((unsigned long)fs.f_type != BPF_FS_MAGIC) {
+		if (made)
+			rmdir(source->pin_dir);
 		return fail(
 			error, -EINVAL,
 			"%s is not on a bpf file system; expected a directory below /sys/fs/bpf",
 			source->pin_dir);
+	}
 	if (flock(source->pin_dir_fd, LOCK_EX | LOCK_NB) < 0)
 		return fail(
 			error, -EBUSY,

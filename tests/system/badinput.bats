@@ -191,6 +191,21 @@ in_watch() {
 	[ ! -e "$SOCKET" ]
 }
 
+@test "a pin directory that is refused is not left behind, and one that was there is" {
+	local dir
+	printf 'watch web {\n path = "/usr/sbin/nginx"\n}\n' >"$CONF"
+	mkdir "$T/there"
+	for dir in "$T/pins" "$T/there"; do
+		RC=0
+		timeout 20 "$OBITD" -c "$CONF" --socket "$SOCKET" --pin-dir "$dir" >"$T/out" 2>"$T/err" \
+			</dev/null || RC=$?
+		[ "$RC" = 1 ]
+		grep -qF "$dir is not on a bpf file system" "$T/err"
+	done
+	[ ! -e "$T/pins" ]
+	[ -d "$T/there" ]
+}
+
 # usage PROGRAM WORD...: exit 2, something on standard error, nothing on standard output.
 usage() {
 	RC=0
