@@ -28,6 +28,9 @@ struct scan {
 	enum scan_state state;
 	char key[CONFIG_NAME_MAX + 1]; /* the last one, for messages */
 	unsigned key_line;
+	char valued_key[CONFIG_NAME_MAX + 1]; /* the last one with a value */
+	unsigned
+		bare_line; /* where its value stands, if that is the last token and no string; else 0 */
 	unsigned open_lines[DEPTH_MAX];
 	bool open_list[DEPTH_MAX];
 	size_t depth;
@@ -53,14 +56,40 @@ static bool opens_comment(const struct scan *scan)
 	       (peek(scan, 0) == '/' && (peek(scan, 1) == '/' || peek(scan, 1) == '*'));
 }
 
+/* What follows a value at `line` may be the rest of it, behind a blank. */
+static bool is_rest(const struct scan *scan, unsigned line)
+{
+	return scan->bare_line && scan->bare_line == line;
+}
+
+#define REST "stands behind the value of '%s'; expected quotes around a value with blanks"
+
 static int fail_no_value(const struct scan *scan)
 {
-	char shown[CONFIG_SHOWN_SIZE];
+	char shown[CONFIG_SHOWN_SIZE], valued[CONFIG_SHOWN_SIZE];
 
+	if (scan->state != AT_VALUE && is_rest(scan, scan->key_line)) {
+		config_shown(scan->key, shown);
+		return config_fail(scan->report, scan->key_line,
+				   "'%s' " REST ", or '= VALUE' after '%s'", shown,
+				   config_shown(scan->valued_key, valued), shown);
+	}
 	return config_fail(scan->report, scan->key_line, "'%s' has no value; expected %s",
 			   config_shown(scan->key, shown),
 			   scan->state == AT_VALUE ? "one after '='"
 						   : "'= VALUE' after it, or '{' for a section");
+}
+
+static int fail_key(const struct scan *scan)
+{
+	char shown[CONFIG_SHOWN_SIZE], valued[CONFIG_SHOWN_SIZE];
+
+	config_shown(scan->key, shown);
+	if (is_rest(scan, scan->line))
+		return config_fail(scan->report, scan->line, "'%s' " REST, shown,
+				   config_shown(scan->valued_key, valued));
+	return config_fail(scan->report, scan->line,
+			   "'%s' is not a key; expected a word of letters, digits and '_'", shown);
 }
 
 /* ---- comments ---- */
@@ -111,24 +140,47 @@ static int skip_comment(struct scan *scan)
 
 /* ---- words and strings ---- */
 
+static int take_name(struct scan *scan)
+{
+	const struct config_section *section = config_find_section(scan->key);
+
+	if (section == &config_watchdog_section || section == &config_probe_section)
+		return config_fail(scan->report, scan->line, "'%s' takes no name; expected '%s {'",
+				   section->name, section->name);
+	scan->state = AFTER_TITLE;
+	return 0;
+}
+
+static int fail_second_name(const struct scan *scan)
+{
+	const struct config_section *section = config_find_section(scan->key);
+
+	if (section != &config_watch_section && section != &config_owner_section)
+		return fail_no_value(scan);
+	return config_fail(scan->report, scan->line,
+			   "'%s' has more than one name; expected '%s NAME {'", section->name,
+			   section->name);
+}
+
 /* What the grammar makes of a word or string. */
-static int take_text(struct scan *scan)
+static int take_text(struct scan *scan, bool is_word)
 {
 	switch (scan->state) {
 	case AT_KEY:
 		scan->state = AFTER_KEY;
 		break;
 	case AFTER_KEY:
-		scan->state = AFTER_TITLE;
-		break;
+		return take_name(scan);
 	case AT_VALUE:
+		memcpy(scan->valued_key, scan->key, sizeof(scan->key));
+		scan->bare_line = is_word ? scan->line : 0;
 		scan->state = AT_KEY;
 		break;
 	case IN_LIST:
 		scan->items++;
 		break;
 	case AFTER_TITLE:
-		return fail_no_value(scan);
+		return fail_second_name(scan);
 	}
 	return 0;
 }
@@ -138,7 +190,6 @@ static int take_text(struct scan *scan)
 static int take_key(struct scan *scan, const char *word, size_t length)
 {
 	char *out = scan->out.text + (word - scan->text);
-	char shown[CONFIG_SHOWN_SIZE];
 
 	if (scan->state != AT_KEY)
 		return 0;
@@ -147,13 +198,10 @@ static int take_key(struct scan *scan, const char *word, size_t length)
 	scan->key[length] = '\0';
 	scan->key_line = scan->line;
 	for (size_t i = 0; i < length; i++) {
-		if (word[i] == '-')
+		if (word[i] == '-' && i > 0)
 			out[i] = '_';
 		if (!strchr(KEY_CHARACTERS, out[i]))
-			return config_fail(scan->report, scan->line,
-					   "'%s' is not a key; expected a word of letters, digits "
-					   "and '_'",
-					   config_shown(scan->key, shown));
+			return fail_key(scan);
 	}
 	return 0;
 }
@@ -199,14 +247,18 @@ static int take_word(struct scan *scan)
 	if (r < 0)
 		return r;
 	r = take_key(scan, scan->text + start, scan->pos - start);
-	return r < 0 ? r : take_text(scan);
+	return r < 0 ? r : take_text(scan, true);
 }
 
 static int take_string(struct scan *scan)
 {
 	const char *at = scan->out.text + scan->pos;
+	char valued[CONFIG_SHOWN_SIZE];
 	int r;
 
+	if (scan->state == AT_KEY && is_rest(scan, scan->line))
+		return config_fail(scan->report, scan->line, "a string " REST,
+				   config_shown(scan->valued_key, valued));
 	if (scan->state == AT_KEY)
 		return config_fail(scan->report, scan->line,
 				   "a string stands where a key is due; expected KEY = VALUE (a "
@@ -215,7 +267,7 @@ static int take_string(struct scan *scan)
 	if (r < 0)
 		return r;
 	scan->pos = (size_t)(at - scan->out.text);
-	return take_text(scan);
+	return take_text(scan, false);
 }
 
 /* ---- braces and signs ---- */
@@ -231,6 +283,7 @@ static int open_section(struct scan *scan)
 	openings[scan->out.section_count++] = (struct config_opening){
 		.section = config_find_section(scan->key), .line = scan->key_line};
 	scan->state = AT_KEY;
+	scan->bare_line = 0;
 	return 0;
 }
 
@@ -260,6 +313,7 @@ static int close_brace(struct scan *scan)
 		return config_fail(scan->report, scan->line,
 				   "'}' closes nothing; expected a key or the end of the file");
 	scan->depth--;
+	scan->bare_line = 0;
 	if (scan->open_list[scan->depth] && !scan->items)
 		return config_fail(scan->report, scan->line,
 				   "the list of '%s' is empty; expected at least one value",
