@@ -292,7 +292,7 @@ is_over() {
 	obit log --json >/dev/null
 	stop_obitd
 	[ "$(obit why "web@$A" --state-dir "$STATE_DIR" --json 2>/dev/null | jq '.[0].pid')" = "$A" ]
-	refused 5 "no daemon" why "web@$C" --state-dir "$STATE_DIR"
+	refused 1 "no death of web@$C is on disk" why "web@$C" --state-dir "$STATE_DIR"
 }
 
 @test "NAME@PID that is none: exit 4, whatever the digits" {
