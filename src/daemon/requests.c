@@ -475,6 +475,9 @@ static void reply_done(const struct request *request, const struct target *targe
 static void reply_outcome(const struct request *request, const struct target *target,
 			  const struct outcome *outcome)
 {
+	if (!outcome->done)
+		log_notice("%s: nothing is done: it %s", request->name,
+			   outcome->refused ? outcome->text : "was not seen to run yet");
 	if (outcome->done)
 		reply_done(request, target, outcome->text);
 	else if (outcome->refused)
@@ -536,6 +539,8 @@ static void kill_target(const struct request *request, const struct target *targ
 		processes = count == ACT_WHOLE_CGROUP ? count : processes + count;
 	}
 	describe_kill(signal, instances, processes, text, sizeof(text));
+	if (!processes)
+		log_notice("%s: nothing is done: nothing of it runs", request->name);
 	if (processes)
 		reply_done(request, target, text);
 	else
@@ -579,7 +584,6 @@ static bool pause_or_resume(const struct request *request, const struct target *
 	bool pause = strcmp(request->command, "pause") == 0, was_paused;
 	uint64_t left;
 
-	log_notice("%s: obit %s", *request->name ? request->name : "all watches", request->command);
 	if (target->only) {
 		was_paused = target->only->policy.paused;
 		pause_instance(daemon, target->only, pause, (uint64_t)request->for_ns);
@@ -611,6 +615,7 @@ static void pause_all(const struct request *request)
 	const struct config *config = &request->daemon->config;
 	struct json_object *names = json_object_new_array();
 
+	log_notice("all watches: obit %s", request->command);
 	for (size_t i = 0; i < config->watch_count; i++) {
 		pause_or_resume(request, &(struct target){.watch = i});
 		append_json(names, json_object_new_string(config->watches[i].name));
@@ -618,11 +623,19 @@ static void pause_all(const struct request *request)
 	reply_paused(request, true, names);
 }
 
+static void pause_one(const struct request *request, const struct target *target)
+{
+	const char *name = request->daemon->config.watches[target->watch].name;
+	struct json_object *names = json_object_new_array();
+
+	log_notice("%s: obit %s", request->name, request->command);
+	append_json(names, json_object_new_string(name));
+	reply_paused(request, pause_or_resume(request, target), names);
+}
+
 static void do_pause(const struct request *request)
 {
-	struct json_object *names;
 	struct target target;
-	bool was_paused;
 
 	if (!request->all && !*request->name)
 		control_fail(request->client, OBIT_EXIT_USAGE,
@@ -632,13 +645,8 @@ static void do_pause(const struct request *request)
 			     "for_ns: expected nanoseconds, more than 0");
 	else if (request->all)
 		pause_all(request);
-	else if (find_target(request, &target)) {
-		was_paused = pause_or_resume(request, &target);
-		names = json_object_new_array();
-		append_json(names, json_object_new_string(
-					   request->daemon->config.watches[target.watch].name));
-		reply_paused(request, was_paused, names);
-	}
+	else if (find_target(request, &target))
+		pause_one(request, &target);
 }
 
 /* ---- watches made and ended by hand ---- */

@@ -337,6 +337,9 @@ is_over() {
 	wait_state web ended
 	[ "$(ls_field web .note)" = "stopped as it was asked to: not respawned (restart = on-failure)" ]
 	refused 3 "web: nothing of it runs" kill web
+	refused 1 "web is not buried" revive web
+	log_has ": web: nothing is done: nothing of it runs$"
+	log_has ": web: nothing is done: it is not buried$"
 	refused 2 "--signal SIGFOO: expected a signal such as SIGTERM" kill web --signal SIGFOO
 	refused 2 "--signal 0: expected a signal" kill web --signal 0
 	[ "$(event_count start)" = 2 ]

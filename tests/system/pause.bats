@@ -115,6 +115,8 @@ web_stays_away() {
 	wait_events up 2
 	wait_state other up
 	obit ls --json | jq -e 'all(.paused | not)'
+	# once, not for each of them
+	[ "$(grep -cE ' all watches: obit (pause|resume)$' "$T/obitd.log")" = 2 ]
 	obit resume web | grep -qx 'web: is not paused'
 }
 
