@@ -122,7 +122,7 @@ static const struct config_key watch_keys[] = {
 	{"kill_timeout", config_set_duration, W(kill_timeout_ns), false, ANY_DURATION},
 	{"kill_mode", config_set_word, W(kill_mode), false, {.words = kill_mode_words}},
 	{"members", config_set_bool, W(members_restart), false, {.words = members_words}},
-	{"command", config_set_string, W(command), false, {0}},
+	{"command", config_set_hook, W(command), false, {0}},
 	{"env", config_add_env, W(env), true, {0}},
 	{"user", config_set_string, W(user), false, {0}},
 	{"directory", config_set_directory, W(directory), false, {0}},

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "core/command.h"
 #include "core/container.h"
 #include "core/launch.h"
 #include "daemon/daemon.h"
@@ -154,6 +155,8 @@ void act_detach(struct daemon *daemon, struct instance *instance)
  * at again before exec. */
 static bool others_can_change(const struct recipe *recipe, char buf[static RECIPE_SENTENCE_SIZE])
 {
+	if (!recipe->exe)
+		return false; /* there is nothing to run */
 	if (spawn_check_trust(recipe->exe, buf) == -EPERM)
 		return true;
 	if (recipe->script && !recipe->script_path) {
@@ -165,16 +168,36 @@ static bool others_can_change(const struct recipe *recipe, char buf[static RECIP
 	return recipe->script && spawn_check_trust(recipe->script_path, buf) == -EPERM;
 }
 
+/* The same for the file of a `command`. */
+static bool others_can_change_command(const char *command, char buf[static RECIPE_SENTENCE_SIZE])
+{
+	_cleanup_free_ const char **argv = NULL;
+	_cleanup_free_ char *words = NULL;
+
+	if (command_split(command, &words, &argv) < 0) {
+		snprintf(buf, RECIPE_SENTENCE_SIZE, "out of memory for a look at its command");
+		return true;
+	}
+	return spawn_check_trust(argv[0], buf) == -EPERM;
+}
+
+static bool starts_as_root(const struct watch_config *watch, const struct recipe *recipe)
+{
+	return (watch->account.known ? watch->account.uid : recipe->facts.euid) == 0;
+}
+
 static const char *trust_refusal(const struct watch_config *watch, const struct recipe *recipe,
 				 char buf[static RECIPE_SENTENCE_SIZE])
 {
 	char what[RECIPE_SENTENCE_SIZE];
 
-	if (watch->command || recipe->facts.euid != 0 || !recipe->exe ||
-	    !others_can_change(recipe, what))
+	if (!starts_as_root(watch, recipe) ||
+	    !(watch->command ? others_can_change_command(watch->command, what)
+			     : others_can_change(recipe, what)))
 		return NULL;
 	snprintf(buf, RECIPE_SENTENCE_SIZE,
-		 "%.170s; command = \"...\" in watch %.40s would start it", what, watch->name);
+		 "%.160s; make it root's alone, or change command or user in watch %.36s", what,
+		 watch->name);
 	return buf;
 }
 
