@@ -222,16 +222,31 @@ static char *failing_words(struct json_object *probes)
 	return must_printf("probe failing %" PRId64 " of %s", most, threshold);
 }
 
-static void print_instance(FILE *out, const struct term *term, struct json_object *instance)
+/* "Instance with pid 7"; without a process, by the name that the commands take: "Instance web@7, without a process" */
+static char *instance_words(const char *name, struct json_object *instance)
 {
 	_cleanup_free_ char *pid = value_text(member(instance, "pid"));
+	_cleanup_free_ char *last = value_text(member(instance, "last_pid"));
+
+	if (pid)
+		return must_printf("Instance with pid %s", pid);
+	if (!last)
+		return must_printf("Instance without a process");
+	return must_printf("Instance %.*s@%s, without a process", (int)strcspn(name, "@"), name,
+			   last);
+}
+
+static void print_instance(FILE *out, const struct term *term, const char *name,
+			   struct json_object *instance)
+{
+	_cleanup_free_ char *words = instance_words(name, instance);
 	_cleanup_free_ char *state = member_text(instance, "state");
 	struct json_object *recipe = member_object(instance, "recipe");
 	_cleanup_free_ char *failing = failing_words(member_array(instance, "probes"));
 	_cleanup_free_ char *note = value_text(member(instance, "note"));
 
-	term_print(out, term, STYLE_BOLD, pid ? "\nInstance with pid " : "\nInstance");
-	term_print(out, term, STYLE_BOLD, pid ? pid : " without a process");
+	putc('\n', out);
+	term_print(out, term, STYLE_BOLD, words);
 	fputs(": ", out);
 	term_print(out, term, state_style(state), state);
 	if (failing) {
@@ -266,7 +281,7 @@ void show_print(FILE *out, const struct term *term, const char *name, struct jso
 	fputs("\n\n", out);
 	print_watch(out, term, member_object(data, "watch"));
 	for (size_t i = 0; i < array_length(instances); i++)
-		print_instance(out, term, array_item(instances, i));
+		print_instance(out, term, printable ? printable : "-", array_item(instances, i));
 	if (array_length(instances) == 0)
 		fputs("\nNo instance is known.\n", out);
 }

@@ -202,6 +202,24 @@ static void test_show_says_what_is_missing_and_why(void **state)
 	json_object_put(data);
 }
 
+static void test_show_names_each_instance_that_has_no_process(void **state)
+{
+	struct json_object *data = parse(
+		"{\"state\": \"buried\", \"instances\": ["
+		" {\"state\": \"buried\", \"pid\": null, \"last_pid\": 7},"
+		" {\"state\": \"up\", \"pid\": 8, \"last_pid\": 8},"
+		" {\"state\": \"ended\", \"pid\": null, \"last_pid\": null}]}");
+	char *text = NULL;
+
+	(void)state;
+	CAPTURE(text, show_print(out, &pipe_term, "web@7", data));
+	assert_contains(text, "\nInstance web@7, without a process: buried\n");
+	assert_contains(text, "\nInstance with pid 8: up\n");
+	assert_contains(text, "\nInstance without a process: ended\n");
+	free(text);
+	json_object_put(data);
+}
+
 static void test_any_shape_is_survived(void **state)
 {
 	static const char *const shapes[] = {
@@ -322,6 +340,7 @@ int main(void)
 		cmocka_unit_test(test_an_empty_list_is_a_sentence),
 		cmocka_unit_test(test_losses_come_first_and_red),
 		cmocka_unit_test(test_show_says_what_is_missing_and_why),
+		cmocka_unit_test(test_show_names_each_instance_that_has_no_process),
 		cmocka_unit_test(test_any_shape_is_survived),
 		cmocka_unit_test(test_reload_tells_what_changed),
 	};
