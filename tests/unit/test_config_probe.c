@@ -95,8 +95,9 @@ static void the_lines_of_sections_are_their_own(void **state)
 						"inside watch NAME");
 	expect_refusal("watchdog {\nprobe { } }", "f:2: 'probe' does not belong here");
 	expect_refusal("watch w {\nprob { } }", "f:2: unknown key 'prob'; expected 'probe'?");
-	expect_refusal("watch w {\nprobe = x }", "f:2: 'probe' takes no name; expected 'probe {'");
-	expect_refusal("watch w {\nprobe http { } }", "f:2: 'probe' takes no name; expected 'probe {'");
+	expect_refusal("watch w {\nprobe = x }", "f:2: 'probe' has no '{'; expected");
+	expect_refusal("watch w {\nprobe http { } }",
+		       "f:2: 'probe' takes no name; expected 'probe {'");
 	expect_refusal("watch a { path = /a\n" GOOD "\n" GOOD "\n}\nwatch b {\n" GOOD
 		       "\nprobe {\n} }",
 		       "f:7: the probe has no type");
