@@ -1137,6 +1137,7 @@ static void retry_spawn(struct policy *policy, struct policy_output *out, int er
 {
 	char text[POLICY_NOTE_SIZE];
 	uint64_t delay;
+	bool again;
 
 	policy->gone = true;
 	if (is_passing(error)) {
@@ -1150,12 +1151,12 @@ static void retry_spawn(struct policy *policy, struct policy_output *out, int er
 		respawn_when_ready(policy, out, now);
 		return;
 	}
-	if (!plan_respawn(policy, out, SPAWN_RETRY_MIN_NS, now, false))
-		return;
+	again = plan_respawn(policy, out, SPAWN_RETRY_MIN_NS, now, false);
 	snprintf(text, sizeof(text), "could not be started: %s; %.200s", strerror(error),
 		 out->detail);
 	say_and_note(policy, out, text);
-	respawn_when_ready(policy, out, now);
+	if (again)
+		respawn_when_ready(policy, out, now);
 }
 
 static void on_spawn_failed(struct policy *policy, struct policy_output *out, int error,

@@ -162,6 +162,7 @@ struct attachment {
 	bool killed;	     /* by `obit kill`, in this life */
 	bool recipe_changed; /* what is kept is another one */
 	bool unanswered;     /* what becomes of the death that was told last is not known yet */
+	bool failure_told;   /* that a respawn after it has failed has been told */
 	bool moves;	     /* its children are moved into their cgroup: see struct spawn_place */
 	bool emptying;	     /* its whole cgroup is being stopped */
 };

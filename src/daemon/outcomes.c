@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* What becomes of a death that somebody else may answer. When it is told that is not known yet; a record of its own,
- * with the key of that death, tells it later. */
+/* What becomes of a death that somebody else may answer, or whose answer fails. When it is told that is not known yet; a
+ * record of its own, with the key of that death, tells it later. */
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -29,13 +29,18 @@ void outcomes_await(struct instance *instance, const struct policy_output *decis
 	struct attachment *attachment = instance->attachment;
 
 	/* One that an earlier daemon has decided about, and did not come to tell, has no decision now. */
-	if (decision->verdict != VERDICT_NONE)
-		attachment->unanswered = outcomes_may_follow(decision);
+	if (decision->verdict == VERDICT_NONE)
+		return;
+	attachment->unanswered = outcomes_may_follow(decision) ||
+				 (decision->verdict == VERDICT_RESPAWN && !decision->undone);
+	attachment->failure_told = false;
 }
 
 /* In the words of an obituary's "action", and two more. */
 static const char *action_of(const struct policy *policy, const struct policy_output *decision)
 {
+	if (!*policy->owner.name && policy->state != POLICY_BURIED)
+		return policy_verdict_name(VERDICT_RESPAWN);
 	switch (policy->state) {
 	case POLICY_UP:
 	case POLICY_READYING:
@@ -53,7 +58,7 @@ static const char *action_of(const struct policy *policy, const struct policy_ou
 static bool is_open(enum policy_state state)
 {
 	return state == POLICY_ASKING || state == POLICY_EXPECTED || state == POLICY_RESTARTING ||
-	       state == POLICY_WAITING;
+	       state == POLICY_WAITING || state == POLICY_STARTING;
 }
 
 static void tell(struct instance *instance, const char *detail,
@@ -77,26 +82,49 @@ static void tell(struct instance *instance, const char *detail,
 		publish_outcome(daemon, instance->watch, record);
 }
 
-/* That its owner was told is no news: it was to be. Nor is what an operator does, unless that is the end of it. */
-static bool is_news(const struct policy *policy, enum policy_input_kind kind)
+/* That its owner was told is no news: it was to be. Nor is what an operator does, unless that is the end of it; nor that
+ * what was to be respawned is, or that it fails once more. */
+static bool is_news(const struct attachment *attachment, enum policy_input_kind kind)
 {
-	return kind != INPUT_OWNER_DONE && (kind < INPUT_STOP || !is_open(policy->state));
+	const struct policy *policy = &attachment->instance->policy;
+	bool is_owned = *policy->owner.name;
+
+	if (kind == INPUT_SPAWN_FAILED)
+		return !attachment->failure_told || !is_open(policy->state);
+	if (kind == INPUT_SPAWNED || (kind == INPUT_STARTED && !is_owned))
+		return attachment->failure_told;
+	return is_owned && kind != INPUT_OWNER_DONE &&
+	       (kind < INPUT_STOP || !is_open(policy->state));
+}
+
+static void describe(const struct instance *instance, enum policy_input_kind kind,
+		     const struct policy_output *decision, char buf[static DETAIL_SIZE])
+{
+	const struct policy *policy = &instance->policy;
+
+	snprintf(buf, DETAIL_SIZE, "%s",
+		 kind == INPUT_SPAWN_FAILED ? policy->note : decision->detail);
+	if (kind == INPUT_SPAWNED)
+		snprintf(buf, DETAIL_SIZE, "respawned after all");
+	else if (kind == INPUT_STARTED && !*policy->owner.name)
+		snprintf(buf, DETAIL_SIZE, "started by somebody else");
+	else if (kind == INPUT_STARTED && instance->main)
+		snprintf(buf, DETAIL_SIZE, "restarted by its owner %s (pid %u)", policy->owner.name,
+			 instance->main->key.tgid);
 }
 
 void outcomes_follow(struct instance *instance, const struct outcome_before *before,
 		     const struct policy_input *input, const struct policy_output *decision)
 {
 	struct attachment *attachment = instance->attachment;
-	const struct policy *policy = &instance->policy;
 	char detail[DETAIL_SIZE];
 
 	if (!before->unanswered || !is_open(before->state))
 		return;
-	snprintf(detail, sizeof(detail), "%s", decision->detail);
-	if (input->kind == INPUT_STARTED && instance->main)
-		snprintf(detail, sizeof(detail), "restarted by its owner %s (pid %u)",
-			 policy->owner.name, instance->main->key.tgid);
-	attachment->unanswered = is_open(policy->state);
-	if (*detail && is_news(policy, input->kind))
+	attachment->unanswered = is_open(instance->policy.state);
+	describe(instance, input->kind, decision, detail);
+	if (*detail && is_news(attachment, input->kind))
 		tell(instance, detail, decision);
+	if (input->kind == INPUT_SPAWN_FAILED)
+		attachment->failure_told = true;
 }

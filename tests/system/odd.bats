@@ -155,9 +155,29 @@ back_from_the_background() {
 	kill -KILL "$(service_pid)"
 	wait_state web waiting
 	[[ "$(ls_field web .note)" == *"waits for its executable"* ]]
+	[[ "$(obit why web)" == *"Waits for its executable: Text file busy"* ]]
 	exec {WRITER}>&-
 	wait_events up 2
 	wait_state web up
+	retry_until 5 outcome_is 'respawn: respawned after all'
+	stop_obitd # not each time that it failed is written down
+	[ "$(cat "$STATE_DIR"/*.jsonl | grep -c outcome_of)" -eq 2 ]
+}
+
+outcome_is() {
+	[ "$(last_death web '.outcome | "\(.action): \(.action_detail)"')" = "$1" ]
+}
+
+@test "a respawn that fails is told, and why" {
+	start_obitd_for_service "start_limit_burst = 2" "start_limit_interval = 1min" "backoff_max = 40ms"
+	start_watched_service web
+	chmod a-x "$T/service"
+	kill -KILL "$(service_pid)"
+	wait_state web buried
+	retry_until 5 outcome_is \
+		'bury: could not be started: Permission denied; buried: more than 2 starts in 1min 0s (start_limit_burst)'
+	[[ "$(ls_field web .note)" == "could not be started: Permission denied; buried"* ]]
+	[[ "$(obit why web)" == *"Could not be started: Permission denied; buried"*"obit revive web"* ]]
 }
 
 @test "a uid that no account has" {

@@ -178,10 +178,10 @@ owner minder { parent = minder
 	grep '}$' "$T/tail" >"$T/lines"
 	validate tail --lines <"$T/lines"
 	grep '"outcome_of"' "$T/lines" >"$T/line"
-	refuses tail "$T/line" 'del(.watch)' '.action = "respawn"' '.new_pid = 0' '.pid = 1' '.outcome_of = 1'
+	refuses tail "$T/line" 'del(.watch)' '.action = "hand-over"' '.new_pid = 0' '.pid = 1' '.outcome_of = 1'
 	obit why web --json >"$T/why"
 	jq -e '.[0].outcome.action == "expected"' "$T/why"
-	refuses why "$T/why" '.[0].outcome = null' '.[0].outcome.outcome_of = "1:1"' '.[0].action = "respawn"' 'del(.[0].outcome.action)'
+	refuses why "$T/why" '.[0].outcome = null' '.[0].outcome.outcome_of = "1:1"' '.[0].action = "stop"' 'del(.[0].outcome.action)'
 	obit log --json | validate log --lines
 	obit ls --json | validate ls
 	kill -KILL -- "-${STARTED[-1]}"
