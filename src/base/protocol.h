@@ -27,6 +27,7 @@
 #define OBIT_DEFAULT_STATE_DIR "/var/lib/obit"
 #define OBIT_READERS_GROUP     "obit"
 #define OBIT_MAX_REQUEST       4096 /* bytes of one request line */
+#define OBIT_REMEMBERED	       256  /* deaths that the daemon has in memory at most */
 
 /* How the action_detail of a death ends that was decided about and left alone (obitd --observe). */
 #define OBIT_UNDONE_REMARK " (observing: not done)"

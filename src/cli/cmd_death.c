@@ -41,7 +41,7 @@ int cmd_why(const struct invocation *inv)
 {
 	_cleanup_reply_ struct reply reply = {0};
 	bool json = option_given(inv, OPTION_JSON);
-	int wanted = option_given(inv, OPTION_COUNT) && inv->count > 0 ? inv->count : 1;
+	int wanted = option_given(inv, OPTION_COUNT) ? inv->count : 1;
 	int count = json || wanted > PATTERN_COUNT ? wanted : PATTERN_COUNT;
 	int r = past_deaths(inv, count, &reply);
 
@@ -153,6 +153,9 @@ int cmd_tail(const struct invocation *inv)
 
 	if (option_given(inv, OPTION_COUNT))
 		request.count = inv->count;
+	if (request.count > OBIT_REMEMBERED)
+		log_warning("-n %d: the daemon remembers %d deaths at most; obit log has more",
+			    inv->count, OBIT_REMEMBERED);
 	request.all = option_given(inv, OPTION_ALL);
 	signal(SIGINT, leave);
 	if (ask_quietly(inv, &request, &reply, &stream) != OBIT_EXIT_OK) {

@@ -51,7 +51,8 @@ static int wait_for(const struct invocation *inv, int64_t before)
 		}
 		nanosleep(&pause, NULL);
 	} while (clock_boot_ns() < deadline);
-	log_error("not done after %s; obitd's log tells more", clock_span(inv->wait_ns, span));
+	log_error("not done yet after %s; obitd's log tells how it ends",
+		  clock_span(inv->wait_ns, span));
 	return OBIT_EXIT_FAILED;
 }
 

@@ -311,6 +311,10 @@ static int check_options(struct parser *p, const struct command *command)
 		if (p->inv.given & o->bit & ~(command->options | OPTIONS_EVERYWHERE))
 			return refuse(p, "%s takes no --%s; see: obit help %s", command->name,
 				      o->name, command->name);
+	if (option_given(&p->inv, OPTION_WAIT) && option_given(&p->inv, OPTION_NO_WAIT))
+		return refuse(p, "%s: either --wait or --no-wait", command->name);
+	if (command->run == cmd_why && option_given(&p->inv, OPTION_COUNT) && !p->inv.count)
+		return refuse(p, "-n 0: why tells 1 death at least");
 	return 0;
 }
 

@@ -112,6 +112,18 @@ static bool has_form(const char *text, const char *const *forms, struct tm *tm)
 	return false;
 }
 
+/* "2h", "2h ago" */
+static bool parse_ago(const char *text, uint64_t *ret_ns)
+{
+	size_t length = strlen(text), ago = strlen(" ago");
+	_cleanup_free_ char *span = NULL;
+
+	if (length > ago && strcmp(text + length - ago, " ago") == 0)
+		length -= ago;
+	span = must_printf("%.*s", (int)length, text);
+	return units_parse_duration(span, ret_ns) == 0;
+}
+
 bool when_since(const char *text, uint64_t now_ns, uint64_t *ret_ns)
 {
 	static const char *const dates[] = {"%Y-%m-%d",		 "%Y-%m-%dT%H:%M",
@@ -122,7 +134,7 @@ bool when_since(const char *text, uint64_t now_ns, uint64_t *ret_ns)
 	uint64_t span, moment;
 	struct tm day;
 
-	if (units_parse_duration(text, &span) == 0) {
+	if (parse_ago(text, &span)) {
 		*ret_ns = now_ns > span ? now_ns - span : 0;
 		return true;
 	}

@@ -38,6 +38,7 @@
 #include <sys/resource.h>
 
 #include "base/heap.h"
+#include "base/protocol.h"
 #include "core/cause.h"
 #include "core/config.h"
 #include "core/health.h"
@@ -58,7 +59,7 @@
 #include "io/vitals.h"
 #include "io/watchdog.h"
 
-#define HISTORY_SIZE	  256  /* obituaries kept in memory */
+#define HISTORY_SIZE	  OBIT_REMEMBERED
 #define VACANT_MAX	  16   /* instances of one watch that are over and still known */
 #define OBITUARY_ARGV_MAX 4096 /* bytes of argv in an obituary */
 

@@ -225,6 +225,14 @@ asked() {
 	[ "$(jq length <<<"$output")" -eq 4 ]
 }
 
+@test "obit tail -n says where there is more than the daemon remembers" {
+	fake_daemon
+	obit_run 5 tail -n 256
+	[ "${#stderr_lines[@]}" -eq 1 ]
+	obit_run 5 tail -n 257
+	[ "${stderr_lines[0]}" = "obit: -n 257: the daemon remembers 256 deaths at most; obit log has more" ]
+}
+
 @test "obit tail on a terminal has lines that fit, with headings" {
 	command -v script >/dev/null || skip "needs script(1)"
 	fake_daemon

@@ -158,6 +158,8 @@ static const struct {
 	{"log --since 10",
 	 "--since 10: expected how long ago (10min, 2h, 3d), a time (10:00), or a day (2026-11-21, "
 	 "2026-11-21T10:00, today, yesterday)"},
+	{"stop web --wait 1 --no-wait", "stop: either --wait or --no-wait"},
+	{"why web -n 0", "-n 0: why tells 1 death at least"},
 	{"--json=yes", "--json takes no value"},
 	{"--socket", "--socket: expected PATH after it"},
 	{"--socket= ls", "--socket: expected the path of the daemon's socket"},
@@ -283,6 +285,8 @@ static const struct {
 	{"2h", "2026-11-21T08:30:00+01:00"},
 	{"3d", "2026-11-18T10:30:00+01:00"},
 	{"1d 12h", "2026-11-19T22:30:00+01:00"},
+	{"10min ago", "2026-11-21T10:20:00+01:00"},
+	{"1d 12h ago", "2026-11-19T22:30:00+01:00"},
 	{"500ms", "2026-11-21T10:29:59.5+01:00"},
 	{"100000d", "1970-01-01T00:00:00Z"}, /* before the beginning */
 	{"today", "2026-11-21T00:00:00+01:00"},
@@ -308,7 +312,8 @@ static void test_since_is_a_moment(void **state)
 		"",	      "10",	    "soon",	  "10:",	 "10:00:",
 		"25:00",      "10:60",	    "2026",	  "2026-11",	 "2026-13-01",
 		"2026-02-30", "2025-02-29", "1969-12-01", "2026-11-21T", "2026-11-21T10",
-		"yesterdays", "-2h",	    "2h ago",
+		"yesterdays", "-2h",	    " ago",	  "ago",	 "2hago",
+		"today ago",
 	};
 	uint64_t now = 0, expected = 0, got;
 
