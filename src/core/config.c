@@ -427,6 +427,8 @@ static int merge(struct config *config, struct config *next)
 	config->journal = next->journal;
 	config->history_size = next->history_size;
 	config->ring_size = next->ring_size;
+	config->include_line = next->include_line;
+	config->include_armourd_line = next->include_armourd_line;
 	merge_watchdog(&config->watchdog, &next->watchdog);
 	return 0;
 }

@@ -65,9 +65,10 @@ struct account {
 /* A question to a service from outside: whether it still answers. */
 struct probe_config {
 	enum probe_type type;
-	char *target;		/* an address, a URL, a path or a command, as `type` says */
-	char *expect;		/* http: text that the answer has; NULL: any */
-	char *user;		/* command: who runs it; NULL: root */
+	char *target; /* an address, a URL, a path or a command, as `type` says */
+	char *expect; /* http: text that the answer has; NULL: any */
+	char *user;   /* command: who runs it; NULL: root */
+	unsigned target_line, user_line;
 	struct account account; /* who that is, looked up by the caller of config_parse() */
 	uint64_t interval_ns;	/* from one to the next */
 	uint64_t timeout_ns;	/* at most interval_ns */
@@ -75,10 +76,16 @@ struct probe_config {
 	uint64_t grace_ns;	/* between the start of an instance and the first */
 };
 
+/* Where the keys of a watch were written that its caller looks at again; 0: nowhere. */
+struct watch_lines {
+	unsigned path, command, user, on_exit, on_restart, on_give_up, on_hang;
+};
+
 struct watch_config {
 	char *name;
 	char *file;    /* where it was written, for messages */
 	unsigned line; /* 0: in no file */
+	struct watch_lines lines;
 
 	/* A process that somebody adopted by hand (`obit watch --pid`), of which `path` is the executable. 0: none.
 	 * Who else is meant says events.c. */
@@ -160,6 +167,9 @@ struct owner_config {
 	char *name;
 	char *file;    /* NULL: built in */
 	unsigned line; /* 0: in no file */
+	struct {
+		unsigned ask, restart, start, stop;
+	} lines; /* where these were written; 0: nowhere */
 
 	/* Any that fits makes the owner; empty or NULL: none does. */
 	struct string_list cgroup; /* globs of the cgroup or one above it */
@@ -210,7 +220,8 @@ struct config {
 	uint64_t
 		ring_size; /* bytes of the kernel side's ring, to be rounded up to a power of two */
 	struct string_list include; /* files and globs still to be read by the caller, in order */
-	struct string_list include_armourd; /* the same, for config_parse_armourd() */
+	struct string_list include_armourd;	     /* the same, for config_parse_armourd() */
+	unsigned include_line, include_armourd_line; /* of these, in the file that was read last */
 	struct string_list warnings; /* for the caller to tell: "FILE:LINE: ...", no newline */
 };
 

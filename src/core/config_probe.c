@@ -94,7 +94,9 @@ int config_probe_check(struct config_report *report, unsigned line, const unsign
 		return config_fail(report, line,
 				   "the probe has no target; expected an address, a path, a URL or "
 				   "a command, as its type says");
-	r = check_target(report, line_of(lines, "target"), probe);
+	probe->target_line = line_of(lines, "target");
+	probe->user_line = line_of(lines, "user");
+	r = check_target(report, probe->target_line, probe);
 	if (r >= 0)
 		r = check_use(report, lines, "expect", probe, PROBE_HTTP);
 	if (r >= 0)

@@ -210,6 +210,39 @@ static int enter_owner(struct reader *reader, const cfg_t *cfg)
 	return 0;
 }
 
+static unsigned line_of(const struct config_section *section, const unsigned *lines,
+			const char *key)
+{
+	return lines[config_find_key(section, key) - section->keys];
+}
+
+static void keep_watch_lines(const struct reader *reader)
+{
+	const struct config_section *section = &config_watch_section;
+	const unsigned *lines = reader->section_lines;
+
+	reader->watch->lines = (struct watch_lines){
+		.path = line_of(section, lines, "path"),
+		.command = line_of(section, lines, "command"),
+		.user = line_of(section, lines, "user"),
+		.on_exit = line_of(section, lines, "on_exit"),
+		.on_restart = line_of(section, lines, "on_restart"),
+		.on_give_up = line_of(section, lines, "on_give_up"),
+		.on_hang = line_of(section, lines, "on_hang"),
+	};
+}
+
+static void keep_owner_lines(const struct reader *reader)
+{
+	const struct config_section *section = &config_owner_section;
+	const unsigned *lines = reader->section_lines;
+
+	reader->owner->lines.ask = line_of(section, lines, "ask");
+	reader->owner->lines.restart = line_of(section, lines, "restart");
+	reader->owner->lines.start = line_of(section, lines, "start");
+	reader->owner->lines.stop = line_of(section, lines, "stop");
+}
+
 /* With so many sections in it. */
 static void leave_section(struct reader *reader, size_t inner)
 {
@@ -279,6 +312,7 @@ static int on_watch_end(cfg_t *cfg, cfg_opt_t *opt)
 			    reader->watch->name);
 		return -1;
 	}
+	keep_watch_lines(reader);
 	leave_section(reader, reader->watch->probe_count);
 	drop_section(reader, opt);
 	return 0;
@@ -294,6 +328,7 @@ static int on_owner_end(cfg_t *cfg, cfg_opt_t *opt)
 		reader->error = r;
 	if (r < 0)
 		return -1;
+	keep_owner_lines(reader);
 	leave_section(reader, 0);
 	drop_section(reader, opt);
 	return 0;
@@ -437,6 +472,9 @@ int config_read(struct config_report *report, const struct config *base, struct 
 	current = &reader;
 	r = cfg_parse_buf(cfg, scanned->text);
 	current = NULL;
+	next->include_line = line_of(&config_file_section, reader.file_lines, "include");
+	next->include_armourd_line = line_of(&config_file_section, reader.file_lines,
+					     "include_armourd");
 	cfg_free(cfg);
 	config_probe_free(&reader.probe);
 	config_names_free(&reader.names);

@@ -22,12 +22,14 @@
 
 /* ---- loading ---- */
 
-static void say_where(const struct watch_config *watch, struct config_error *error,
+/* `line` is that of a key, or 0 where nobody has written it. */
+static void say_where(const struct watch_config *watch, unsigned line, struct config_error *error,
 		      const char *what)
 {
 	if (watch->line)
 		snprintf(error->text, sizeof(error->text), "%.120s:%u: watch %s: %.250s",
-			 watch->file ? watch->file : "?", watch->line, watch->name, what);
+			 watch->file ? watch->file : "?", line ? line : watch->line, watch->name,
+			 what);
 	else
 		snprintf(error->text, sizeof(error->text), "%.300s", what);
 }
@@ -71,7 +73,7 @@ static char *resolve_glob(const char *pattern)
 	return all;
 }
 
-static int check_program(const struct watch_config *watch, const char *path,
+static int check_program(const struct watch_config *watch, unsigned line, const char *path,
 			 struct config_error *error)
 {
 	char what[256];
@@ -85,13 +87,13 @@ static int check_program(const struct watch_config *watch, const char *path,
 		 S_ISDIR(st.st_mode)   ? "a directory"
 		 : S_ISREG(st.st_mode) ? "not executable"
 				       : "not a regular file");
-	say_where(watch, error, what);
+	say_where(watch, line, error, what);
 	return -EINVAL;
 }
 
 /* The name or number that `user` is, or NULL. */
-static int resolve_user(const struct watch_config *watch, const char *user, struct account *account,
-			struct config_error *error)
+static int resolve_user(const struct watch_config *watch, unsigned line, const char *user,
+			struct account *account, struct config_error *error)
 {
 	int count = ACCOUNT_GROUPS_MAX;
 	struct passwd *entry;
@@ -105,7 +107,7 @@ static int resolve_user(const struct watch_config *watch, const char *user, stru
 	if (!entry) {
 		snprintf(what, sizeof(what),
 			 "no user %.100s here; expected a name or uid of passwd(5)", user);
-		say_where(watch, error, what);
+		say_where(watch, line, error, what);
 		return -EINVAL;
 	}
 	account->known = true;
@@ -135,18 +137,18 @@ static int resolve_watch(struct watch_config *watch, struct config_error *error)
 {
 	size_t written = watch->pid ? 0 : watch->path.count;
 
-	if (resolve_user(watch, watch->user, &watch->account, error) < 0)
+	if (resolve_user(watch, watch->lines.user, watch->user, &watch->account, error) < 0)
 		return -EINVAL;
 	for (size_t i = 0; i < written; i++) {
 		char **path = &watch->path.items[i];
 		bool is_glob = glob_is_pattern(*path);
 		char *real;
 
-		if (!is_glob && check_program(watch, *path, error) < 0)
+		if (!is_glob && check_program(watch, watch->lines.path, *path, error) < 0)
 			return -EINVAL;
 		real = is_glob ? resolve_glob(*path) : resolve(*path);
 		if (!real) {
-			say_where(watch, error, "out of memory");
+			say_where(watch, 0, error, "out of memory");
 			return -ENOMEM;
 		}
 		/* A script is known by the path that its caller wrote, so that one stays beside the real one. */
@@ -162,8 +164,8 @@ static int resolve_watch(struct watch_config *watch, struct config_error *error)
 }
 
 /* A missing one may be installed later. */
-static int check_hook(const struct watch_config *watch, const char *key, const char *command,
-		      struct config_error *error)
+static int check_hook(const struct watch_config *watch, unsigned line, const char *key,
+		      const char *command, struct config_error *error)
 {
 	_cleanup_free_ const char **argv = NULL;
 	_cleanup_free_ char *words = NULL;
@@ -173,22 +175,22 @@ static int check_hook(const struct watch_config *watch, const char *key, const c
 	if (!command)
 		return 0;
 	if (command_split(command, &words, &argv) < 0) {
-		say_where(watch, error, "out of memory");
+		say_where(watch, 0, error, "out of memory");
 		return -ENOMEM;
 	}
-	if (check_program(watch, argv[0], error) < 0)
+	if (check_program(watch, line, argv[0], error) < 0)
 		return -EINVAL;
 	r = spawn_check_trust(argv[0], sentence);
 	if (r == -EPERM) {
 		snprintf(what, sizeof(what), "%s: %s", key, sentence);
-		say_where(watch, error, what);
+		say_where(watch, line, error, what);
 		return -EINVAL;
 	}
 	if (r < 0) {
 		struct config_error warning;
 
 		snprintf(what, sizeof(what), "%s: %s", key, sentence);
-		say_where(watch, &warning, what);
+		say_where(watch, line, &warning, what);
 		log_warning("%s", warning.text);
 	}
 	return 0;
@@ -199,10 +201,10 @@ static int check_probes(struct watch_config *watch, struct config_error *error)
 {
 	for (size_t i = 0; i < watch->probe_count; i++) {
 		struct probe_config *probe = &watch->probes[i];
-		int r = resolve_user(watch, probe->user, &probe->account, error);
+		int r = resolve_user(watch, probe->user_line, probe->user, &probe->account, error);
 
 		if (r == 0 && probe->type == PROBE_COMMAND && !probe->account.uid)
-			r = check_hook(watch, "probe", probe->target, error);
+			r = check_hook(watch, probe->target_line, "probe", probe->target, error);
 		if (r < 0)
 			return r;
 	}
@@ -211,22 +213,23 @@ static int check_probes(struct watch_config *watch, struct config_error *error)
 
 int settings_check_watch(struct watch_config *watch, struct config_error *error)
 {
+	const struct watch_lines *lines = &watch->lines;
 	int r = resolve_watch(watch, error);
 
 	if (r == 0)
 		r = check_probes(watch, error);
 	if (r == 0)
-		r = check_hook(watch, "on_exit", watch->on_exit, error);
+		r = check_hook(watch, lines->on_exit, "on_exit", watch->on_exit, error);
 	if (r == 0)
-		r = check_hook(watch, "on_restart", watch->on_restart, error);
+		r = check_hook(watch, lines->on_restart, "on_restart", watch->on_restart, error);
 	if (r == 0)
-		r = check_hook(watch, "on_give_up", watch->on_give_up, error);
-	return r < 0 ? r : check_hook(watch, "on_hang", watch->on_hang, error);
+		r = check_hook(watch, lines->on_give_up, "on_give_up", watch->on_give_up, error);
+	return r < 0 ? r : check_hook(watch, lines->on_hang, "on_hang", watch->on_hang, error);
 }
 
 /* Who is not installed here is not met here. */
-static int check_order(const struct owner_config *owner, const char *key, const char *command,
-		       struct config_error *error)
+static int check_order(const struct owner_config *owner, unsigned line, const char *key,
+		       const char *command, struct config_error *error)
 {
 	_cleanup_free_ const char **argv = NULL;
 	_cleanup_free_ char *words = NULL;
@@ -241,7 +244,7 @@ static int check_order(const struct owner_config *owner, const char *key, const 
 	if (argv[0][0] != '/' || spawn_check_trust(argv[0], sentence) != -EPERM)
 		return 0;
 	snprintf(error->text, sizeof(error->text), "%.120s:%u: owner %s: %s: %.250s", owner->file,
-		 owner->line, owner->name, key, sentence);
+		 line ? line : owner->line, owner->name, key, sentence);
 	return -EINVAL;
 }
 
@@ -251,12 +254,12 @@ static int check_owner(const struct owner_config *owner, struct config_error *er
 
 	if (!owner->file)
 		return 0;
-	r = check_order(owner, "ask", owner->ask, error);
+	r = check_order(owner, owner->lines.ask, "ask", owner->ask, error);
 	if (r == 0)
-		r = check_order(owner, "restart", owner->restart, error);
+		r = check_order(owner, owner->lines.restart, "restart", owner->restart, error);
 	if (r == 0)
-		r = check_order(owner, "start", owner->start, error);
-	return r < 0 ? r : check_order(owner, "stop", owner->stop, error);
+		r = check_order(owner, owner->lines.start, "start", owner->start, error);
+	return r < 0 ? r : check_order(owner, owner->lines.stop, "stop", owner->stop, error);
 }
 
 /* The same, for the hook that belongs to no watch. */

@@ -21,6 +21,7 @@ enum file_kind {
 struct chain {
 	const struct chain *parent; /* NULL: nobody included it */
 	const char *path;
+	unsigned line; /* of the include in it that is being read */
 	enum file_kind kind;
 	dev_t device;
 	ino_t inode;
@@ -53,8 +54,9 @@ static int open_file(const struct chain *file, struct config_error *error)
 	if (fd >= 0)
 		return fd;
 	if (code == -ENOENT && file->parent)
-		return fail(error, code, "%s: no such file; expected the file that %s includes",
-			    file->path, file->parent->path);
+		return fail(error, code,
+			    "%s:%u: %s: no such file; expected the file that is included here",
+			    file->parent->path, file->parent->line, file->path);
 	if (code == -ENOENT)
 		return fail(error, code, "%s: no such file; expected a configuration file",
 			    file->path);
@@ -217,8 +219,8 @@ static int load_included(struct load *load, const char *what, const struct chain
 {
 	if (what[0] != '/')
 		return fail(load->error, -EINVAL,
-			    "%s: include \"%s\" is relative; expected an absolute path",
-			    parent->path, what);
+			    "%s:%u: include \"%s\" is relative; expected an absolute path",
+			    parent->path, parent->line, what);
 	if (strpbrk(what, "*?["))
 		return load_glob(load, what, parent, kind);
 	return load_file(load, what, parent, kind);
@@ -245,6 +247,7 @@ static int load_file(struct load *load, const char *path, const struct chain *pa
 			     .kind = kind,
 			     .depth = parent ? parent->depth + 1 : 0};
 	_cleanup_strings_ struct string_list armourd = {0};
+	unsigned armourd_line;
 	int r = parse_file(load, &file);
 
 	if (r < 0)
@@ -252,7 +255,10 @@ static int load_file(struct load *load, const char *path, const struct chain *pa
 	/* Out of the way of the files that are read in between. */
 	armourd = load->config->include_armourd;
 	load->config->include_armourd = (struct string_list){0};
+	armourd_line = load->config->include_armourd_line;
+	file.line = load->config->include_line;
 	r = load_list(load, &load->config->include, &file, FILE_OBIT);
+	file.line = armourd_line;
 	return r < 0 ? r : load_list(load, &armourd, &file, FILE_ARMOURD);
 }
 

@@ -167,6 +167,19 @@ in_watch() {
 	grep -qF "$CONF" "$T/err"
 }
 
+@test "what is found wrong after all is read is told at the line of its key" {
+	in_watch 3 "watch web: no user nosuch" 'user = nosuch'
+	in_watch 3 "watch web: $T is a directory" "on_exit = '$T'"
+	in_watch 4 "watch web: $T is a directory" "restart = no\n on_hang = '$T -a'"
+	in_watch 5 "watch web: no user nosuch" 'probe {\n type = command target = /bin/true\n user = nosuch }'
+	in_watch 5 "watch web: $T is a directory" "probe {\n type = command\n target = '$T' }"
+	refused 3 "watch web: $T is a directory" "watch web {\n restart = no\n path = '$T'\n}\n"
+	install -m 0777 /dev/null "$T/open"
+	refused 3 "owner o: stop: .*others than root" "owner o {\n parent = x\n stop = '$T/open'\n}\n"
+	refused 2 "$T/none: no such file" "log_level = info\ninclude = { '/dev/null*/x', '$T/none' }\n"
+	refused 3 "$T/none: no such file" "watch w { path = /x }\n\ninclude-armourd = '$T/none'\n"
+}
+
 @test "an include: its errors are told by its own name, and a ring of includes ends" {
 	local included=$T/more.conf
 	printf 'include = { "%s" }\n' "$included" >"$CONF"

@@ -868,6 +868,41 @@ static void words_choose_what_they_say(void **state)
 	config_free(&config);
 }
 
+static void lines_of_keys_are_kept(void **state)
+{
+	struct config config;
+	const struct watch_config *watch;
+
+	(void)state;
+	start(&config,
+	      "include_armourd = /i\n"
+	      "watch a {\npath = /a\ncommand = /c\nuser = u\non_exit = /e\non_restart = /r\n"
+	      "on_give_up = /g\non_hang = /h\nprobe {\ntype = command\ntarget = /t\n"
+	      "user = p }\n}\n"
+	      "owner o {\nparent = p\nask = /a\nrestart = /b\nstart = /c\nstop = /d\n}\n"
+	      "include = /i\nwatch b { path = /b }\nowner q { parent = p }");
+	watch = &config.watches[0];
+	assert_int_equal(watch->lines.path, 3);
+	assert_int_equal(watch->lines.command, 4);
+	assert_int_equal(watch->lines.user, 5);
+	assert_int_equal(watch->lines.on_exit, 6);
+	assert_int_equal(watch->lines.on_restart, 7);
+	assert_int_equal(watch->lines.on_give_up, 8);
+	assert_int_equal(watch->lines.on_hang, 9);
+	assert_int_equal(watch->probes[0].target_line, 12);
+	assert_int_equal(watch->probes[0].user_line, 13);
+	assert_int_equal(config.owners[0].lines.ask, 17);
+	assert_int_equal(config.owners[0].lines.restart, 18);
+	assert_int_equal(config.owners[0].lines.start, 19);
+	assert_int_equal(config.owners[0].lines.stop, 20);
+	assert_int_equal(config.include_line, 22);
+	assert_int_equal(config.include_armourd_line, 1);
+	assert_int_equal(config.watches[1].lines.path, 23);
+	assert_int_equal(config.watches[1].lines.command, 0);
+	assert_int_equal(config.owners[1].lines.ask, 0);
+	config_free(&config);
+}
+
 static void lists_grow_with_plus_equals(void **state)
 {
 	struct config config;
@@ -1320,6 +1355,7 @@ int main(void)
 		cmocka_unit_test(a_watch_has_defaults),
 		cmocka_unit_test(every_key_of_a_watch_is_taken),
 		cmocka_unit_test(words_choose_what_they_say),
+		cmocka_unit_test(lines_of_keys_are_kept),
 		cmocka_unit_test(lists_grow_with_plus_equals),
 		cmocka_unit_test(global_settings_are_taken),
 		cmocka_unit_test(files_add_up_and_later_settings_win),

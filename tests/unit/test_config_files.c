@@ -137,7 +137,7 @@ static void a_failure_changes_nothing(void **state)
 		   "include = { \"%s\", \"/does/not/exist\" }\nwatch b { path = \"/b\" }\n",
 		   path_of("a.conf"));
 	assert_fails("b.conf", -ENOENT,
-		     "/does/not/exist: no such file; expected the file that %s includes",
+		     "%s:1: /does/not/exist: no such file; expected the file that is included here",
 		     path_of("b.conf"));
 	assert_memory_equal(&config, &before, sizeof(config));
 	assert_string_equal(watches(), "a ");
@@ -235,8 +235,9 @@ static void includes_armourds_files_behind_its_own(void **state)
 	assert_int_equal(chmod(path_of("armourd.conf"), 0666), 0);
 	assert_int_equal(load("obit.conf", true), -EPERM);
 	assert_int_equal(unlink(path_of("armourd.conf")), 0);
-	assert_fails("obit.conf", -ENOENT, "%s: no such file; expected the file that %s includes",
-		     path_of("armourd.conf"), path_of("obit.conf"));
+	assert_fails("obit.conf", -ENOENT,
+		     "%s:1: %s: no such file; expected the file that is included here",
+		     path_of("obit.conf"), path_of("armourd.conf"));
 }
 
 static void refuses_a_relative_include(void **state)
