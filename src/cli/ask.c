@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -23,8 +24,19 @@ static int fail(struct reply *ret, int exit_status, char *error)
 	return exit_status;
 }
 
+/* Nobody can listen there: more likely a wrong path than an obitd that does not run. */
+static bool is_something_else(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && !S_ISSOCK(st.st_mode);
+}
+
 static int connect_failed(struct reply *ret, const char *path, int error)
 {
+	if (error == -ECONNREFUSED && is_something_else(path))
+		return fail(ret, OBIT_EXIT_NO_DAEMON,
+			    must_printf("--socket %s: not a socket; expected that of obitd", path));
 	switch (-error) {
 	case EACCES:
 	case EPERM:

@@ -444,6 +444,8 @@ static int tell_failure(const struct options *options, int r)
 		log_error("%s: permission denied (root and the group " OBIT_READERS_GROUP
 			  " may read the history)",
 			  where);
+	else if (r == -ENOENT && options->history)
+		log_error("%s: there is no such file; expected a history", where);
 	else if (r == -ENOENT)
 		log_error("there is no history in %s", where);
 	else if (r == -EINVAL)

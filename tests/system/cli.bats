@@ -47,6 +47,17 @@ one_line_error() {
 	one_line_error
 }
 
+@test "what is no socket is said to be none, exit 5" {
+	mkdir "$BATS_TEST_TMPDIR/directory"
+	touch "$BATS_TEST_TMPDIR/file"
+	local path
+	for path in "$BATS_TEST_TMPDIR/directory" "$BATS_TEST_TMPDIR/file"; do
+		run --separate-stderr -5 "$OBIT" --socket "$path" ls
+		one_line_error
+		[ "$stderr" = "obit: --socket $path: not a socket; expected that of obitd" ]
+	done
+}
+
 @test "a socket that may not be asked says who may, exit 1" {
 	[ "$(id -u)" -eq 0 ] || skip "needs root to become somebody else"
 	command -v setpriv >/dev/null || skip "needs setpriv"

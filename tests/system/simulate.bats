@@ -79,7 +79,7 @@ record() {
 	[ "$output" = "obitd: there is no history in $STATE_DIR" ]
 	run simulate --history "$T/none"
 	[ "$status" = 1 ]
-	[ "$output" = "obitd: there is no history in $T/none" ]
+	[ "$output" = "obitd: $T/none: there is no such file; expected a history" ]
 	run simulate --history "$T"
 	[ "$status" = 1 ]
 	[ "$output" = "obitd: $T: not a regular file; expected a history" ]
