@@ -1096,8 +1096,7 @@ static void compare_vacancies(const struct random_family *r)
 
 	for (int i = 0; i < INSTANCES; i++)
 		vacant += !r->instances[i]->main || r->instances[i]->main->dying;
-	DL_FOREACH2(r->family.lineage.vacant, instance, vacant_next)
-	{
+	DL_FOREACH2 (r->family.lineage.vacant, instance, vacant_next) {
 		assert_true(!instance->main || instance->main->dying);
 		listed++;
 	}
