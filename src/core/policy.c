@@ -287,6 +287,17 @@ static void record_start(struct policy *policy, uint64_t now)
 		policy->start_count++;
 }
 
+/* What was found had begun before that, but counts in the order of the others: the oldest is looked at. */
+static void record_found(struct policy *policy, uint64_t began, uint64_t now)
+{
+	uint64_t newest = 0;
+
+	policy_starts(policy, &newest, 1);
+	if (began < newest)
+		began = newest;
+	record_start(policy, began < now ? began : now);
+}
+
 static void forget_start(struct policy *policy)
 {
 	if (!policy->start_count)
@@ -740,17 +751,18 @@ static bool answer_failed_start(struct policy *policy, struct policy_output *out
 /* ---- inputs, one function each; all states are named in each ---- */
 
 /* Somebody started it. */
-static void come_up(struct policy *policy, struct policy_output *out, uint64_t now)
+static void come_up(struct policy *policy, struct policy_output *out, uint64_t began, uint64_t now)
 {
 	policy->owner_stops = false;
-	record_start(policy, now);
+	record_found(policy, began, now);
 	arm(policy, out, 0);
 	policy->hang.by = HANG_NONE;
 	enter(policy, POLICY_UP, now);
 }
 
 /* Back-off and start limits count what its owner does by itself, too. */
-static void on_started_by_owner(struct policy *policy, struct policy_output *out, uint64_t now)
+static void on_started_by_owner(struct policy *policy, struct policy_output *out, uint64_t began,
+				uint64_t now)
 {
 	bool told = policy->state == POLICY_RESTARTING ||
 		    (policy->state == POLICY_EXPECTED && policy->told);
@@ -758,7 +770,7 @@ static void on_started_by_owner(struct policy *policy, struct policy_output *out
 	policy->replacing = false;
 	if (!told) {
 		policy->attempt++;
-		come_up(policy, out, now);
+		come_up(policy, out, began, now);
 		return;
 	}
 	policy->restarts += policy->automatic;
@@ -767,7 +779,8 @@ static void on_started_by_owner(struct policy *policy, struct policy_output *out
 	enter(policy, POLICY_UP, now);
 }
 
-static void on_started(struct policy *policy, struct policy_output *out, uint64_t now)
+static void on_started(struct policy *policy, struct policy_output *out, uint64_t began,
+		       uint64_t now)
 {
 	policy->gone = false;
 	policy->up_since_ns = now;
@@ -778,12 +791,12 @@ static void on_started(struct policy *policy, struct policy_output *out, uint64_
 	case POLICY_STOPPING: /* goes on stopping, unless its owner wants otherwise */
 		if (!is_owned(policy))
 			return;
-		come_up(policy, out, now);
+		come_up(policy, out, began, now);
 		return;
 	case POLICY_ASKING:
 	case POLICY_EXPECTED:
 	case POLICY_RESTARTING:
-		on_started_by_owner(policy, out, now);
+		on_started_by_owner(policy, out, began, now);
 		return;
 	case POLICY_UP:
 	case POLICY_READYING:
@@ -792,7 +805,7 @@ static void on_started(struct policy *policy, struct policy_output *out, uint64_
 	case POLICY_BURIED:
 	case POLICY_DOWN:
 		/* Somebody started it, and was faster than the back-off or does not need it. */
-		come_up(policy, out, now);
+		come_up(policy, out, began, now);
 		return;
 	case _POLICY_STATE_MAX:
 		return;
@@ -1498,7 +1511,7 @@ static void take_input(struct policy *policy, const struct policy_input *input, 
 {
 	switch (input->kind) {
 	case INPUT_STARTED:
-		on_started(policy, out, now_ns);
+		on_started(policy, out, input->began_ns ? input->began_ns : now_ns, now_ns);
 		return;
 	case INPUT_MAIN_DIED:
 		on_main_died(policy, out, &input->death, now_ns);

@@ -27,7 +27,7 @@
 	X(DOWN, "down")		 /* an operator stopped it */
 
 #define POLICY_INPUTS(X)                                                                           \
-	X(STARTED)	/* a process that obit did not start is main now */                        \
+	X(STARTED)	/* a process that obit did not start is main now: .began_ns */             \
 	X(MAIN_DIED)	/* with .death */                                                          \
 	X(MEMBER_DIED)	/* with .death.pid, .wait_status */                                        \
 	X(ALL_GONE)	/* nothing of the instance is left, zombies at most */                     \
@@ -103,6 +103,7 @@ struct policy_input {
 	enum owner_answer answer;  /* OWNER_SAID */
 	const char *
 		words; /* OWNER_SAID, OWNER_FAILED: why, where there is more to say; NULL: there is not */
+	uint64_t began_ns; /* STARTED: when its program was executed; 0: now */
 	uint64_t
 		until_ns; /* PAUSE: when it ends by itself; 0: not before RESUME. EXTEND: the new deadline */
 };

@@ -90,7 +90,7 @@ static void read_label(const struct daemon *daemon, const struct obit_key *key,
 static void begin(struct daemon *daemon, struct process *process, size_t watch,
 		  struct recipe *recipe, uint64_t began)
 {
-	struct policy_input started = {.kind = INPUT_STARTED};
+	struct policy_input started = {.kind = INPUT_STARTED, .began_ns = began};
 	uint64_t restarts;
 	struct instance *instance = lineage_vacant(&daemon->lineage, watch, recipe);
 

@@ -52,6 +52,28 @@ record() {
 	[[ "$output" =~ ^"web: 6 deaths: 0 otherwise; back-off would have waited "[1-9].*" more"$ ]]
 }
 
+is_old_enough() {
+	[ "$(ps -o etimes= -p "$(service_pid)")" -ge 2 ]
+}
+
+@test "what ran before obitd counts as a start when it began: for the daemon, and in a replay" {
+	local limit=("start_limit_burst = 1" "start_limit_interval = 1500ms")
+
+	copy_victim service
+	start_service
+	wait_events up 1
+	retry_until 10 is_old_enough
+	start_obitd "$(watch_text web "$T/service" "${limit[@]}")"
+	wait_state web up
+	kill -KILL "$(service_pid)"
+	wait_events up 2
+	[ "$(last_death web .action)" = respawn ]
+	stop_obitd
+	watch_text web "$T/service" "${limit[@]}" >"$NEW"
+	run simulate
+	[[ "$output" == "web: 1 death: 0 otherwise"* ]]
+}
+
 @test "the history is looked for where the daemon says that it is" {
 	record
 	cp "$CONF" "$NEW"

@@ -435,6 +435,67 @@ static void starts_that_are_past_the_interval_do_not_count(void **state)
 	bench_free(&bench);
 }
 
+static void give_started(struct bench *bench, uint64_t ago)
+{
+	give_input(bench,
+		   &(struct policy_input){.kind = INPUT_STARTED, .began_ns = bench->now - ago});
+}
+
+/* Found after it had run for so long, it dies 2 s later, and 1 s after its respawn again. */
+static enum policy_state state_after_two_deaths_of_one_that_ran(uint64_t ago)
+{
+	enum policy_state state;
+	struct bench bench;
+
+	bench_init(&bench);
+	bench.config.start_limit_burst = 2;
+	bench_reload(&bench);
+	give_started(&bench, ago);
+	pass(&bench, S(2));
+	assert_int_equal(fail_and_return(&bench), 0);
+	pass(&bench, S(1));
+	fail_once(&bench);
+	state = bench.policy.state;
+	bench_free(&bench);
+	return state;
+}
+
+static void what_is_found_counts_as_started_when_it_was(void **state)
+{
+	(void)state;
+	assert_int_equal(state_after_two_deaths_of_one_that_ran(S(12)), POLICY_WAITING);
+	assert_int_equal(state_after_two_deaths_of_one_that_ran(S(999999)), POLICY_WAITING);
+	assert_int_equal(state_after_two_deaths_of_one_that_ran(S(5)), POLICY_BURIED);
+	assert_int_equal(state_after_two_deaths_of_one_that_ran(0), POLICY_BURIED);
+}
+
+/* The oldest of those that are kept is looked at. */
+static void starts_are_counted_in_their_order(void **state)
+{
+	struct bench bench;
+	uint64_t starts[3], first;
+
+	(void)state;
+	bench_init(&bench);
+	bench.config.start_limit_burst = 3;
+	bench_reload(&bench);
+	first = bench.now;
+	give_started(&bench, 0);
+	die(&bench, EXITED(0));
+	give(&bench, INPUT_ALL_GONE);
+	pass(&bench, S(2));
+	give_started(&bench, S(100));
+	die(&bench, EXITED(0));
+	give(&bench, INPUT_ALL_GONE);
+	give_input(&bench,
+		   &(struct policy_input){.kind = INPUT_STARTED, .began_ns = bench.now + S(1)});
+	assert_int_equal(policy_starts(&bench.policy, starts, ARRAY_SIZE(starts)), 3);
+	assert_int_equal(starts[0], first);
+	assert_int_equal(starts[1], first);
+	assert_int_equal(starts[2], bench.now);
+	bench_free(&bench);
+}
+
 static void revive_forgets_the_past(void **state)
 {
 	struct bench bench;
@@ -1848,6 +1909,8 @@ int main(void)
 		cmocka_unit_test(a_good_end_resets_the_back_off),
 		cmocka_unit_test(more_starts_than_the_limit_bury),
 		cmocka_unit_test(starts_that_are_past_the_interval_do_not_count),
+		cmocka_unit_test(what_is_found_counts_as_started_when_it_was),
+		cmocka_unit_test(starts_are_counted_in_their_order),
 		cmocka_unit_test(revive_forgets_the_past),
 		cmocka_unit_test(died_too_young_is_buried_at_once),
 		cmocka_unit_test(max_restarts_is_the_last_word),
