@@ -132,7 +132,7 @@ static char *source_words(struct json_object *recipe)
 	if (strcmp(source, "exec") == 0)
 		return must_printf("when it was executed, %s", complete);
 	if (strcmp(source, "proc") == 0)
-		return must_printf("from /proc, since it was running before obitd; %s", complete);
+		return must_printf("from /proc, since it ran before it was watched; %s", complete);
 	return must_printf("%s", complete);
 }
 

@@ -165,6 +165,7 @@ watches() {
 	[ "$(ls_field service '.instances | length')" = 1 ]
 	[ "$(ls_field service '.instances[0] | "\(.members) \(.adopted)"')" = "2 true" ]
 	[ "$(obit show service --json | jq '.watch.pid')" = "$chosen" ]
+	obit show service | grep -q 'captured: *from /proc, since it ran before it was watched; complete$'
 	kill -KILL "$other"
 	kill -KILL "$chosen"
 	wait_events up 3

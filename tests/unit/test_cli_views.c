@@ -194,6 +194,8 @@ static void test_show_says_what_is_missing_and_why(void **state)
 	assert_contains(text, "web: up, defined at /etc/obit/obit.conf:12\n");
 	assert_contains(text, "  path = { /a, /b }\n  env  = {}\n");
 	assert_contains(text, "  not respawned:  why not\n");
+	assert_contains(text, "  captured:       from /proc, since it ran before it was watched; "
+			      "not complete\n");
 	assert_contains(text, "  missing:\n    environment\n");
 	assert_contains(text, "  command line:   a 'b c'\n");
 	assert_contains(text, "  descriptor 1:   the daemon's log\n");
