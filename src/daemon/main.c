@@ -33,7 +33,7 @@ static const char usage[] =
 	"      --history FILE   of --simulate: the record, not the state directory's\n"
 	"      --json           of --simulate: print JSON\n"
 	"      --observe        take every decision and log it, and act on none\n"
-	"      --ephemeral      leave nothing behind: nothing pinned, and a history only\n"
+	"      --ephemeral      remove the pins at a clean stop, and keep a history only\n"
 	"                       in the directory that --state-dir names\n"
 	"      --daemon         go into the background when ready, log to syslog\n"
 	"      --version        print the version and exit\n"

@@ -94,6 +94,21 @@ context_switches() {
 	[ ! -e "$PIN_DIR" ]
 }
 
+@test "with --ephemeral the pins go at a clean stop; after kill -9 they stay for the next one, or obit purge" {
+	OBITD_OPTIONS=(--ephemeral)
+	start_obitd "$(watch_text web "$T/service")"
+	[ -e "$PIN_DIR/schema" ]
+	kill_obitd
+	[ -e "$PIN_DIR/schema" ]
+	launch_obitd
+	stop_obitd
+	[ ! -e "$PIN_DIR" ]
+	launch_obitd
+	kill_obitd
+	obit purge --pin-dir "$PIN_DIR"
+	[ ! -e "$PIN_DIR" ]
+}
+
 @test "a death longer ago than takeover_window is told by the next daemon, once, with its status, and starts nothing" {
 	OBITD_OPTIONS=()
 	start_obitd "takeover_window = 0s
