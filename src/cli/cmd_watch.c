@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "base/protocol.h"
 #include "cli/alloc.h"
 #include "cli/ask.h"
@@ -20,6 +21,15 @@ static void add_setting(struct json_object *settings, const char *key, const cha
 static bool is_setting(const char *word)
 {
 	return *word != '/' && strchr(word, '=');
+}
+
+/* A key without its value, where what to watch has been said; else it is a path that the daemon judges. NULL: none. */
+static const char *stray_word(const struct invocation *inv)
+{
+	for (size_t i = inv->cgroup || inv->pid ? 0 : 1; i < inv->n_words; i++)
+		if (*inv->words[i] != '/' && !strchr(inv->words[i], '='))
+			return inv->words[i];
+	return NULL;
 }
 
 static struct json_object *settings_of(const struct invocation *inv)
@@ -62,7 +72,12 @@ int cmd_watch(const struct invocation *inv)
 	_cleanup_json_ struct json_object *settings = settings_of(inv);
 	struct request request = {
 		.command = "watch", .count = -1, .settings = settings, .shape = json_type_object};
+	const char *stray = stray_word(inv);
 
+	if (stray) {
+		log_error("watch: %s: expected KEY=VALUE", stray);
+		return OBIT_EXIT_USAGE;
+	}
 	return tell(inv, &request);
 }
 

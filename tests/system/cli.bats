@@ -100,6 +100,17 @@ one_line_error() {
 	done
 }
 
+@test "watch: a key without its value" {
+	local line
+	for line in "watch /x restart" "watch --pid 7 restart" "watch --cgroup /x name=a restart"; do
+		# shellcheck disable=SC2086 # the words are meant to be split
+		obit_run 2 $line
+		one_line_error
+		[ "$stderr" = "obit: watch: restart: expected KEY=VALUE" ]
+	done
+	obit_run 5 watch restart
+}
+
 @test "control characters in an argument do not reach the terminal" {
 	obit_run 2 $'\e[2Jls'
 	one_line_error
