@@ -26,7 +26,8 @@
 #include "io/own_cgroup.h"
 #include "io/proc.h"
 
-#define OUT_OF_MEMORY_NS NS_PER_SEC /* between two lines that say the same */
+#define MALLOC_PIECE	 (128 * 1024) /* as the library begins with */
+#define OUT_OF_MEMORY_NS NS_PER_SEC   /* between two lines that say the same */
 
 void daemon_out_of_memory(struct daemon *daemon, const char *doing)
 {
@@ -450,6 +451,14 @@ static void tell_ready(int *background)
 	*background = -1;
 }
 
+/* What a burst took is given back after it. Left alone, the library keeps as much of what was freed as the largest piece
+ * of it that there ever was, which is megabytes, once a client has read too slowly. */
+static void give_memory_back(void)
+{
+	mallopt(M_MMAP_THRESHOLD, MALLOC_PIECE);
+	mallopt(M_TRIM_THRESHOLD, MALLOC_PIECE);
+}
+
 int daemon_run(const struct options *options)
 {
 	struct daemon daemon = {.options = options,
@@ -473,6 +482,7 @@ int daemon_run(const struct options *options)
 		log_warning("nothing to watch: no watch in %s; expected one, or a PATTERN on the "
 			    "command line",
 			    options->config);
+	give_memory_back();
 	raise_limits(&daemon);
 	background = go_background(options, upgraded);
 	config_init(&daemon.config);

@@ -428,6 +428,43 @@ deaths_accounted_for() {
 	kill -KILL "$follower"
 }
 
+private_kib() {
+	awk '/^Private_Dirty:/ { print $2 }' "/proc/$OBITD_PID/smaps_rollup"
+}
+
+all_follow() {
+	"$T/victim" exit 1 || true
+	[ "$(find "$T" -name 'follower.*' -size +0 | wc -l)" = "$1" ]
+}
+
+lines_were_dropped() {
+	[ "$(obit stats --json | jq .losses.lines_dropped)" -gt 0 ]
+}
+
+has_given_back() {
+	[ "$(private_kib)" -lt $(($1 - 2048)) ]
+}
+
+@test "what followers took that did not read is given back when they are gone" {
+	! grep -q __asan_init "$OBITD" || skip "not here: the sanitizer keeps what is freed"
+	copy_victim victim
+	copy_victim storm
+	start_obitd "$(watch_text web "$T/service")"
+	local i held followers=()
+	for i in 1 2 3 4; do
+		"$OBIT" --socket "$SOCKET" tail --all --json >"$T/follower.$i" 2>/dev/null 3>&- &
+		followers+=("$!")
+	done
+	STARTED+=("${followers[@]}")
+	retry_until 10 all_follow 4
+	kill -STOP "${followers[@]}"
+	"$T/storm" 10000 "$T/out"
+	retry_until 10 lines_were_dropped
+	held=$(private_kib)
+	kill -KILL "${followers[@]}"
+	retry_until 10 has_given_back "$held"
+}
+
 @test "only root may act; others are told so" {
 	start_obitd "$(watch_text web "$T/service")"
 	start_watched_service web
