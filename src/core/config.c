@@ -406,10 +406,12 @@ static int merge(struct config *config, struct config *next)
 		return -ENOMEM;
 	if (config_reserve_owners(config, next->owner_count) < 0 ||
 	    reserve_items(&config->include, &next->include) < 0 ||
-	    reserve_items(&config->include_armourd, &next->include_armourd) < 0)
+	    reserve_items(&config->include_armourd, &next->include_armourd) < 0 ||
+	    reserve_items(&config->warnings, &next->warnings) < 0)
 		return -ENOMEM;
 	move_items(&config->include, &next->include);
 	move_items(&config->include_armourd, &next->include_armourd);
+	move_items(&config->warnings, &next->warnings);
 	if (next->watch_count)
 		memcpy(config->watches + config->watch_count, next->watches,
 		       next->watch_count * sizeof(*next->watches));

@@ -78,7 +78,7 @@ struct probe_config {
 
 /* Where the keys of a watch were written that its caller looks at again; 0: nowhere. */
 struct watch_lines {
-	unsigned path, command, user, on_exit, on_restart, on_give_up, on_hang;
+	unsigned path, command, user, critical, on_exit, on_restart, on_give_up, on_hang;
 };
 
 struct watch_config {

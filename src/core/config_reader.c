@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 
 #define MESSAGE_SIZE 256
 
@@ -225,6 +226,7 @@ static void keep_watch_lines(const struct reader *reader)
 		.path = line_of(section, lines, "path"),
 		.command = line_of(section, lines, "command"),
 		.user = line_of(section, lines, "user"),
+		.critical = line_of(section, lines, "critical"),
 		.on_exit = line_of(section, lines, "on_exit"),
 		.on_restart = line_of(section, lines, "on_restart"),
 		.on_give_up = line_of(section, lines, "on_give_up"),
@@ -241,6 +243,38 @@ static void keep_owner_lines(const struct reader *reader)
 	reader->owner->lines.restart = line_of(section, lines, "restart");
 	reader->owner->lines.start = line_of(section, lines, "start");
 	reader->owner->lines.stop = line_of(section, lines, "stop");
+}
+
+/* It is not wrong: the first back-off is the longest then. */
+static int warn_of_backoff(const struct reader *reader)
+{
+	unsigned line = line_of(&config_watch_section, reader->section_lines, "backoff_initial");
+	const struct watch_config *watch = reader->watch;
+	char initial[CLOCK_SPAN_SIZE], longest[CLOCK_SPAN_SIZE];
+
+	if (!line || watch->backoff_initial_ns <= watch->backoff_max_ns)
+		return 0;
+	return config_warn(reader->next, reader->report->file, line,
+			   "watch '%s': backoff_initial is %s, longer than backoff_max: %s is "
+			   "waited each time",
+			   watch->name, clock_span(watch->backoff_initial_ns, initial),
+			   clock_span(watch->backoff_max_ns, longest));
+}
+
+/* Another file may have the one that is not in this section. */
+static int check_pretimeout(const struct reader *reader)
+{
+	const struct watchdog_config *watchdog = &reader->next->watchdog;
+	const unsigned *lines = reader->section_lines;
+	unsigned line = line_of(&config_watchdog_section, lines, "pretimeout");
+	char shown[CLOCK_SPAN_SIZE];
+
+	if (!line || !line_of(&config_watchdog_section, lines, "timeout") ||
+	    watchdog->pretimeout_ns < watchdog->timeout_ns)
+		return 0;
+	return config_fail(reader->report, line,
+			   "pretimeout: %s is too long; expected less than the timeout",
+			   clock_span(watchdog->pretimeout_ns, shown));
 }
 
 /* With so many sections in it. */
@@ -313,6 +347,10 @@ static int on_watch_end(cfg_t *cfg, cfg_opt_t *opt)
 		return -1;
 	}
 	keep_watch_lines(reader);
+	if (warn_of_backoff(reader) < 0) {
+		reader->error = -ENOMEM;
+		return -1;
+	}
 	leave_section(reader, reader->watch->probe_count);
 	drop_section(reader, opt);
 	return 0;
@@ -347,6 +385,8 @@ static int on_watchdog_end(cfg_t *cfg, cfg_opt_t *opt)
 			    reader->watchdog_line);
 		return -1;
 	}
+	if (check_pretimeout(reader) < 0)
+		return -1;
 	reader->watchdog_line = line;
 	leave_section(reader, 0);
 	return 0;

@@ -389,6 +389,9 @@ int settings_load(const struct options *options, struct config *ret, struct conf
 /* The same for one watch that was read. */
 int settings_check_watch(struct watch_config *watch, struct config_error *error);
 
+/* Warns of the first watch that is critical where no watchdog waits for it. */
+void settings_warn_unguarded(const struct config *config);
+
 /* Makes a freshly loaded configuration the current one (takes it), keeping what is unchanged, and tells the
  * kernel side. `summary` (may be NULL) gets added, removed, changed, kept. 0 or -errno; on failure the
  * old one stays. */

@@ -205,6 +205,7 @@ static int check_configuration(const struct options *options)
 		log_error("%s", error.text);
 		return OBIT_EXIT_FAILED;
 	}
+	settings_warn_unguarded(&config);
 	if (config.watch_count)
 		printf("configuration is good: %zu watch%s\n", config.watch_count,
 		       config.watch_count == 1 ? "" : "es");

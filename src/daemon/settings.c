@@ -73,6 +73,24 @@ static char *resolve_glob(const char *pattern)
 	return all;
 }
 
+static void warn_of(const struct watch_config *watch, unsigned line, const char *what)
+{
+	struct config_error warning;
+
+	say_where(watch, line, &warning, what);
+	log_warning("%s", warning.text);
+}
+
+/* What is there in the place of a program; NULL: it is one. */
+static const char *not_a_program(const struct stat *st)
+{
+	if (S_ISDIR(st->st_mode))
+		return "a directory";
+	if (!S_ISREG(st->st_mode))
+		return "not a regular file";
+	return st->st_mode & 0111 ? NULL : "not executable";
+}
+
 static int check_program(const struct watch_config *watch, unsigned line, const char *path,
 			 struct config_error *error)
 {
@@ -81,12 +99,10 @@ static int check_program(const struct watch_config *watch, unsigned line, const 
 
 	if (stat(path, &st) < 0)
 		return 0; /* it may be installed later */
-	if (S_ISREG(st.st_mode) && st.st_mode & 0111)
+	if (!not_a_program(&st))
 		return 0;
 	snprintf(what, sizeof(what), "%.150s is %s; expected an executable file", path,
-		 S_ISDIR(st.st_mode)   ? "a directory"
-		 : S_ISREG(st.st_mode) ? "not executable"
-				       : "not a regular file");
+		 not_a_program(&st));
 	say_where(watch, line, error, what);
 	return -EINVAL;
 }
@@ -163,6 +179,47 @@ static int resolve_watch(struct watch_config *watch, struct config_error *error)
 	return 0;
 }
 
+/* Only warned of: it may be there, or be put right, when it is started. */
+static int check_command(const struct watch_config *watch, struct config_error *error)
+{
+	_cleanup_free_ const char **argv = NULL;
+	_cleanup_free_ char *words = NULL;
+	char what[256];
+	struct stat st;
+
+	if (!watch->command)
+		return 0;
+	if (command_split(watch->command, &words, &argv) < 0) {
+		say_where(watch, 0, error, "out of memory");
+		return -ENOMEM;
+	}
+	if (stat(argv[0], &st) < 0)
+		snprintf(what, sizeof(what), "command: %.150s: %s", argv[0], strerror(errno));
+	else if (not_a_program(&st))
+		snprintf(what, sizeof(what), "command: %.150s is %s; expected an executable file",
+			 argv[0], not_a_program(&st));
+	else
+		return 0;
+	warn_of(watch, watch->lines.command, what);
+	return 0;
+}
+
+/* Whose the process was is known when it has died, except where `uid` says so. */
+static void check_user(const struct watch_config *watch)
+{
+	const struct uid_rule *rule = &watch->uid;
+	char what[256];
+
+	if (!watch->user || watch->command ||
+	    (rule->uid_count == 1 && rule->uids[0] == watch->account.uid))
+		return;
+	snprintf(what, sizeof(what),
+		 "user: nothing that ran as another than %.100s is started without a command; "
+		 "expected one",
+		 watch->user);
+	warn_of(watch, watch->lines.user, what);
+}
+
 /* A missing one may be installed later. */
 static int check_hook(const struct watch_config *watch, unsigned line, const char *key,
 		      const char *command, struct config_error *error)
@@ -187,11 +244,8 @@ static int check_hook(const struct watch_config *watch, unsigned line, const cha
 		return -EINVAL;
 	}
 	if (r < 0) {
-		struct config_error warning;
-
 		snprintf(what, sizeof(what), "%s: %s", key, sentence);
-		say_where(watch, line, &warning, what);
-		log_warning("%s", warning.text);
+		warn_of(watch, line, what);
 	}
 	return 0;
 }
@@ -216,6 +270,10 @@ int settings_check_watch(struct watch_config *watch, struct config_error *error)
 	const struct watch_lines *lines = &watch->lines;
 	int r = resolve_watch(watch, error);
 
+	if (r == 0)
+		check_user(watch);
+	if (r == 0)
+		r = check_command(watch, error);
 	if (r == 0)
 		r = check_probes(watch, error);
 	if (r == 0)
@@ -326,6 +384,18 @@ int settings_load(const struct options *options, struct config *ret, struct conf
 	}
 	*ret = config;
 	return 0;
+}
+
+void settings_warn_unguarded(const struct config *config)
+{
+	for (size_t i = 0; !config->watchdog.device.count && i < config->watch_count; i++) {
+		if (!config->watches[i].critical)
+			continue;
+		warn_of(&config->watches[i], config->watches[i].lines.critical,
+			"critical: no watchdog section names a device; its health is shown, and "
+			"told to systemd (WatchdogSec=), but resets nothing");
+		return;
+	}
 }
 
 /* ---- the kernel side's filters ---- */

@@ -167,6 +167,42 @@ in_watch() {
 	grep -qF "$CONF" "$T/err"
 }
 
+# warned LINE PATTERN CONFIGURATION: it is good, and one line on standard error names FILE:LINE and has a match of
+# PATTERN. `-` for LINE: no line at all.
+warned() {
+	printf '%b' "$3" >"$CONF"
+	check
+	grep -q '^configuration is good' "$T/out" || { cat "$T/err" && return 1; }
+	if [ "$1" = - ] && [ ! -s "$T/err" ]; then
+		return 0
+	fi
+	if [ "$(wc -l <"$T/err")" = 1 ] && grep -qF "$CONF:$1:" "$T/err" && grep -qE "$2" "$T/err"; then
+		return 0
+	fi
+	echo "expected one line with $CONF:$1: and /$2/ for:"
+	printf '%b\nsaid:\n' "$3"
+	cat "$T/err"
+	return 1
+}
+
+@test "what may come to be right, or does less than it seems to, is warned of" {
+	local start='watch web {\n path = /usr/sbin/nginx\n'
+	warned 3 "watch web: command: $T/none: No such file" "$start command = '$T/none -a'\n}\n"
+	install -m 0644 /dev/null "$T/plain"
+	warned 3 "watch web: command: $T/plain is not executable; expected" "$start command = $T/plain\n}\n"
+	warned 3 "watch web: command: $T is a directory; expected" "$start command = $T\n}\n"
+	warned - "" "$start command = /bin/true\n}\n"
+	warned 3 "watch web: user: nothing that ran as another than nobody .*command" "$start user = nobody\n}\n"
+	warned - "" "$start user = nobody\n command = /bin/true\n}\n"
+	warned - "" "$start user = nobody\n uid = $(id -u nobody)\n}\n"
+	warned 3 "watch web: user: .*command" "$start user = nobody\n uid = { $(id -u nobody), 0 }\n}\n"
+	warned 4 "'web': backoff_initial is 1min 0s, longer" "$start backoff_max = 1s\n backoff_initial = 1min\n}\n"
+	warned 3 "watch web: critical: no watchdog section" "$start critical = yes\n}\n$(
+		)watch b { path = /b critical = yes }\n"
+	warned 3 "watch web: critical: no watchdog section" "$start critical = yes\n}\nwatchdog { timeout = 5s }\n"
+	warned - "" "$start critical = yes\n}\nwatchdog { device = /dev/watchdog9 }\n"
+}
+
 @test "what is found wrong after all is read is told at the line of its key" {
 	in_watch 3 "watch web: no user nosuch" 'user = nosuch'
 	in_watch 3 "watch web: $T is a directory" "on_exit = '$T'"

@@ -1,7 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# shellcheck disable=SC2030,SC2031 # bats runs each test in a subshell
+# shellcheck disable=SC2030,SC2031,SC2154 # bats runs each test in a subshell, and sets stderr
 # What is written agrees with what the programs do: keys, defaults, options, commands, examples.
+
+bats_require_minimum_version 1.5.0
 
 load lib
 
@@ -197,8 +199,8 @@ options_of_page() {
 # check_text FILE: as root would have it; a clone may belong to anybody.
 check_text() {
 	install -m 0644 "$1" "$BATS_TEST_TMPDIR/checked.conf"
-	run "$OBITD" --check -c "$BATS_TEST_TMPDIR/checked.conf"
-	echo "$1: $output"
+	run --separate-stderr "$OBITD" --check -c "$BATS_TEST_TMPDIR/checked.conf"
+	echo "$1: $output $stderr"
 	[ "$status" -eq 0 ]
 	[[ "$output" =~ ^configuration\ is\ good:\ [1-9] ]]
 }

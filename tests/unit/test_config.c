@@ -445,6 +445,9 @@ static const struct refusal bad_files[] = {
 	{"watchdog {\ntimeout = 2d\n}", "f:2: timeout: '2d'", "from 1s to 1d"},
 	{"watchdog {\ntimeout = 3650d\n}", "f:2: timeout: '3650d'", "from 1s to 1d"},
 	{"watchdog {\npretimeout = 2d\n}", "f:2: pretimeout: '2d'", "up to 1d, 0 for none"},
+	{"watchdog {\npretimeout = 40s\ntimeout = 30s\n}",
+	 "f:2: pretimeout: 40s is too long; expected less than the timeout", NULL},
+	{"watchdog {\ntimeout = 5s\npretimeout = 5s\n}", "f:3: pretimeout: 5s is too long", NULL},
 	{"watchdog {\ngovernor = ''\n}", "f:2: governor: ''", "expected"},
 	{"watchdog {\nstarve = die\n}", "f:2: starve: 'die'", "reset or reboot"},
 	{"watchdog {\nreset_limit = 1001\n}", "f:2: reset_limit: '1001'", "0 for no limit"},
@@ -868,6 +871,38 @@ static void words_choose_what_they_say(void **state)
 	config_free(&config);
 }
 
+static void a_backoff_that_begins_above_its_end_is_warned_of(void **state)
+{
+	struct config config;
+
+	(void)state;
+	start(&config, "watch a {\npath = /a\nbackoff_max = 1s\nbackoff_initial = 1min\n}\n"
+		       "watch b { path = /b backoff_max = 1ms }\n"
+		       "watch c { path = /c\nbackoff_initial = 31s }\n"
+		       "watch d { path = /d backoff_initial = 1s backoff_max = 1s }");
+	assert_int_equal(config.warnings.count, 2);
+	assert_string_equal(
+		config.warnings.items[0],
+		"f:4: watch 'a': backoff_initial is 1min 0s, longer than backoff_max: 1s "
+		"is waited each time");
+	assert_string_equal(config.warnings.items[1],
+			    "f:8: watch 'c': backoff_initial is 31s, longer than backoff_max: 30s "
+			    "is waited each time");
+	config_free(&config);
+}
+
+static void a_pretimeout_may_wait_for_its_timeout(void **state)
+{
+	struct config config;
+
+	(void)state;
+	start(&config, "watchdog { pretimeout = 40s }");
+	parse(&config, "watchdog { timeout = 1min }");
+	parse(&config, "watchdog { timeout = 10s }");
+	parse(&config, "watchdog { pretimeout = 0 timeout = 1s }");
+	config_free(&config);
+}
+
 static void lines_of_keys_are_kept(void **state)
 {
 	struct config config;
@@ -1256,7 +1291,8 @@ static int parse_full(struct config *config, struct config_error *error)
 			"watchdog { device = /dev/watchdog1 timeout = 9s }\n"
 			"include = /z log_level = error max_processes = 5 history_size = 0\n"
 			"watch new { path = { /a, /b } uid = { 1, 2 } env = 'A=1' args = x\n"
-			"container = c probe { type = http target = 'http://[::1]/' expect = x }\n"
+			"container = c backoff_initial = 1h probe { type = http target = "
+			"'http://[::1]/' expect = x }\n"
 			"probe { type = command target = /x user = y } }",
 			error);
 }
@@ -1355,6 +1391,8 @@ int main(void)
 		cmocka_unit_test(a_watch_has_defaults),
 		cmocka_unit_test(every_key_of_a_watch_is_taken),
 		cmocka_unit_test(words_choose_what_they_say),
+		cmocka_unit_test(a_backoff_that_begins_above_its_end_is_warned_of),
+		cmocka_unit_test(a_pretimeout_may_wait_for_its_timeout),
 		cmocka_unit_test(lines_of_keys_are_kept),
 		cmocka_unit_test(lists_grow_with_plus_equals),
 		cmocka_unit_test(global_settings_are_taken),
