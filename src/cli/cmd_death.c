@@ -125,8 +125,8 @@ static int follow(const struct invocation *inv, size_t *watch_width, struct clie
 		char *line;
 		int r;
 
-		/* Before it waits. Of output that is lost main() tells. */
-		if (!client_has_line(stream) && (fflush(stdout) != 0 || ferror(stdout)))
+		/* What was printed goes out before it waits. Of output that is lost main() tells. */
+		if (ferror(stdout) || (!client_has_line(stream) && fflush(stdout) != 0))
 			return OBIT_EXIT_FAILED;
 		r = client_line(stream, CLIENT_FOREVER, &line);
 		if (r <= 0)
