@@ -168,37 +168,30 @@ static bool others_can_change(const struct recipe *recipe, char buf[static RECIP
 	return recipe->script && spawn_check_trust(recipe->script_path, buf) == -EPERM;
 }
 
-/* The same for the file of a `command`. */
-static bool others_can_change_command(const char *command, char buf[static RECIPE_SENTENCE_SIZE])
-{
-	_cleanup_free_ const char **argv = NULL;
-	_cleanup_free_ char *words = NULL;
-
-	if (command_split(command, &words, &argv) < 0) {
-		snprintf(buf, RECIPE_SENTENCE_SIZE, "out of memory for a look at its command");
-		return true;
-	}
-	return spawn_check_trust(argv[0], buf) == -EPERM;
-}
-
-static bool starts_as_root(const struct watch_config *watch, const struct recipe *recipe)
-{
-	return (watch->account.known ? watch->account.uid : recipe->facts.euid) == 0;
-}
-
 static const char *trust_refusal(const struct watch_config *watch, const struct recipe *recipe,
 				 char buf[static RECIPE_SENTENCE_SIZE])
 {
 	char what[RECIPE_SENTENCE_SIZE];
 
-	if (!starts_as_root(watch, recipe) ||
-	    !(watch->command ? others_can_change_command(watch->command, what)
-			     : others_can_change(recipe, what)))
+	if (watch->command || recipe->facts.euid != 0 || !others_can_change(recipe, what))
 		return NULL;
 	snprintf(buf, RECIPE_SENTENCE_SIZE,
-		 "%.160s; make it root's alone, or change command or user in watch %.36s", what,
-		 watch->name);
+		 "%.170s; command = \"...\" in watch %.40s would start it", what, watch->name);
 	return buf;
+}
+
+/* Whoever has written a `command` has decided what root is to run; but he may not know that others can change it. */
+static void warn_of_command(const struct watch_config *watch, const struct recipe *recipe)
+{
+	bool as_root = (watch->account.known ? watch->account.uid : recipe->facts.euid) == 0;
+	_cleanup_free_ const char **argv = NULL;
+	_cleanup_free_ char *words = NULL;
+	char what[RECIPE_SENTENCE_SIZE];
+
+	if (watch->command && as_root && command_split(watch->command, &words, &argv) == 0 &&
+	    spawn_check_trust(argv[0], what) == -EPERM)
+		log_warning("%s: %s; started all the same, since command says so", watch->name,
+			    what);
 }
 
 const char *act_recipe_refusal(const struct daemon *daemon, const struct instance *instance,
@@ -505,6 +498,7 @@ static int ask_for_child(struct daemon *daemon, struct instance *instance, bool 
 	}
 	if (trust_refusal(watch, instance->recipe, sentence))
 		return -EPERM;
+	warn_of_command(watch, instance->recipe);
 	if (attachment->hanged.tgid && proc_is_alive(&attachment->hanged)) {
 		snprintf(sentence, RECIPE_SENTENCE_SIZE,
 			 "the last child (pid %u) hangs still, and cannot be killed",

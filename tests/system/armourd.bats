@@ -57,17 +57,6 @@ $T/victim {
 	[ "$(jq -s '.[0].watch' "$T/told")" = '"victim"' ]
 }
 
-@test "a command there that others than root can change is not run as root" {
-	copy_victim service
-	install -m 0755 -o 12345 "$VICTIMS/service" "$T/other"
-	start_obitd "$T/service { command : \"$T/other --state $T/service.state\" }"
-	start_watched_service service
-	kill -KILL "$(service_pid)"
-	wait_state service ended
-	[[ "$(ls_field service .note)" == *"others than root can change $T/other "* ]]
-	[ "$(event_count start)" = 1 ]
-}
-
 @test "obit.conf includes it by include-armourd" {
 	CONF=$T/obit.conf
 	OBITD_SETTINGS='journal = no'
