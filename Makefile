@@ -98,13 +98,13 @@ endif
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all arm64 deps help demo check check-unit check-system check-kernels check-vm check-faults asan bench bpf-all fuzz \
+.PHONY: all arm64 deps help demo check check-unit check-system check-kernels check-containers check-vm check-faults asan bench bpf-all fuzz \
 	soak install uninstall format format-check tidy lint clean victims
 
 all: $(BUILD)/obitd $(BUILD)/obit ## obitd and obit (the default)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
 deps: ## install what build, tests, demo and lints need (apt or dnf, as root)
 	$(Q)scripts/deps all
@@ -231,6 +231,11 @@ check-kernels: ## system tests on Linux 5.10, 6.1, 6.12 and the newest, in virtu
 	$(if $(filter arm64-%,$(KERNELS)),$(Q)$(MAKE) --no-print-directory arm64)
 	$(Q)tests/kernels/run $(BUILD) $(KERNELS)
 
+check-containers: ## what a dockerd of its own keeps in containers (installs docker)
+	$(Q)scripts/deps build test docker
+	$(Q)$(MAKE) --no-print-directory all test-programs
+	$(Q)BUILD=$(abspath $(BUILD)) bats tests/containers
+
 arm64: ## cross-compile for Debian 12 on arm64, into $(BUILD)/arm64
 	$(Q)scripts/deps build vm vm-arm64
 	$(Q)sysroot=$$(scripts/vm sysroot arm64) && $(MAKE) --no-print-directory BUILD=$(BUILD)/arm64 \
@@ -318,7 +323,7 @@ SHELL_SCRIPTS := $(wildcard scripts/* .ci/run tests/run tests/soak/* tests/fuzz/
 	tests/kernels/run tests/kernels/init tests/vm/run tests/vm/guest) \
 	$(filter-out %.c %.h,$(wildcard tests/bench/*))
 lint: ## shellcheck, mandoc, layers and words
-	$(Q)shellcheck $(SHELL_SCRIPTS) $(wildcard tests/system/*.bats tests/system/*.bash)
+	$(Q)shellcheck $(SHELL_SCRIPTS) $(wildcard tests/system/*.bats tests/system/*.bash tests/containers/*.bats)
 	$(Q)for page in doc/*.[158]; do mandoc -T lint -W warning $$page || exit 1; done
 	$(Q)scripts/check-layers
 	$(Q)scripts/check-words
