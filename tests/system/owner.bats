@@ -524,5 +524,5 @@ $(owner_text systemd "restart = \"$T/bin/tell {unit}\"")"
 	write_conf "$(minder_text)"
 	run "$OBITD" --check -c "$CONF"
 	[ "$status" -eq 1 ]
-	[[ "$output" == *"obit.conf:1: owner minder: restart: "*"others than root can change $T/bin/tell"* ]]
+	[[ "$output" == *"obit.conf:4: owner minder: restart: "*"others than root can change $T/bin/tell"* ]]
 }
