@@ -11,7 +11,6 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "core/command.h"
 #include "core/container.h"
 #include "core/launch.h"
 #include "daemon/daemon.h"
@@ -178,20 +177,6 @@ static const char *trust_refusal(const struct watch_config *watch, const struct 
 	snprintf(buf, RECIPE_SENTENCE_SIZE,
 		 "%.170s; command = \"...\" in watch %.40s would start it", what, watch->name);
 	return buf;
-}
-
-/* Whoever has written a `command` has decided what root is to run; but he may not know that others can change it. */
-static void warn_of_command(const struct watch_config *watch, const struct recipe *recipe)
-{
-	bool as_root = (watch->account.known ? watch->account.uid : recipe->facts.euid) == 0;
-	_cleanup_free_ const char **argv = NULL;
-	_cleanup_free_ char *words = NULL;
-	char what[RECIPE_SENTENCE_SIZE];
-
-	if (watch->command && as_root && command_split(watch->command, &words, &argv) == 0 &&
-	    spawn_check_trust(argv[0], what) == -EPERM)
-		log_warning("%s: %s; started all the same, since command says so", watch->name,
-			    what);
 }
 
 const char *act_recipe_refusal(const struct daemon *daemon, const struct instance *instance,
@@ -498,7 +483,6 @@ static int ask_for_child(struct daemon *daemon, struct instance *instance, bool 
 	}
 	if (trust_refusal(watch, instance->recipe, sentence))
 		return -EPERM;
-	warn_of_command(watch, instance->recipe);
 	if (attachment->hanged.tgid && proc_is_alive(&attachment->hanged)) {
 		snprintf(sentence, RECIPE_SENTENCE_SIZE,
 			 "the last child (pid %u) hangs still, and cannot be killed",

@@ -179,12 +179,21 @@ static int resolve_watch(struct watch_config *watch, struct config_error *error)
 	return 0;
 }
 
+/* Whoever has written a `command` has decided what is to be run; but may not know that others can change it. */
+static bool others_can_change(const struct watch_config *watch, const char *program,
+			      char buf[static RECIPE_SENTENCE_SIZE])
+{
+	bool may_be_root = !watch->account.known || watch->account.uid == 0;
+
+	return may_be_root && spawn_check_trust(program, buf) == -EPERM;
+}
+
 /* Only warned of: it may be there, or be put right, when it is started. */
 static int check_command(const struct watch_config *watch, struct config_error *error)
 {
 	_cleanup_free_ const char **argv = NULL;
 	_cleanup_free_ char *words = NULL;
-	char what[256];
+	char what[RECIPE_SENTENCE_SIZE + 64], sentence[RECIPE_SENTENCE_SIZE];
 	struct stat st;
 
 	if (!watch->command)
@@ -198,6 +207,8 @@ static int check_command(const struct watch_config *watch, struct config_error *
 	else if (not_a_program(&st))
 		snprintf(what, sizeof(what), "command: %.150s is %s; expected an executable file",
 			 argv[0], not_a_program(&st));
+	else if (others_can_change(watch, argv[0], sentence))
+		snprintf(what, sizeof(what), "command: %s; it is started all the same", sentence);
 	else
 		return 0;
 	warn_of(watch, watch->lines.command, what);

@@ -255,7 +255,7 @@ command_of_others() {
 	start_watched_service web
 	kill -KILL "$(service_pid)"
 	wait_events up 2
-	log_has "others than root can change $T/home/service .owner 12345, mode 0755.; started all the same"
+	log_has "watch web: command: .* others than root can change $T/home/service .owner 12345, mode 0755.; it is started"
 }
 
 @test "what others can change is run as a command where it is not run as root" {
