@@ -39,6 +39,7 @@
 
 #include "base/heap.h"
 #include "base/protocol.h"
+#include "core/backlog.h"
 #include "core/cause.h"
 #include "core/config.h"
 #include "core/health.h"
@@ -347,7 +348,7 @@ struct daemon {
 	bool is_ready;			  /* a configuration is in force */
 	bool taking_over;		  /* the ring holds what no daemon was there to read */
 	pid_t kept_spawner, kept_history; /* that the next daemon finds */
-	struct backlog *backlog;	  /* letters to be read after a loss, or NULL */
+	struct backlog backlog;		  /* letters to be read after a loss */
 	struct loop_timer *backlog_timer, *heal_timer;
 	bool map_full; /* of letters: some processes are not seen */
 	bool followed; /* somebody wants to hear of all deaths */

@@ -2,7 +2,6 @@
 /* What the ring could not tell: the letters say it. Read some each turn of the loop, after a scan for processes
  * that have none. */
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -14,93 +13,54 @@
 /* Of one turn of the loop: the watchdog and the clients are not to wait for a hundred thousand. */
 #define LETTERS_A_TURN 500
 
-struct kept_key {
-	struct obit_key key;
-	uint64_t order
-		[2]; /* the living by their age, so that parents come before their children; then
-			      the dead as they died */
-};
-
-/* Keys only: a letter is read when its turn comes, as it is then. */
-struct backlog {
-	struct kept_key *items; /* owned */
-	size_t count, room, next;
-	bool cut;
+struct collection {
+	struct backlog *backlog;
+	int error; /* the first */
 };
 
 static void collect_letter(void *arg, const struct obit_key *key, const struct obit_letter *letter)
 {
-	struct backlog *backlog = arg;
+	struct collection *collection = arg;
+	int r = backlog_add(collection->backlog, key, letter);
 
-	if (backlog->count == backlog->room) {
-		size_t room = backlog->room ? backlog->room * 2 : 256;
-		void *items = realloc(backlog->items, room * sizeof(*backlog->items));
-
-		if (!items) {
-			backlog->cut = true;
-			return;
-		}
-		backlog->items = items;
-		backlog->room = room;
-	}
-	backlog->items[backlog->count++] = (struct kept_key){
-		.key = *key,
-		.order = {letter->exit.sequence, letter->exit.sequence ? 0 : key->start_boottime},
-	};
-}
-
-static int compare_keys(const void *left, const void *right)
-{
-	const struct kept_key *a = left, *b = right;
-	size_t i = a->order[0] == b->order[0];
-
-	return a->order[i] < b->order[i] ? -1 : a->order[i] > b->order[i];
-}
-
-static void free_backlog(struct daemon *daemon)
-{
-	if (daemon->backlog)
-		free(daemon->backlog->items);
-	free(daemon->backlog);
-	daemon->backlog = NULL;
-}
-
-static void take_letters(struct daemon *daemon)
-{
-	struct backlog *backlog = daemon->backlog;
-	size_t end = backlog->next + LETTERS_A_TURN;
-	struct obit_letter letter;
-
-	if (end > backlog->count)
-		end = backlog->count;
-	while (backlog->next < end) {
-		const struct obit_key *key = &backlog->items[backlog->next++].key;
-
-		if (bpf_source_letter(daemon->source, key, &letter) == 0)
-			events_letter(daemon, key, &letter);
-	}
-	daemon->rescanned_ns = clock_boot_ns();
-	if (end == backlog->count)
-		free_backlog(daemon);
-	else
-		loop_timer_set(daemon->backlog_timer, 1);
+	if (!collection->error)
+		collection->error = r;
 }
 
 static void collect_letters(struct daemon *daemon)
 {
-	struct backlog *backlog;
+	struct collection collection = {.backlog = &daemon->backlog};
 
-	free_backlog(daemon);
-	backlog = daemon->backlog = calloc(1, sizeof(*backlog));
-	if (!backlog) {
+	backlog_clear(&daemon->backlog);
+	bpf_source_letters(daemon->source, collect_letter, &collection);
+	if (collection.error)
 		daemon_out_of_memory(daemon, "reading the letters");
+}
+
+/* Who has died since it was collected is told in its turn, and born now: it may have living children. A child of the
+ * spawner is waited for. */
+static void take_letter(struct daemon *daemon, const struct obit_key *key)
+{
+	struct obit_letter letter;
+
+	if (bpf_source_letter(daemon->source, key, &letter) < 0)
 		return;
-	}
-	bpf_source_letters(daemon->source, collect_letter, backlog);
-	if (backlog->cut)
-		daemon_out_of_memory(daemon, "reading the letters");
-	if (backlog->count)
-		qsort(backlog->items, backlog->count, sizeof(*backlog->items), compare_keys);
+	if (!(letter.flags & OBIT_LETTER_SPAWNED) && backlog_put_back(&daemon->backlog, &letter))
+		letter.exit.sequence = 0;
+	events_letter(daemon, key, &letter);
+}
+
+static void take_letters(struct daemon *daemon)
+{
+	struct obit_key key;
+
+	for (size_t i = 0; i < LETTERS_A_TURN && backlog_next(&daemon->backlog, &key); i++)
+		take_letter(daemon, &key);
+	daemon->rescanned_ns = clock_boot_ns();
+	if (backlog_is_empty(&daemon->backlog))
+		backlog_clear(&daemon->backlog);
+	else
+		loop_timer_set(daemon->backlog_timer, 1);
 }
 
 void losses_rescan(struct daemon *daemon)
@@ -114,8 +74,7 @@ void losses_rescan(struct daemon *daemon)
 		log_error("cannot scan the running processes: %s", strerror(-added));
 	bpf_source_sweep_signals(daemon->source);
 	collect_letters(daemon);
-	if (daemon->backlog)
-		take_letters(daemon);
+	take_letters(daemon);
 }
 
 /* ---- losses ---- */
@@ -186,7 +145,7 @@ static void check_losses(struct daemon *daemon)
 {
 	struct obit_stats now;
 
-	if (daemon->backlog)
+	if (!backlog_is_empty(&daemon->backlog))
 		return;
 	bpf_source_stats(daemon->source, &now);
 	if (now.cgroup_lost != daemon->seen.cgroup_lost)
@@ -204,15 +163,15 @@ void losses_read(struct daemon *daemon)
 {
 	bool more = false;
 
-	if (daemon->backlog)
+	if (!backlog_is_empty(&daemon->backlog))
 		take_letters(daemon);
-	if (!daemon->backlog)
+	if (backlog_is_empty(&daemon->backlog))
 		more = bpf_source_drain(daemon->source) >= BPF_SOURCE_RECORDS_A_TURN;
 	/* Nobody rings for what is left in the ring of all deaths. */
 	if (more && daemon->followed)
 		loop_timer_set(daemon->follow_timer, 1);
 	check_losses(daemon);
-	if (!more && !daemon->backlog)
+	if (!more && backlog_is_empty(&daemon->backlog))
 		daemon->unread_since_ns = 0;
 	else if (!daemon->unread_since_ns)
 		daemon->unread_since_ns = clock_boot_ns();
@@ -232,7 +191,7 @@ int losses_open(struct daemon *daemon)
 
 void losses_close(struct daemon *daemon)
 {
-	free_backlog(daemon);
+	backlog_clear(&daemon->backlog);
 	loop_timer_free(daemon->backlog_timer);
 	loop_timer_free(daemon->heal_timer);
 }
