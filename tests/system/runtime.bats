@@ -241,9 +241,13 @@ watches() {
 	refused 1 "pid $(service_pid) is of watch service already, as its main process" \
 		watch --pid "$(service_pid)"
 	refused 1 "is of watch service already, as a member" watch --pid "$(event worker 1 .pid)"
+	# a shell would reap its child: it dies when the shell has become something else
 	# shellcheck disable=SC2016 # the inner shell expands
-	start_program sh -c '"$1" exit 0 & echo $! >"$2"; exec "$3" pause' _ "$T/victim" "$T/zombie" "$T/victim"
+	start_program sh -c '"$1" pause & echo $! >"$2"; exec "$3" pause' _ "$T/victim" "$T/zombie" "$T/victim"
+	local parent=$!
 	retry_until 5 test -s "$T/zombie"
+	retry_until 5 runs "$parent" "$T/victim"
+	kill -KILL "$(cat "$T/zombie")"
 	retry_until 5 is_dead "$(cat "$T/zombie")"
 	refused 1 "pid $(cat "$T/zombie") is dead already" watch --pid "$(cat "$T/zombie")"
 	[ "$(watches)" = "idle service" ]
