@@ -46,6 +46,7 @@ obit_teardown() {
 		}
 	fi
 	end_started
+	unmount_ours
 	remove_cgroups || left=1
 	if [ -e "$PIN_DIR" ]; then
 		echo "left behind: $PIN_DIR"
@@ -151,6 +152,15 @@ end_started() {
 		! no_process_of_ours || break
 	done
 	return 0
+}
+
+# When nothing runs from there any more: a process of what is unmounted has no path by which it is found.
+unmount_ours() {
+	local mounted
+
+	for mounted in $(awk -v under="$T/" 'index($2, under) == 1 { print $2 }' /proc/mounts | tac); do
+		umount -l "$mounted"
+	done
 }
 
 # ---- the daemon ----

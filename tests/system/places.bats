@@ -12,11 +12,6 @@ setup() {
 }
 
 teardown() {
-	local mounted
-
-	for mounted in $(awk -v under="$T/" 'index($2, under) == 1 { print $2 }' /proc/mounts | tac); do
-		umount -l "$mounted"
-	done
 	obit_teardown
 }
 
