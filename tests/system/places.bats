@@ -83,6 +83,49 @@ make_overlay() {
 	expect_same_start 1 2
 }
 
+# Each subvolume has a device of its own for stat(), and none for the kernel; a snapshot has the same inode numbers.
+make_subvolumes() {
+	truncate -s 128M "$T/disk"
+	mkfs.btrfs --quiet --mixed "$T/disk"
+	mkdir "$T/pool"
+	mount -o loop "$T/disk" "$T/pool" || skip "not here: this kernel has no btrfs, or no loop device is free"
+	btrfs subvolume create "$T/pool/bin" >/dev/null
+	install -m 0755 "$VICTIMS/victim" "$VICTIMS/service" "$T/pool/bin"
+	btrfs subvolume snapshot "$T/pool/bin" "$T/pool/old" >/dev/null
+	[ "$(stat -c %d "$T/pool/bin/victim")" != "$(stat -c %d "$T/pool/old/victim")" ]
+	[ "$(stat -c %i "$T/pool/bin/victim")" = "$(stat -c %i "$T/pool/old/victim")" ]
+}
+
+@test "a subvolume of btrfs: its own path and no snapshot's, found while it runs, and back from where it was" {
+	make_subvolumes
+	start_program "$T/pool/bin/service" --state "$T/service.state"
+	wait_events up 1
+	start_obitd "$(watch_text web "$T/pool/bin/service"
+	watch_text v "$T/pool/bin/victim" "restart = no"; SENTINEL)"
+	wait_state web up
+	die "$T/pool/bin/victim" exit 3
+	expect_told v 3
+	die "$T/pool/old/victim" exit 4
+	expect_untold
+	kill -KILL "$(service_pid)"
+	wait_events up 2
+	retry_until 5 main_pid_is web "$(service_pid)"
+	expect_same_start 1 2
+	[ "$(readlink "/proc/$(service_pid)/exe")" = "$T/pool/bin/service" ]
+}
+
+@test "a subvolume that is mounted by itself means the path where it is" {
+	make_subvolumes
+	mkdir "$T/own"
+	mount -o subvol=old "$(findmnt -no SOURCE "$T/pool")" "$T/own"
+	start_obitd "$(watch_text own "$T/own/victim" "restart = no"; SENTINEL)"
+	die "$T/own/victim" exit 5
+	expect_told own 5
+	[ "$(last_death "$PID" .path)" = "$T/own/victim" ]
+	die "$T/pool/old/victim" exit 6
+	expect_untold
+}
+
 @test "a mount namespace that root has made, as systemd's PrivateTmp does, is the host's" {
 	mkdir "$T/private"
 	start_obitd "$(watch_text v "$T/victim" "restart = no"; SENTINEL)"
