@@ -41,16 +41,14 @@ watcher_run() {
 }
 
 bpf_programs() { bpftool -j prog show | jq -c 'map(.id)'; }
-programs_came() { [ "$(bpf_programs | jq length)" -gt "$1" ]; }
+# Of its own: how many there are all over says nothing, since the kernel takes its time to forget those of the one before.
+has_program() { grep -qs '^prog_id' "/proc/${WATCHER_PIDS[0]}/fdinfo/"*; }
 watcher_failed() { ! kill -0 "${WATCHER_PIDS[0]}" 2>/dev/null; }
-attached_or_failed() { programs_came "$1" || watcher_failed; }
+attached_or_failed() { has_program || watcher_failed; }
 
 # watcher_start NAME: returns when it sees; fails, and says why in $WORK/complaints, if it cannot.
 watcher_start() {
-	local before
-
 	PROGRAMS_BEFORE=$(bpf_programs)
-	before=$(jq length <<<"$PROGRAMS_BEFORE")
 	WATCHER_PIDS=()
 	: >"$WORK/seen"
 	case $1 in
@@ -63,7 +61,7 @@ watcher_start() {
 	auditd) auditd_start ;;
 	esac
 	case $1 in
-	exitsnoop | execsnoop | bpftrace) until_true attached_or_failed "$before" ;;
+	exitsnoop | execsnoop | bpftrace) until_true attached_or_failed ;;
 	esac
 	sleep 0.5 # until it has subscribed
 	[ "$1" = obit ] || ! watcher_failed
