@@ -172,6 +172,7 @@ in_time() {
 		else if (ns < 1e9) printf "%.1f ms", ns / 1e6; else printf "%.2f s", ns / 1e9 }'
 }
 in_mb() { awk -v kib="$1" 'BEGIN { printf "%.1f MB", kib * 1024 / 1e6 }'; }
+in_kb() { awk -v bytes="$1" 'BEGIN { printf "%.0f KB", bytes / 1e3 }'; }
 in_percent() { awk -v ratio="$1" 'BEGIN { printf "%+.1f %%", (ratio - 1) * 100 }'; }
 
 # ---- tables ----

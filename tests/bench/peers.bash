@@ -25,8 +25,10 @@ peer_package() {
 
 peer_there() { command -v "$(peer_command "$1")" >/dev/null; }
 
+# PEER_WRAP=(COMMAND...) before it; what that says is in $WORK/peer/out.
+PEER_WRAP=()
 peer_run() {
-	"$@" </dev/null >>"$WORK/peer/log" 2>&1 &
+	"${PEER_WRAP[@]}" "$@" </dev/null >>"$WORK/peer/out" 2>>"$WORK/peer/log" &
 	PEER_PIDS+=($!)
 	disown
 }

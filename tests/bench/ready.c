@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* ready COMMAND...: runs COMMAND until it says READY=1 to its service manager, which is this program; prints how many ns
- * that took, and stops it by SIGTERM. */
+/* ready COMMAND...: runs COMMAND until it says READY=1 to its service manager, which is this program; stops it by SIGTERM,
+ * and prints how many ns that took.
+ * ready --page PAGE COMMAND...: until the first tests/victims/stamp that it has started has stamped PAGE. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -48,26 +49,47 @@ static bool await_ready(int fd)
 	return false;
 }
 
-int main(int argc, char **argv)
+static pid_t start(char **command)
 {
-	int fd = argc > 1 ? listen_for_word() : -1;
-	uint64_t began = now_ns();
-	bool ready;
-	pid_t pid;
+	pid_t pid = vfork();
 
-	if (fd < 0) {
-		fprintf(stderr, "usage: ready COMMAND...\n");
-		return 2;
-	}
-	pid = vfork();
 	if (pid == 0) {
-		execvp(argv[1], argv + 1);
+		dup2(STDERR_FILENO, STDOUT_FILENO); /* ours is for the figure */
+		execvp(command[0], command);
 		_exit(127);
 	}
-	ready = await_ready(fd);
-	if (ready)
-		printf("%llu\n", (unsigned long long)(now_ns() - began));
+	return pid;
+}
+
+/* When that COMMAND was ready, 0 if it never was. */
+static uint64_t stamped(const struct page *page)
+{
+	return wait_for_life(page, 0) ? page->lives[0].started_ns : 0;
+}
+
+static uint64_t said_so(int fd)
+{
+	return await_ready(fd) ? now_ns() : 0;
+}
+
+int main(int argc, char **argv)
+{
+	bool paged = argc > 3 && strcmp(argv[1], "--page") == 0;
+	const struct page *page = paged ? open_page(argv[2], 0) : NULL;
+	int fd = argc > 1 && !paged ? listen_for_word() : -1;
+	uint64_t began, ready;
+	pid_t pid;
+
+	if (!page && fd < 0) {
+		fprintf(stderr, "usage: ready [--page PAGE] COMMAND...\n");
+		return 2;
+	}
+	began = now_ns();
+	pid = start(argv + (page ? 3 : 1));
+	ready = page ? stamped(page) : said_so(fd);
 	kill(pid, SIGTERM);
 	waitpid(pid, NULL, 0);
+	if (ready)
+		printf("%llu\n", (unsigned long long)(ready - began));
 	return ready ? 0 : 1;
 }
