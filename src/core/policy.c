@@ -1026,6 +1026,20 @@ static void stay_up(struct policy *policy, struct policy_output *out, uint64_t n
 	say_and_note(policy, out, out->detail);
 }
 
+/* It is to be asked once more, or did not do in time what it was told to. */
+static void on_owner_timer(struct policy *policy, struct policy_output *out, uint64_t now)
+{
+	if (policy->state == POLICY_ASKING) {
+		ask_owner(policy, out, now);
+		return;
+	}
+	say(out, "its owner %s was told to restart it, and nothing came", policy->owner.name);
+	if (policy->replacing)
+		stay_up(policy, out, now);
+	else
+		report(policy, out, now);
+}
+
 /* It runs, and will not be ready: that is a hang. */
 static void on_start_timeout(struct policy *policy, struct policy_output *out, uint64_t now)
 {
@@ -1050,15 +1064,8 @@ static void on_timer(struct policy *policy, struct policy_output *out, uint64_t 
 	policy->deadline_ns = 0;
 	if (policy->state == POLICY_WAITING) {
 		respawn_when_ready(policy, out, now);
-	} else if (policy->state == POLICY_ASKING) {
-		ask_owner(policy, out, now);
-	} else if (policy->state == POLICY_EXPECTED) {
-		say(out, "its owner %s was told to restart it, and nothing came",
-		    policy->owner.name);
-		if (policy->replacing)
-			stay_up(policy, out, now);
-		else
-			report(policy, out, now);
+	} else if (policy->state == POLICY_ASKING || policy->state == POLICY_EXPECTED) {
+		on_owner_timer(policy, out, now);
 	} else if (policy->state == POLICY_READYING) {
 		on_start_timeout(policy, out, now);
 	} else if (policy->state == POLICY_STOPPING) {
