@@ -142,11 +142,16 @@ enum exec_meaning lineage_exec_meaning(const struct process *process, ssize_t wa
 										 : EXEC_LEAVES;
 }
 
+bool lineage_runs(const struct instance *instance)
+{
+	return instance->main && !instance->main->dying;
+}
+
 /* To be called whenever it may have got another main, or none. Of ten thousand instances most have one: who looks
  * for those without does not look at all. */
 static void note_vacancy(struct instance *instance)
 {
-	bool vacant = !instance->main || instance->main->dying;
+	bool vacant = !lineage_runs(instance);
 
 	if (vacant && !instance->vacant)
 		DL_APPEND2(instance->lineage->vacant, instance, vacant_prev, vacant_next);

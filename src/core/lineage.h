@@ -147,6 +147,8 @@ void lineage_died(struct process *process);
 /* It is gone (a zombie at most): frees it. */
 void lineage_gone(struct lineage *lineage, struct process *process);
 
+/* Its main process lives. */
+bool lineage_runs(const struct instance *instance);
 /* True if a stop of the instance is meant for this process of it. With KILL_MODE_INSTANCE that is the main process and
  * what forked from it; not what has executed the program anew for itself, as sshd does for each session, nor
  * what forked from that. */

@@ -17,16 +17,6 @@
 #include "io/proc.h"
 #include "io/sys.h"
 
-static const char *name_of(const struct daemon *daemon, const struct instance *instance)
-{
-	return daemon->config.watches[instance->watch].name;
-}
-
-static enum kill_mode kill_mode_of(const struct daemon *daemon, const struct instance *instance)
-{
-	return daemon->config.watches[instance->watch].kill_mode;
-}
-
 int act_attach(struct daemon *daemon, struct instance *instance)
 {
 	struct attachment *attachment = calloc(1, sizeof(*attachment));
@@ -182,7 +172,7 @@ static const char *trust_refusal(const struct watch_config *watch, const struct 
 const char *act_recipe_refusal(const struct daemon *daemon, const struct instance *instance,
 			       char buf[static RECIPE_SENTENCE_SIZE])
 {
-	const struct watch_config *watch = &daemon->config.watches[instance->watch];
+	const struct watch_config *watch = watch_of(daemon, instance);
 	const char *why;
 
 	if (*instance->policy.owner.name)
@@ -201,7 +191,7 @@ const char *act_recipe_refusal(const struct daemon *daemon, const struct instanc
 const char *act_refusal(struct daemon *daemon, struct instance *instance,
 			const struct obit_letter *letter, char buf[static RECIPE_SENTENCE_SIZE])
 {
-	const struct watch_config *watch = &daemon->config.watches[instance->watch];
+	const struct watch_config *watch = watch_of(daemon, instance);
 
 	if (daemon->stopping)
 		return "obitd is stopping";
@@ -225,7 +215,7 @@ static void spawn_failed(struct daemon *daemon, struct instance *instance, int e
 	daemon->counters.failed_respawns++;
 	instance->spawning = 0;
 	act_step(daemon, instance, &failed, &decision);
-	log_error("%s: %s; %s", name_of(daemon, instance), text, decision.detail);
+	log_error("%s: %s; %s", watch_of(daemon, instance)->name, text, decision.detail);
 }
 
 static void spawn_succeeded(struct daemon *daemon, struct instance *instance, pid_t pid,
@@ -243,7 +233,7 @@ static void spawn_succeeded(struct daemon *daemon, struct instance *instance, pi
 	daemon->counters.respawns++;
 	act_step(daemon, instance, &spawned, NULL);
 	vigil_started(daemon, instance);
-	log_notice("%s: respawned as pid %d%s%s", name_of(daemon, instance), pid,
+	log_notice("%s: respawned as pid %d%s%s", watch_of(daemon, instance)->name, pid,
 		   *notices ? "; " : "", notices);
 	if (automatic)
 		hook_events_restart(daemon, instance, pid);
@@ -444,7 +434,7 @@ static struct spawn_place find_place(struct daemon *daemon, const struct recipe 
 
 static int ask(struct daemon *daemon, struct instance *instance, bool held, struct spawn_child *ret)
 {
-	const struct watch_config *watch = &daemon->config.watches[instance->watch];
+	const struct watch_config *watch = watch_of(daemon, instance);
 	struct attachment *attachment = instance->attachment;
 	struct spawn_number number = {.map = bpf_source_launch_fd(daemon->source)};
 	struct spawn_place place;
@@ -472,7 +462,7 @@ static int ask(struct daemon *daemon, struct instance *instance, bool held, stru
 static int ask_for_child(struct daemon *daemon, struct instance *instance, bool held,
 			 char sentence[static RECIPE_SENTENCE_SIZE])
 {
-	const struct watch_config *watch = &daemon->config.watches[instance->watch];
+	const struct watch_config *watch = watch_of(daemon, instance);
 	struct attachment *attachment = instance->attachment;
 	_cleanup_free_ struct spawn_report *report = NULL;
 	int r;
@@ -666,7 +656,7 @@ static void hold_or_drop_child(struct daemon *daemon, struct instance *instance)
 	const struct policy *policy = &instance->policy;
 	bool soon = !*policy->owner.name && policy->state == POLICY_WAITING &&
 		    !policy->deadline_ns && !policy->paused &&
-		    !lineage_left(instance, kill_mode_of(daemon, instance));
+		    !lineage_left(instance, watch_of(daemon, instance)->kill_mode);
 	char sentence[RECIPE_SENTENCE_SIZE];
 
 	/* Where many die at once, the spawner has better to do than to wait with one. */
@@ -721,7 +711,7 @@ static bool kill_cgroup(struct daemon *daemon, const struct recipe *recipe, int 
 /* Returns to how many processes. */
 static unsigned kill_instance(struct daemon *daemon, struct instance *instance, int signal)
 {
-	const struct watch_config *watch = &daemon->config.watches[instance->watch];
+	const struct watch_config *watch = watch_of(daemon, instance);
 	struct process *process;
 	unsigned count = 0;
 	char name[SIGNAL_NAME_SIZE];
@@ -744,9 +734,9 @@ static unsigned kill_instance(struct daemon *daemon, struct instance *instance, 
 unsigned act_kill(struct daemon *daemon, struct instance *instance, int signal)
 {
 	struct attachment *attachment = instance->attachment;
-	bool main_lives = instance->main && !instance->main->dying;
 
-	if (!main_lives && !lineage_left(instance, kill_mode_of(daemon, instance)))
+	if (!lineage_runs(instance) &&
+	    !lineage_left(instance, watch_of(daemon, instance)->kill_mode))
 		return 0;
 	attachment->killed = true;
 	return kill_instance(daemon, instance, signal);
@@ -773,7 +763,7 @@ static void set_timer(struct daemon *daemon, struct instance *instance, uint64_t
 	if (!deadline)
 		heap_remove(&daemon->timers, &attachment->timer);
 	else if (heap_set(&daemon->timers, &attachment->timer, deadline) < 0)
-		log_error("%s: out of memory for a timer", name_of(daemon, instance));
+		log_error("%s: out of memory for a timer", watch_of(daemon, instance)->name);
 	rearm(daemon);
 }
 
@@ -831,7 +821,8 @@ static void take_heir(struct daemon *daemon, struct instance *instance, bool by_
 	if (!heir)
 		return;
 	act_make_main(daemon, instance, heir);
-	log_info("%s: pid %u is the main process now", name_of(daemon, instance), heir->key.tgid);
+	log_info("%s: pid %u is the main process now", watch_of(daemon, instance)->name,
+		 heir->key.tgid);
 }
 
 static void act(struct daemon *daemon, struct instance *instance,
@@ -886,7 +877,7 @@ static void log_undone(const struct daemon *daemon, const struct instance *insta
 				   ? "have its owner restart it"
 				   : "give up";
 
-	log_notice("%s: would %s: %s", name_of(daemon, instance), what, decision->detail);
+	log_notice("%s: would %s: %s", watch_of(daemon, instance)->name, what, decision->detail);
 }
 
 /* A stop has come before its turn: there is nothing to wait for. */
@@ -979,7 +970,7 @@ void act_tell_if_over(struct daemon *daemon, struct instance *instance)
 {
 	struct policy_input gone = {.kind = INPUT_ALL_GONE};
 
-	if (!instance || !lineage_is_over(instance, kill_mode_of(daemon, instance)) ||
+	if (!instance || !lineage_is_over(instance, watch_of(daemon, instance)->kill_mode) ||
 	    await_straggler(daemon, instance))
 		return;
 	((struct attachment *)instance->attachment)->emptying = false;

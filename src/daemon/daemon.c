@@ -74,7 +74,7 @@ static void log_state(const struct daemon *daemon)
 		   HASH_COUNT(daemon->lineage.processes), daemon->counters.respawns);
 	DL_FOREACH (daemon->lineage.instances, instance)
 		log_notice("%s: %s, pid %u, %u processes, %" PRIu64 " restarts%s%s",
-			   daemon->config.watches[instance->watch].name,
+			   watch_of(daemon, instance)->name,
 			   policy_state_name(instance->policy.state),
 			   instance->main ? instance->main->key.tgid : 0, instance->alive,
 			   instance->policy.restarts, *instance->policy.note ? ", " : "",

@@ -360,6 +360,12 @@ struct daemon {
 	pid_t stopped_by;
 };
 
+static inline const struct watch_config *watch_of(const struct daemon *daemon,
+						  const struct instance *instance)
+{
+	return &daemon->config.watches[instance->watch];
+}
+
 /* ---- daemon.c ---- */
 
 /* Runs until it is told to stop. Returns the exit status of the process. */

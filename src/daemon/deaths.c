@@ -11,12 +11,6 @@
 #include "daemon/put.h"
 #include "io/proc.h"
 
-static const struct watch_config *watch_of(const struct daemon *daemon,
-					   const struct instance *instance)
-{
-	return &daemon->config.watches[instance->watch];
-}
-
 static void look_up_sessions(struct instance *instance)
 {
 	struct process *process;

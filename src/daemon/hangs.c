@@ -18,11 +18,6 @@
 #define READERS_MAX  4 /* of stacks, at once; what hangs beyond that has none in its obituary */
 #define READ_TIMEOUT (500 * NS_PER_MS)
 
-static const char *name_of(const struct daemon *daemon, const struct instance *instance)
-{
-	return daemon->config.watches[instance->watch].name;
-}
-
 /* ---- stacks ---- */
 
 /* In a child: it may block where the process is in an exec that does. Stacks are told to CAP_SYS_ADMIN alone. */
@@ -98,7 +93,7 @@ static void tell(struct daemon *daemon, struct instance *instance,
 	if (decision->verdict == VERDICT_NONE)
 		return;
 	if (!decision->undone)
-		log_warning("%s: pid %u %s", name_of(daemon, instance), instance->last_pid,
+		log_warning("%s: pid %u %s", watch_of(daemon, instance)->name, instance->last_pid,
 			    decision->detail);
 	hook_events_hang(daemon, instance, decision);
 }
@@ -201,7 +196,7 @@ void hangs_recovered(struct daemon *daemon, struct instance *instance)
 		return;
 	act_step(daemon, instance, &input, &decision);
 	if (*decision.detail)
-		log_notice("%s: %s", name_of(daemon, instance), decision.detail);
+		log_notice("%s: %s", watch_of(daemon, instance)->name, decision.detail);
 }
 
 /* ---- the ends ---- */

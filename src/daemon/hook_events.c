@@ -239,12 +239,6 @@ static void notify(struct daemon *daemon, const struct watch_config *watch, enum
 
 /* ---- what happened ---- */
 
-static const struct watch_config *watch_of(const struct daemon *daemon,
-					   const struct instance *instance)
-{
-	return &daemon->config.watches[instance->watch];
-}
-
 void hook_events_exit(struct daemon *daemon, size_t watch, struct instance *instance,
 		      struct json_object *json)
 {

@@ -84,7 +84,7 @@ static void fill(const struct daemon *daemon, const struct instance *instance,
 	const struct attachment *attachment = instance->attachment;
 
 	memset(ret, 0, sizeof(*ret));
-	strncpy(ret->watch, daemon->config.watches[instance->watch].name, KEPT_NAME_SIZE - 1);
+	strncpy(ret->watch, watch_of(daemon, instance)->name, KEPT_NAME_SIZE - 1);
 	ret->recipe = attachment->kept_recipe;
 	ret->recipe_size = attachment->kept_recipe_size;
 	ret->launch = attachment->launch_number;
@@ -138,7 +138,7 @@ void keep_instance(struct daemon *daemon, struct instance *instance)
 	}
 	if (r == 0)
 		return;
-	keep_failed(daemon, daemon->config.watches[instance->watch].name, r);
+	keep_failed(daemon, watch_of(daemon, instance)->name, r);
 	if (attachment->kept_recipe != old)
 		drop_pieces(daemon, attachment->kept_recipe, attachment->kept_recipe_size);
 	attachment->kept_recipe = old;

@@ -20,7 +20,7 @@
 static uint64_t deadline_of(const struct attachment *attachment)
 {
 	const struct daemon *daemon = attachment->daemon;
-	uint64_t timeout = daemon->config.watches[attachment->instance->watch].start_timeout_ns;
+	uint64_t timeout = watch_of(daemon, attachment->instance)->start_timeout_ns;
 
 	return attachment->released_ns + (timeout > DEADLINE_MIN ? timeout : DEADLINE_MIN);
 }

@@ -73,7 +73,7 @@ static void tell(struct instance *instance, const char *detail,
 	render_process_key(&attachment->told, key);
 	put_string(record, "time", clock_rfc3339(clock_wall_ns(), time));
 	put_string(record, OBIT_OUTCOME_OF, key);
-	put_string(record, "watch", daemon->config.watches[instance->watch].name);
+	put_string(record, "watch", watch_of(daemon, instance)->name);
 	put_string(record, "action", action_of(&instance->policy, decision));
 	put_string(record, "action_detail", detail);
 	put_json(record, "new_pid",

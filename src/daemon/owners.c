@@ -25,12 +25,6 @@
 #define WORDS_SIZE    160
 #define INIT_PID      1
 
-static const struct watch_config *watch_of(const struct daemon *daemon,
-					   const struct instance *instance)
-{
-	return &daemon->config.watches[instance->watch];
-}
-
 /* ---- who it is ---- */
 
 /* As supervisord tells it to its children. */
@@ -121,7 +115,7 @@ void owners_meet_again(struct daemon *daemon, struct instance *instance)
 
 	owners_meet(daemon, instance);
 	/* Whom the parent told, who is not known any more, it had all the same. */
-	if (!*owner->name && !(instance->main && !instance->main->dying))
+	if (!*owner->name && !lineage_runs(instance))
 		*owner = before;
 }
 
@@ -167,7 +161,7 @@ void owners_follow_reload(struct daemon *daemon, const struct config *before)
 	glance_anew(daemon);
 	DL_FOREACH (daemon->lineage.instances, instance) {
 		follow(before, &daemon->config, instance);
-		if (instance->main && !instance->main->dying)
+		if (lineage_runs(instance))
 			owners_meet(daemon, instance);
 	}
 }

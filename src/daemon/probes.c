@@ -49,11 +49,6 @@ static struct probes *probes_of(const struct probe_run *run)
 	return run->attachment->daemon->probes;
 }
 
-static const struct watch_config *watch_of(const struct instance *instance)
-{
-	return instance->policy.config;
-}
-
 /* ---- a check ---- */
 
 static void on_check(void *arg, enum probe_outcome outcome, const char *words)
@@ -191,7 +186,7 @@ static int ask_command(struct probe_run *run)
 
 	if (r < 0)
 		return r;
-	snprintf(watch, sizeof(watch), "OBIT_WATCH=%s", watch_of(instance)->name);
+	snprintf(watch, sizeof(watch), "OBIT_WATCH=%s", instance->policy.config->name);
 	snprintf(pid, sizeof(pid), "OBIT_PID=%u", instance->main ? instance->main->key.tgid : 0);
 	return run_job(run, argv, envp);
 }
@@ -280,7 +275,7 @@ static bool is_hung(const struct attachment *attachment)
 static void log_result(const struct probe_run *run, const struct probe *before)
 {
 	const struct probe *probe = &run->probe;
-	const char *name = watch_of(run->attachment->instance)->name;
+	const char *name = run->attachment->instance->policy.config->name;
 	char brief[PROBE_SENTENCE_SIZE], sentence[PROBE_SENTENCE_SIZE];
 
 	probe_sentence(probe, sentence, sizeof(sentence));
@@ -341,7 +336,7 @@ static void step(struct probe_run *run, enum probe_input_kind kind, const char *
 static void make_runs(struct daemon *daemon, struct instance *instance)
 {
 	struct attachment *attachment = instance->attachment;
-	const struct watch_config *watch = watch_of(instance);
+	const struct watch_config *watch = instance->policy.config;
 
 	attachment->probes = calloc(watch->probe_count, sizeof(*attachment->probes));
 	if (!attachment->probes) {
@@ -361,7 +356,7 @@ void probes_follow(struct daemon *daemon, struct instance *instance)
 	const struct policy *policy = &instance->policy;
 	bool up = policy->state == POLICY_UP && !is_paused(policy, clock_boot_ns());
 
-	if (up && !attachment->probes && watch_of(instance)->probe_count)
+	if (up && !attachment->probes && instance->policy.config->probe_count)
 		make_runs(daemon, instance);
 	for (size_t i = 0; attachment->probes && i < attachment->probe_count; i++)
 		step(&attachment->probes[i], up ? PROBE_INPUT_BEGIN : PROBE_INPUT_END, NULL);

@@ -98,7 +98,7 @@ const char *render_watch_state(const struct daemon *daemon, size_t watch)
 
 static void put_life(struct json_object *object, const struct instance *instance)
 {
-	bool runs = instance && instance->main && !instance->main->dying;
+	bool runs = instance && lineage_runs(instance);
 
 	put_json(object, "pid", runs ? json_object_new_int64(instance->main->key.tgid) : NULL);
 	put_json(object, "uptime_ns",
@@ -135,7 +135,7 @@ static const struct instance *newest_running(const struct daemon *daemon, size_t
 	const struct instance *instance, *newest = NULL;
 
 	DL_FOREACH (daemon->lineage.instances, instance)
-		if (instance->watch == watch && instance->main && !instance->main->dying)
+		if (instance->watch == watch && lineage_runs(instance))
 			newest = instance;
 	return newest;
 }

@@ -94,11 +94,6 @@ static bool is_meant(const struct target *target, const struct instance *instanc
 	return instance->watch == target->watch && (!target->only || target->only == instance);
 }
 
-static bool runs(const struct instance *instance)
-{
-	return instance->main && !instance->main->dying;
-}
-
 /* The instance that runs as `pid`; else the newest that has no process, and had that one last. */
 static struct instance *instance_with(const struct daemon *daemon, size_t watch, __u32 pid)
 {
@@ -107,7 +102,7 @@ static struct instance *instance_with(const struct daemon *daemon, size_t watch,
 	DL_FOREACH (daemon->lineage.instances, instance) {
 		if (instance->watch != watch || instance->last_pid != pid)
 			continue;
-		if (runs(instance))
+		if (lineage_runs(instance))
 			return instance;
 		last = instance;
 	}
@@ -410,8 +405,7 @@ static const char *cannot_start(const struct request *request, const struct inst
 		return why;
 	if (!instance->recipe)
 		return "how it was started is not known";
-	return recipe_refusal(instance->recipe, &request->daemon->config.watches[instance->watch],
-			      buf);
+	return recipe_refusal(instance->recipe, watch_of(request->daemon, instance), buf);
 }
 
 /* Whoever reads an obituary wants to know who it was, not that it was obitd. */
@@ -445,7 +439,7 @@ static void act_on(const struct request *request, struct instance *instance,
 			 kind == INPUT_RESTART ? "restarted" : "started", why);
 		return;
 	}
-	if (runs(instance))
+	if (lineage_runs(instance))
 		note_operator(request, instance);
 	act_step(request->daemon, instance, &input, &decision);
 	if (decision.refused)

@@ -709,7 +709,7 @@ static void move_instance(struct daemon *daemon, struct instance *instance,
 			  const struct config *fresh, const struct match_index *match,
 			  size_t *cursor)
 {
-	const char *name = daemon->config.watches[instance->watch].name;
+	const char *name = watch_of(daemon, instance)->name;
 	ssize_t now = find_watch_from(fresh, name, cursor);
 	bool fits = now >= 0 && still_matches(daemon, match, (size_t)now, instance);
 

@@ -504,7 +504,7 @@ static bool abandon_if_old(struct daemon *daemon, struct instance *instance)
 		return false;
 	policy_abandon(&instance->policy, "no obitd was there in time (takeover_window)",
 		       clock_boot_ns());
-	log_notice("%s: %s", daemon->config.watches[instance->watch].name, instance->policy.note);
+	log_notice("%s: %s", watch_of(daemon, instance)->name, instance->policy.note);
 	keep_instance(daemon, instance);
 	return true;
 }
@@ -541,11 +541,11 @@ static void resume_start(struct returns *returns, struct instance *instance)
 		daemon->counters.respawns++;
 		act_step(daemon, instance, &spawned, NULL);
 		log_notice("%s: respawned as pid %u, by an earlier obitd",
-			   daemon->config.watches[instance->watch].name, instance->main->key.tgid);
+			   watch_of(daemon, instance)->name, instance->main->key.tgid);
 	} else if (child && act_inherit_child(daemon, instance, &child->key,
 					      "an earlier obitd had asked for") == 0) {
 		log_info("%s: pid %u, which an earlier obitd had asked for, is on its way",
-			 daemon->config.watches[instance->watch].name, child->key.tgid);
+			 watch_of(daemon, instance)->name, child->key.tgid);
 	} else if (!abandon_if_old(daemon, instance)) {
 		act_step(daemon, instance, &failed, NULL);
 	}
@@ -587,7 +587,7 @@ static void resume(struct returns *returns, struct instance *instance)
 	act_rearm(instance);
 	((struct attachment *)instance->attachment)->emptying =
 		policy->state == POLICY_STOPPING &&
-		daemon->config.watches[instance->watch].kill_mode == KILL_MODE_CGROUP;
+		watch_of(daemon, instance)->kill_mode == KILL_MODE_CGROUP;
 	act_tell_if_over(daemon, instance);
 }
 

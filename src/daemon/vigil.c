@@ -16,12 +16,6 @@
 
 #define EXTENSION_MAX (60 * NS_PER_MIN)
 
-static const struct watch_config *watch_of(const struct daemon *daemon,
-					   const struct instance *instance)
-{
-	return &daemon->config.watches[instance->watch];
-}
-
 /* ---- when to look ---- */
 
 static void rearm(struct daemon *daemon)

@@ -63,7 +63,7 @@ static int check_is_free(const struct daemon *daemon, const struct obit_key *key
 	if (!process || !process->instance || process->role == ROLE_OFFSPRING)
 		return 0;
 	return refuse(error, -EEXIST, "pid %u is of watch %s already, as %s", key->tgid,
-		      daemon->config.watches[process->instance->watch].name,
+		      watch_of(daemon, process->instance)->name,
 		      process->role == ROLE_MAIN ? "its main process" : "a member");
 }
 
