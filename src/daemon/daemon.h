@@ -16,7 +16,8 @@
  *   outcomes.c	 what has become of a death that was theirs to answer
  *   probes.c	 health from outside: what is up is asked whether it answers
  *   pause.c	 which watches hold their respawns
- *   requests.c  obit(1)'s commands -> inputs; and answers
+ *   requests.c  obit(1)'s commands -> inputs; and answers: requests_target.c whom they mean, requests_read.c,
+ *               requests_act.c and requests_configure.c what is done, by who may ask for it
  *   settings.c  configuration files -> watches, filters of the kernel side
  *   watches.c   watches that are made and ended by hand, until the next reload
  *   guard.c     health -> whether the hardware watchdog is fed
@@ -877,7 +878,7 @@ struct json_object *words_starved(const struct daemon *daemon);	   /* borrowed, 
 void words_reaped(struct daemon *daemon, pid_t pid);
 void words_close(struct daemon *daemon);
 
-/* ---- requests.c ---- */
+/* ---- requests.c; requests_configure.c ---- */
 
 void requests_handle(void *arg, struct control_client *client, const char *command,
 		     struct json_object *json, bool may_act);
