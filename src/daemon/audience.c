@@ -9,14 +9,17 @@
 
 #define READ_EVERY (NS_PER_SEC / 10)
 
-/* What is left in the ring when the last one goes is read at once, and so is never told to the next one. */
 static void on_audience(void *arg, bool audience)
 {
 	struct daemon *daemon = arg;
+	int r = bpf_source_tell_all(daemon->source, audience);
 
-	daemon->followed = audience;
-	bpf_source_tell_all(daemon->source, audience);
-	loop_timer_set(daemon->follow_timer, audience ? clock_boot_ns() + READ_EVERY : 1);
+	if (r < 0)
+		log_error("cannot map the ring of all deaths: %s; who follows them hears of those "
+			  "alone that are watched",
+			  strerror(-r));
+	daemon->followed = audience && r == 0;
+	loop_timer_set(daemon->follow_timer, daemon->followed ? clock_boot_ns() + READ_EVERY : 1);
 }
 
 /* The turn that it begins starts with losses_read(). */

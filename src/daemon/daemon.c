@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,13 +20,13 @@
 #include "base/log.h"
 #include "base/protocol.h"
 #include "daemon/upgrade.h"
+#include "io/footprint.h"
 #include "io/kernel_btf.h"
 #include "io/landlock.h"
 #include "io/own_cgroup.h"
 #include "io/proc.h"
 
-#define MALLOC_PIECE	 (128 * 1024) /* as the library begins with */
-#define OUT_OF_MEMORY_NS NS_PER_SEC   /* between two lines that say the same */
+#define OUT_OF_MEMORY_NS NS_PER_SEC /* between two lines that say the same */
 
 void daemon_out_of_memory(struct daemon *daemon, const char *doing)
 {
@@ -230,8 +229,6 @@ static int open_kernel_side(struct daemon *daemon, const struct config *config)
 	bpf_source_set_spawner(daemon->source,
 			       daemon->spawner ? (__u32)spawner_pid(daemon->spawner) : 0);
 	bpf_source_stats(daemon->source, &daemon->seen);
-	/* Loading has used megabytes that are not needed again. */
-	malloc_trim(0);
 	r = loop_add(daemon->loop, bpf_source_fd(daemon->source), EPOLLIN, on_wake, daemon,
 		     &daemon->bell);
 	if (r < 0)
@@ -451,14 +448,6 @@ static void tell_ready(int *background)
 	*background = -1;
 }
 
-/* What a burst took is given back after it. Left alone, the library keeps as much of what was freed as the largest piece
- * of it that there ever was, which is megabytes, once a client has read too slowly. */
-static void give_memory_back(void)
-{
-	mallopt(M_MMAP_THRESHOLD, MALLOC_PIECE);
-	mallopt(M_TRIM_THRESHOLD, MALLOC_PIECE);
-}
-
 int daemon_run(const struct options *options)
 {
 	struct daemon daemon = {.options = options,
@@ -482,7 +471,7 @@ int daemon_run(const struct options *options)
 		log_warning("nothing to watch: no watch in %s; expected one, or a PATTERN on the "
 			    "command line",
 			    options->config);
-	give_memory_back();
+	footprint_limit();
 	raise_limits(&daemon);
 	background = go_background(options, upgraded);
 	config_init(&daemon.config);
@@ -502,6 +491,7 @@ int daemon_run(const struct options *options)
 		}
 		reap(&daemon); /* what an obitd in this process has left, before an upgrade */
 		manager_ready(&daemon);
+		footprint_shrink(); /* the kernel side's loading has used megabytes */
 		r = run(&daemon);
 		manager_stopping(&daemon);
 		log_notice("stopped; what it watched is left as it is");

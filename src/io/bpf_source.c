@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -86,7 +87,8 @@ struct bpf_source {
 	struct obit_slots *slots;	/* mapped */
 	const struct obit_stats *stats; /* mapped */
 	struct ring_buffer *ring;
-	int budget; /* records left in this turn */
+	struct ring_buffer *exits; /* while somebody wants to hear of all */
+	int budget;		   /* records left in this turn */
 	bpf_source_record_fn *on_record;
 	void *arg;
 };
@@ -481,6 +483,20 @@ static int on_ring_record(void *arg, void *data, size_t size)
 	return --source->budget > 0 ? 0 : DRAINED_ENOUGH;
 }
 
+/* What the last one who wanted to hear of all has left unread is old news to the next. */
+static int on_exits_record(void *arg, void *data, size_t size)
+{
+	const struct bpf_source *source = arg;
+
+	return source->switches->tells_all ? on_ring_record(arg, data, size) : 0;
+}
+
+static void unmap_exits(struct bpf_source *source)
+{
+	ring_buffer__free(source->exits);
+	source->exits = NULL;
+}
+
 static struct bpf_source *new_source(const struct bpf_source_options *options)
 {
 	struct bpf_source *source = calloc(1, sizeof(*source));
@@ -535,9 +551,8 @@ int bpf_source_open(const struct bpf_source_options *options, bpf_source_record_
 	if (r == 0) {
 		source->ring = ring_buffer__new(source->maps[MAP_EVENTS], on_ring_record, source,
 						NULL);
-		if (!source->ring || ring_buffer__add(source->ring, source->maps[MAP_EXITS],
-						      on_ring_record, source) < 0)
-			r = fail(error, -errno, "cannot map the rings: %s", strerror(errno));
+		if (!source->ring)
+			r = fail(error, -errno, "cannot map the ring: %s", strerror(errno));
 	}
 	if (r < 0) {
 		bpf_source_close(source);
@@ -551,12 +566,13 @@ void bpf_source_close(struct bpf_source *source)
 {
 	if (!source)
 		return;
-	ring_buffer__free(source->ring);
 	if (source->switches) { /* the pinned programs live on, and the pid may be somebody else's */
 		bpf_source_set_spawner(source, 0);
 		bpf_source_tell_all(source, false);
 		munmap(source->switches, sizeof(*source->switches));
 	}
+	unmap_exits(source);
+	ring_buffer__free(source->ring);
 	if (source->slots)
 		munmap(source->slots, sizeof(*source->slots));
 	if (source->stats)
@@ -633,8 +649,12 @@ int bpf_source_drain(struct bpf_source *source)
 {
 	int r;
 
+	if (!source->switches->tells_all)
+		unmap_exits(source);
 	source->budget = BPF_SOURCE_RECORDS_A_TURN;
 	r = ring_buffer__consume(source->ring);
+	if (r >= 0 && source->exits)
+		r = ring_buffer__consume(source->exits);
 	return r == DRAINED_ENOUGH ? BPF_SOURCE_RECORDS_A_TURN : r;
 }
 
@@ -853,9 +873,32 @@ void bpf_source_sweep_signals(struct bpf_source *source)
 	sweep(source, source->maps[MAP_SIGNALS_RESERVE]);
 }
 
-void bpf_source_tell_all(struct bpf_source *source, bool all)
+/* Its bell rings with the other one's, until it is freed. */
+static int map_exits(struct bpf_source *source)
 {
-	__atomic_store_n(&source->switches->tells_all, all, __ATOMIC_RELEASE);
+	struct epoll_event event = {.events = EPOLLIN};
+	int r;
+
+	source->exits = ring_buffer__new(source->maps[MAP_EXITS], on_exits_record, source, NULL);
+	if (!source->exits)
+		return -errno;
+	if (epoll_ctl(ring_buffer__epoll_fd(source->ring), EPOLL_CTL_ADD,
+		      ring_buffer__epoll_fd(source->exits), &event) < 0) {
+		r = -errno;
+		unmap_exits(source);
+		return r;
+	}
+	ring_buffer__consume(source->exits); /* old news */
+	return 0;
+}
+
+/* It is unmapped by the next reading: this one may be called amid one. */
+int bpf_source_tell_all(struct bpf_source *source, bool all)
+{
+	int r = all && !source->exits ? map_exits(source) : 0;
+
+	__atomic_store_n(&source->switches->tells_all, all && r == 0, __ATOMIC_RELEASE);
+	return r;
 }
 
 void bpf_source_forget(struct bpf_source *source, const struct obit_key *key)

@@ -112,8 +112,9 @@ bool bpf_source_sees_signals(const struct bpf_source *source);
 /* Deletes the signals that an ended process has left behind, after a race that is possible but rare. */
 void bpf_source_sweep_signals(struct bpf_source *source);
 
-/* Whether deaths of processes that are not tracked are told, too. */
-void bpf_source_tell_all(struct bpf_source *source, bool all);
+/* Whether deaths of processes that are not tracked are told, too. Their ring is mapped only meanwhile, and what is unread
+ * when that ends is never told. 0, or -errno: then they are not told. */
+int bpf_source_tell_all(struct bpf_source *source, bool all);
 
 /* The process is no longer tracked, nor will its children be. */
 void bpf_source_forget(struct bpf_source *source, const struct obit_key *key);

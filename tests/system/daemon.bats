@@ -465,6 +465,29 @@ has_given_back() {
 	retry_until 10 has_given_back "$held"
 }
 
+# How many mappings of its maps obitd has: each ring has some.
+maps_mapped() {
+	grep -c 'bpf-map\|bpf_map' "/proc/$OBITD_PID/maps"
+}
+
+maps_mapped_are() {
+	[ "$(maps_mapped)" = "$1" ]
+}
+
+@test "the ring of all deaths is mapped only while somebody follows them" {
+	copy_victim victim
+	start_obitd "$(watch_text victims "$T/victim" "restart = no" "uid = any")"
+	local before round
+	before=$(maps_mapped)
+	[ "$before" -gt 0 ]
+	for round in 1 2; do
+		follow --all
+		[ "$(maps_mapped)" -gt "$before" ]
+		kill -KILL "$TAIL_PID"
+		retry_until 10 maps_mapped_are "$before"
+	done
+}
+
 @test "only root may act; others are told so" {
 	start_obitd "$(watch_text web "$T/service")"
 	start_watched_service web

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Memory that is not needed any more goes back to the system. */
+#ifndef OBIT_IO_FOOTPRINT_H
+#define OBIT_IO_FOOTPRINT_H
+
+/* What a burst takes is given back after it, from now on. */
+void footprint_limit(void);
+
+/* Now: freed memory, and the pages of programs and libraries that have been read: what is needed of them again is mapped
+ * again, from the page cache. Memory that is locked stays. */
+void footprint_shrink(void);
+
+#endif
