@@ -221,33 +221,37 @@ static __always_inline __u32 number_in(struct pid *pid, __u32 level)
 /* signal_struct holds the sums of the threads that are gone; this thread and a leader that waits as a
  * zombie are added. Its pointers are followed, whatever that costs the verifier: it runs at every exit of the host while
  * somebody wants to hear of all, and to read each field by a call took as long again. */
-static __always_inline void fill_exit(struct obit_exit *exit, struct task_struct *task)
+static __always_inline void fill_death(struct obit_unwatched_record *death,
+				       struct task_struct *task)
 {
 	struct signal_struct *signal = task->signal;
 	struct task_struct *leader = task->group_leader;
+	struct obit_key key = {.tgid = task->tgid, .start_boottime = leader->start_boottime};
+	struct obit_exit *exit = &death->exit;
 	struct pid *pid = leader->thread_pid;
 	__u32 level = pid->level;
 
+	init_record(&death->header, OBIT_RECORD_UNWATCHED, sizeof(*death), &key);
+	exit->sequence = 0;
 	exit->time = bpf_ktime_get_boot_ns();
-	exit->wait_status = wait_status_of(task);
-	exit->flags = exit_flags_of(task, exit->wait_status);
 	exit->ppid = leader->real_parent->tgid;
 	exit->uid = task->cred->uid.val;
 	exit->gid = task->cred->gid.val;
 	exit->cpu_ns = signal->sum_sched_runtime + task->se.sum_exec_runtime;
 	exit->minor_faults = signal->min_flt + task->min_flt;
 	exit->major_faults = signal->maj_flt + task->maj_flt;
+	exit->max_rss_pages = signal->maxrss;
+	bpf_probe_read_kernel(exit->comm, sizeof(exit->comm), leader->comm);
+	bpf_probe_read_kernel(exit->parent_comm, sizeof(exit->parent_comm),
+			      leader->real_parent->comm);
+	exit->ns_pid = level ? number_in(pid, level) : 0;
 	if (leader != task) {
 		exit->cpu_ns += leader->se.sum_exec_runtime;
 		exit->minor_faults += leader->min_flt;
 		exit->major_faults += leader->maj_flt;
 	}
-	exit->max_rss_pages = signal->maxrss;
-	exit->ns_pid = level ? number_in(pid, level) : 0;
-	bpf_probe_read_kernel(exit->comm, sizeof(exit->comm), leader->comm);
-	bpf_probe_read_kernel(exit->parent_comm, sizeof(exit->parent_comm),
-			      leader->real_parent->comm);
-	exit->sequence = 0;
+	exit->wait_status = wait_status_of(task);
+	exit->flags = exit_flags_of(task, exit->wait_status);
 }
 
 /* What the letter has no room for: where it was, if it has moved since its exec, and where its core dump may
@@ -285,20 +289,10 @@ static __always_inline __u64 exits_wakeup(void)
 							       : BPF_RB_NO_WAKEUP;
 }
 
-static __always_inline void tell_unwatched(struct task_struct *task)
+static __always_inline void tell_unwatched(const struct obit_unwatched_record *death)
 {
-	struct obit_key key = {.tgid = task->tgid,
-			       .start_boottime = task->group_leader->start_boottime};
-	struct obit_unwatched_record *record;
-
-	record = bpf_ringbuf_reserve(&exits, sizeof(*record), 0);
-	if (!record) {
+	if (bpf_ringbuf_output(&exits, (void *)death, sizeof(*death), exits_wakeup()))
 		COUNT(exits_lost);
-		return;
-	}
-	init_record(&record->header, OBIT_RECORD_UNWATCHED, sizeof(*record), &key);
-	fill_exit(&record->exit, task);
-	bpf_ringbuf_submit(record, exits_wakeup());
 }
 
 #endif

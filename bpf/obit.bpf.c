@@ -91,25 +91,31 @@ int BPF_PROG(obit_exec, struct task_struct *task, pid_t old_pid, struct linux_bi
 
 static __always_inline int on_death(struct task_struct *task)
 {
+	struct obit_unwatched_record death;
+	const struct obit_key *key = &death.header.key;
 	struct obit_letter *letter;
-	struct obit_key key;
+	struct obit_key own;
 
 	if (task->flags & PF_KTHREAD)
 		return 0;
 	if (tells_all)
 		COUNT(exits);
-	letter = find_letter(task, &key);
+	else if (!find_letter(task, &own))
+		return 0;
+	fill_death(&death, task);
+	/* Looked up here, whatever was found above: so the verifier goes through the filling once. */
+	letter = bpf_map_lookup_elem(&processes, key);
 	if (!letter) {
 		if (tells_all)
-			tell_unwatched(task);
+			tell_unwatched(&death);
 		return 0;
 	}
-	fill_exit(&letter->exit, task);
-	send_last_texts(task, &key, letter);
+	letter->exit = death.exit;
+	send_last_texts(task, key, letter);
 	/* Last: a letter with a number is complete. */
 	letter->exit.sequence = next_sequence();
 	COUNT(deaths);
-	ring_letter(OBIT_RECORD_EXIT, &key, letter, BPF_RB_FORCE_WAKEUP);
+	ring_letter(OBIT_RECORD_EXIT, key, letter, BPF_RB_FORCE_WAKEUP);
 	return 0;
 }
 
