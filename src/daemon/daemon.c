@@ -109,7 +109,7 @@ static void reap(struct daemon *daemon)
 		if (!daemon->spawner || pid != spawner_pid(daemon->spawner))
 			continue;
 		log_warning("the spawner has died; starting another");
-		act_start_spawner(daemon);
+		children_start_spawner(daemon);
 	}
 }
 
@@ -293,7 +293,7 @@ static int apply(struct daemon *daemon, struct config *fresh)
  * daemon off before anything in the kernel or on disk is touched. */
 static int start(struct daemon *daemon, struct config *fresh)
 {
-	int r = act_start_spawner(daemon);
+	int r = children_start_spawner(daemon);
 
 	if (r == 0)
 		publish_open(daemon, fresh->history_size);
@@ -487,7 +487,7 @@ int daemon_run(const struct options *options)
 			log_notice("only observing: nothing is respawned, stopped, or fed");
 		if (background >= 0) {
 			tell_ready(&background);
-			act_start_spawner(&daemon); /* one without the terminal */
+			children_start_spawner(&daemon); /* one without the terminal */
 		}
 		reap(&daemon); /* what an obitd in this process has left, before an upgrade */
 		manager_ready(&daemon);

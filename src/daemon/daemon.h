@@ -10,7 +10,11 @@
  *   publish.c   an obituary -> memory, the history on disk, whoever follows
  *   vigil.c	 who gives signs of life, and when it gave the last
  *   hangs.c	 what hangs -> inputs of the policy
- *   act.c	 the policy's actions -> spawn, kill, timers; their results -> inputs
+ *   act.c	 the policy's actions, carried out; timers; their results -> inputs
+ *   children.c  a child for an instance: asked for, held, released; what it says -> inputs
+ *   refusals.c  why a death must not be answered by a respawn
+ *   signals.c	 a signal -> whom kill_mode says
+ *   farewells.c the dead, until they are gone and their instance is over
  *   launches.c  how many children are on their way to their exec at a time, and for how long
  *   owners.c	 who else brings an instance back: asked, and told
  *   outcomes.c	 what has become of a death that was theirs to answer
@@ -573,6 +577,8 @@ void glance_ancestors(const struct daemon *daemon, pid_t child, struct owner_sus
 int act_attach(struct daemon *daemon, struct instance *instance);
 void act_detach(struct daemon *daemon, struct instance *instance);
 
+/* What was done to the life before does not matter any more. */
+void act_begin_life(struct instance *instance);
 /* Another process of the instance is main now. */
 void act_make_main(struct daemon *daemon, struct instance *instance, struct process *heir);
 /* One step of the instance's policy; then what follows from it. */
@@ -584,69 +590,86 @@ void act_carry_out(struct daemon *daemon, struct instance *instance,
 void act_step(struct daemon *daemon, struct instance *instance, const struct policy_input *input,
 	      struct policy_output *out);
 
-/* Starts the spawner, at first and whenever it has died. 0 or -errno. */
-int act_start_spawner(struct daemon *daemon);
-
-/* A child of the spawner is born: it is main of who has asked for it, from its release on. */
-void act_child_born(struct daemon *daemon, const struct obit_key *key,
-		    const struct obit_letter *letter);
-
-/* A child that is known by its letter alone goes on its way; "`by` it" says for whom it was made. 0, or -errno where it
- * is gone. */
-int act_inherit_child(struct daemon *daemon, struct instance *instance, const struct obit_key *key,
-		      const char *by);
-
-/* Reads what the children on their way have said so far. */
-void act_read_reports(struct daemon *daemon);
-/* The same of one, by the number of its launch. To be called before its exec or death is interpreted. */
-void act_hear_child(struct daemon *daemon, uint64_t launch);
-
-/* The kernel side has seen the exec of a child of the spawner. The end of its report may come later, when the spawner,
- * which holds it as well, has let go of it: by then a short life is over. */
-void act_child_execed(struct daemon *daemon, const struct obit_key *key, uint64_t launch);
-
-/* The child of an instance is dead before it executed anything, and will say no more. */
-void act_forget_child(struct instance *instance);
-
-/* Waits until a dead process is gone, then tells its instance. */
-void act_await_gone(struct daemon *daemon, const struct obit_key *key);
-
-/* What was done to the life before does not matter any more. */
-void act_begin_life(struct instance *instance);
-
-/* To be called when a process has left the instance or is gone: tells the policy if none is left, and with kill_mode = cgroup
- * if its cgroup is empty after a stop. */
-void act_tell_if_over(struct daemon *daemon, struct instance *instance);
-
-/* Sends a signal to whom kill_mode says; the policy learns of what follows from it. Returns to how many. */
-unsigned act_kill(struct daemon *daemon, struct instance *instance, int signal);
-/* The same without a word to the operator. */
-void act_signal(struct daemon *daemon, struct instance *instance, int signal);
-#define ACT_WHOLE_CGROUP UINT_MAX /* how many were in its cgroup */
-
-/* Why a death of this instance must not be answered by a respawn; NULL if it may. */
-const char *act_refusal(struct daemon *daemon, struct instance *instance,
-			const struct obit_letter *letter, char buf[static RECIPE_SENTENCE_SIZE]);
-
-/* The part of it that lies in how the process was started, and is known before it dies. */
-const char *act_recipe_refusal(const struct daemon *daemon, const struct instance *instance,
-			       char buf[static RECIPE_SENTENCE_SIZE]);
-
-/* Another spawner, where the present one waits with a child that hangs; what that has not made yet is asked of the
- * new one. */
-void act_replace_spawner(struct daemon *daemon);
-
-/* Makes the child that has waited for a place. */
-void act_launch(struct instance *instance);
-
-/* Kills the child that has not come to its exec in time, and tells the policy. */
-void act_give_up_child(struct instance *instance);
-
 /* Sets the timer that the policy of another daemon has asked for. */
 void act_rearm(struct instance *instance);
 
 void act_on_timer(void *arg);
 void act_free(struct daemon *daemon);
+
+/* ---- children.c ---- */
+
+/* Starts the spawner, at first and whenever it has died. 0 or -errno. */
+int children_start_spawner(struct daemon *daemon);
+/* Another spawner, where the present one waits with a child that hangs; what that has not made yet is asked of the
+ * new one. */
+void children_replace_spawner(struct daemon *daemon);
+
+/* Answers ACTION_SPAWN: has a child made and released, at once or when there is a place for it. */
+void children_spawn(struct instance *instance);
+/* Makes the child that has waited for a place. */
+void children_launch(struct instance *instance);
+/* While the old process is on its way out, its successor is made and held; where something else comes between
+ * them, it is let go. */
+void children_hold_or_drop(struct daemon *daemon, struct instance *instance);
+
+/* A child of the spawner is born: it is main of who has asked for it, from its release on. */
+void children_born(struct daemon *daemon, const struct obit_key *key,
+		   const struct obit_letter *letter);
+/* The kernel side has seen the exec of a child of the spawner. The end of its report may come later, when the spawner,
+ * which holds it as well, has let go of it: by then a short life is over. */
+void children_execed(struct daemon *daemon, const struct obit_key *key, uint64_t launch);
+/* Reads what the children on their way have said so far. */
+void children_read_reports(struct daemon *daemon);
+/* The same of one, by the number of its launch. To be called before its exec or death is interpreted. */
+void children_hear(struct daemon *daemon, uint64_t launch);
+
+/* A child that is known by its letter alone goes on its way; "`by` it" says for whom it was made. 0, or -errno where it
+ * is gone. */
+int children_inherit(struct daemon *daemon, struct instance *instance, const struct obit_key *key,
+		     const char *by);
+
+/* The child of an instance is dead before it executed anything, and will say no more. */
+void children_forget(struct instance *instance);
+/* Kills the child that has not come to its exec in time, and tells the policy. */
+void children_give_up(struct instance *instance);
+/* The instance is forgotten. */
+void children_detach(struct attachment *attachment);
+
+/* ---- signals.c ---- */
+
+/* An operator's signal to whom kill_mode says; the policy learns of what follows from it. Returns to how many. */
+unsigned signals_kill(struct daemon *daemon, struct instance *instance, int signal);
+/* The same of the policy's. */
+unsigned signals_send(struct daemon *daemon, struct instance *instance, int signal);
+#define SIGNALS_WHOLE_CGROUP UINT_MAX /* how many were in its cgroup */
+
+/* The service's cgroup, unless that is nobody's own: the root, or the daemon's. */
+const char *signals_cgroup(const struct daemon *daemon, const struct recipe *recipe);
+
+/* ---- farewells.c ---- */
+
+/* Waits until a dead process is gone, then tells its instance. */
+void farewells_await(struct daemon *daemon, const struct obit_key *key);
+
+/* To be called when a process has left the instance or is gone: tells the policy if none is left, and with kill_mode = cgroup
+ * if its cgroup is empty after a stop. */
+void farewells_tell_if_over(struct daemon *daemon, struct instance *instance);
+
+void farewells_forget_straggler(struct attachment *attachment);
+void farewells_free(struct daemon *daemon);
+
+/* ---- refusals.c ---- */
+
+/* Why a death of this instance must not be answered by a respawn; NULL if it may. */
+const char *refusals_of_death(struct daemon *daemon, struct instance *instance,
+			      const struct obit_letter *letter,
+			      char buf[static RECIPE_SENTENCE_SIZE]);
+/* The part of it that lies in how the process was started, and is known before it dies. */
+const char *refusals_of_recipe(const struct daemon *daemon, const struct instance *instance,
+			       char buf[static RECIPE_SENTENCE_SIZE]);
+/* The part of that which files can change at any time: can others than root change what root would run? */
+const char *refusals_of_trust(const struct watch_config *watch, const struct recipe *recipe,
+			      char buf[static RECIPE_SENTENCE_SIZE]);
 
 /* ---- hangs.c ---- */
 
@@ -692,7 +715,7 @@ void vigil_counters(const struct daemon *daemon, struct json_object *object);
 
 int launches_open(struct daemon *daemon);
 void launches_close(struct daemon *daemon);
-/* True if it may start now. Else it is queued, and act_launch() is called when it is its turn. */
+/* True if it may start now. Else it is queued, and children_launch() is called when it is its turn. */
 bool launches_admit(struct attachment *attachment);
 /* It wants no place any more. */
 void launches_leave(struct attachment *attachment);

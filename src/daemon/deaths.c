@@ -68,7 +68,7 @@ static void describe_death(struct daemon *daemon, struct instance *instance,
 				.background_status = instance->background.wait_status,
 				.asked = was_asked(daemon, instance, evidence),
 				.ended_by = owners_ended_it(instance, evidence, ended_by),
-				.refusal = act_refusal(daemon, instance, letter, refusal),
+				.refusal = refusals_of_death(daemon, instance, letter, refusal),
 			},
 	};
 }
@@ -207,7 +207,7 @@ static void bury_member(struct daemon *daemon, struct instance *instance, struct
 	act_carry_out(daemon, instance, &decision);
 	if (!outcomes_may_follow(&decision))
 		tell_member(daemon, instance, &obituary);
-	act_await_gone(daemon, &process->key);
+	farewells_await(daemon, &process->key);
 	instance = lineage_instance(&daemon->lineage, id);
 	if (instance && role == ROLE_MAIN)
 		drop_if_job(daemon, instance, letter);
@@ -217,7 +217,7 @@ static void bury_member(struct daemon *daemon, struct instance *instance, struct
 static void bury_unborn(struct daemon *daemon, struct process *process)
 {
 	lineage_died(process);
-	act_await_gone(daemon, &process->key);
+	farewells_await(daemon, &process->key);
 }
 
 static bool is_unborn(const struct process *process, const struct obit_letter *letter)
@@ -250,11 +250,11 @@ void deaths_bury(struct daemon *daemon, struct process *process, const struct ob
 	if (process->dying)
 		return;
 	if (letter->flags & OBIT_LETTER_SPAWNED && letter->exec_sequence)
-		act_child_execed(daemon, &key, letter->launch);
+		children_execed(daemon, &key, letter->launch);
 	else if (letter->flags & OBIT_LETTER_SPAWNED)
-		act_hear_child(daemon, letter->launch);
+		children_hear(daemon, letter->launch);
 	if (letter->flags & OBIT_LETTER_SPAWNED && !letter->exec_sequence && process->instance)
-		act_forget_child(process->instance); /* it died without a word */
+		children_forget(process->instance); /* it died without a word */
 	if (is_unborn(process, letter)) {
 		audience_tell(daemon, &key, &letter->exit);
 		bury_unborn(daemon, process);

@@ -43,7 +43,7 @@ static struct process *take_birth(struct daemon *daemon, const struct obit_key *
 		}
 		return process;
 	}
-	act_child_born(daemon, key, letter);
+	children_born(daemon, key, letter);
 	return lineage_find(&daemon->lineage, key);
 }
 
@@ -218,13 +218,13 @@ static void take_exec(struct daemon *daemon, const struct obit_key *key,
 		keep_process(daemon, process);
 	if (meaning == EXEC_LEAVES) {
 		tally_instance(daemon, left);
-		act_tell_if_over(daemon, left);
+		farewells_tell_if_over(daemon, left);
 	} else if (meaning == EXEC_BEGINS) {
 		lineage_leave(process);
 		if (left)
 			tally_instance(daemon, left);
 		begin(daemon, process, (size_t)watch, recipe, began);
-		act_tell_if_over(daemon, left);
+		farewells_tell_if_over(daemon, left);
 		return;
 	}
 	recipe_free(recipe);
@@ -288,7 +288,7 @@ static void on_exec(struct daemon *daemon, const struct obit_exec_record *exec)
 	bool spawned = exec->letter.flags & OBIT_LETTER_SPAWNED;
 
 	if (spawned)
-		act_child_execed(daemon, &exec->header.key, exec->letter.launch);
+		children_execed(daemon, &exec->header.key, exec->letter.launch);
 	if (is_stale(daemon, &exec->header.key, exec->letter.exec_time) ||
 	    !ensure_letter(daemon, &exec->header.key, &exec->letter)) {
 		recipe_free(recipe);
@@ -320,7 +320,7 @@ static bool was_asked_for_before(struct daemon *daemon, const struct process *pr
 	if (!process || !letter->exit.sequence || !letter->exec_sequence ||
 	    !(letter->flags & OBIT_LETTER_SPAWNED))
 		return false;
-	act_hear_child(daemon, letter->launch); /* by now it has said who it is */
+	children_hear(daemon, letter->launch); /* by now it has said who it is */
 	return !process->instance;
 }
 

@@ -115,7 +115,7 @@ static void decide(struct daemon *daemon, struct instance *instance)
 	letter.exit.time = clock_boot_ns();
 	if (proc_has_terminal(&instance->main->key))
 		letter.exit.flags |= OBIT_EXIT_HAD_TTY;
-	input.death.refusal = act_refusal(daemon, instance, &letter, refusal);
+	input.death.refusal = refusals_of_death(daemon, instance, &letter, refusal);
 	act_step(daemon, instance, &input, &decision);
 	tell(daemon, instance, &decision);
 }

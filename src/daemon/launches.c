@@ -66,14 +66,14 @@ static void look_at(struct attachment *attachment, uint64_t now)
 	uint64_t deadline = deadline_of(attachment), next = now + PATIENCE;
 
 	if (now >= deadline) {
-		act_give_up_child(attachment->instance);
+		children_give_up(attachment->instance);
 		return;
 	}
 	give_place_back(attachment); /* what hangs keeps nobody waiting */
 	look_again(attachment, deadline < next ? deadline : next);
 	if (is_spawner_silent(attachment, now)) {
 		log_warning("the spawner waits with a child that hangs; starting another");
-		act_replace_spawner(attachment->daemon);
+		children_replace_spawner(attachment->daemon);
 	}
 }
 
@@ -83,7 +83,7 @@ static void launch_queued(struct daemon *daemon)
 
 	while ((attachment = daemon->queue) && has_room(daemon)) {
 		launches_leave(attachment);
-		act_launch(attachment->instance);
+		children_launch(attachment->instance);
 	}
 }
 
@@ -94,7 +94,7 @@ static void on_timer(void *arg)
 	struct heap_node *node = heap_first(&daemon->launches);
 
 	if (node && node->key <= now)
-		act_read_reports(daemon);
+		children_read_reports(daemon);
 	while ((node = heap_first(&daemon->launches)) && node->key <= now) {
 		heap_remove(&daemon->launches, node);
 		look_at((struct attachment *)((char *)node - offsetof(struct attachment, launch)),

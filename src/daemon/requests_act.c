@@ -146,7 +146,7 @@ static void describe_kill(int signal, unsigned instances, unsigned processes, ch
 {
 	char name[SIGNAL_NAME_SIZE];
 
-	if (processes == ACT_WHOLE_CGROUP)
+	if (processes == SIGNALS_WHOLE_CGROUP)
 		snprintf(buf, size, "%s sent to %s", signal_name(signal, name),
 			 instances == 1 ? "its cgroup" : "their cgroups");
 	else
@@ -167,9 +167,9 @@ static void kill_target(const struct request *request, const struct target *targ
 		if (!request_means(target, instance))
 			continue;
 		note_operator(request, instance);
-		count = act_kill(request->daemon, instance, signal);
+		count = signals_kill(request->daemon, instance, signal);
 		instances += count > 0;
-		processes = count == ACT_WHOLE_CGROUP ? count : processes + count;
+		processes = count == SIGNALS_WHOLE_CGROUP ? count : processes + count;
 	}
 	describe_kill(signal, instances, processes, text, sizeof(text));
 	if (!processes)

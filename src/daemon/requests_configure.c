@@ -53,7 +53,7 @@ static const char *refusal_of(const struct daemon *daemon, size_t watch,
 			newest = instance;
 	if (!newest || config->restart == RESTART_NO)
 		return NULL;
-	return act_recipe_refusal(daemon, newest, buf);
+	return refusals_of_recipe(daemon, newest, buf);
 }
 
 static void describe_new(const struct daemon *daemon, size_t watch, char *buf, size_t size)

@@ -402,7 +402,7 @@ static void restore_dying(struct daemon *daemon, struct instance *instance)
 		return;
 	lineage_join(instance, process, ROLE_MEMBER);
 	lineage_died(process);
-	act_await_gone(daemon, &attachment->told);
+	farewells_await(daemon, &attachment->told);
 }
 
 /* ---- children that were on their way ---- */
@@ -542,8 +542,8 @@ static void resume_start(struct returns *returns, struct instance *instance)
 		act_step(daemon, instance, &spawned, NULL);
 		log_notice("%s: respawned as pid %u, by an earlier obitd",
 			   watch_of(daemon, instance)->name, instance->main->key.tgid);
-	} else if (child && act_inherit_child(daemon, instance, &child->key,
-					      "an earlier obitd had asked for") == 0) {
+	} else if (child && children_inherit(daemon, instance, &child->key,
+					     "an earlier obitd had asked for") == 0) {
 		log_info("%s: pid %u, which an earlier obitd had asked for, is on its way",
 			 watch_of(daemon, instance)->name, child->key.tgid);
 	} else if (!abandon_if_old(daemon, instance)) {
@@ -559,8 +559,8 @@ static void resume_stop(struct instance *instance)
 	if (!policy->deadline_ns || policy->deadline_ns <= clock_boot_ns())
 		return; /* SIGKILL comes next */
 	/* The daemon may have been killed before it could send the signal. */
-	act_signal(attachment->daemon, instance,
-		   policy->after == AFTER_HANG ? SIGABRT : policy->config->kill_signal);
+	signals_send(attachment->daemon, instance,
+		     policy->after == AFTER_HANG ? SIGABRT : policy->config->kill_signal);
 }
 
 static void resume(struct returns *returns, struct instance *instance)
@@ -588,7 +588,7 @@ static void resume(struct returns *returns, struct instance *instance)
 	((struct attachment *)instance->attachment)->emptying =
 		policy->state == POLICY_STOPPING &&
 		watch_of(daemon, instance)->kill_mode == KILL_MODE_CGROUP;
-	act_tell_if_over(daemon, instance);
+	farewells_tell_if_over(daemon, instance);
 }
 
 #define DRAINS_MAX 1024

@@ -278,7 +278,7 @@ static struct instance *instance_of(const struct daemon *daemon, pid_t sender)
 static struct instance *instance_after_births(struct daemon *daemon, pid_t sender)
 {
 	losses_read(daemon);
-	act_read_reports(daemon);
+	children_read_reports(daemon);
 	return instance_of(daemon, sender);
 }
 
