@@ -32,6 +32,7 @@
 #define DRAINED_ENOUGH (-EAGAIN)
 #define MAX_LINKS      9
 #define MAX_CGROUPS    65536
+#define FEW_AT_LEAST   4096 /* signals and cgroups, however few processes may be followed */
 #define MAX_PIN_PATH   (PATH_MAX - 128)
 
 enum map_index {
@@ -439,15 +440,32 @@ static const char *load_hint(int error)
 	}
 }
 
+/* What there is but for followed processes need not have room for more. */
+static void shrink(struct bpf_map *map, __u32 most)
+{
+	if (bpf_map__max_entries(map) > most)
+		bpf_map__set_max_entries(map, most);
+}
+
+static void size_maps(struct obit_bpf *skel, const struct bpf_source_options *options)
+{
+	__u32 processes = options->max_processes;
+	__u32 few = processes < FEW_AT_LEAST ? FEW_AT_LEAST : processes;
+
+	bpf_map__set_max_entries(skel->maps.processes, processes);
+	bpf_map__set_max_entries(skel->maps.members, processes);
+	bpf_map__set_max_entries(skel->maps.events, ring_size(options->ring_bytes));
+	shrink(skel->maps.signals, few);
+	shrink(skel->maps.cgroups, few);
+}
+
 static int load(struct bpf_source *source, const struct bpf_source_options *options,
 		struct obit_bpf *skel, char error[static BPF_SOURCE_ERROR_SIZE])
 {
 	int r;
 
 	choose_programs(skel, options->has);
-	bpf_map__set_max_entries(skel->maps.processes, options->max_processes);
-	bpf_map__set_max_entries(skel->maps.members, options->max_processes);
-	bpf_map__set_max_entries(skel->maps.events, ring_size(options->ring_bytes));
+	size_maps(skel, options);
 	source->sees_signals = bpf_program__autoload(skel->progs.obit_signal);
 	r = prepare_pins(source, skel);
 	if (r < 0)
