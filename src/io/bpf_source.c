@@ -280,6 +280,19 @@ static bool pinned_maps_fit(const struct bpf_source *source, struct obit_bpf *sk
 	return true;
 }
 
+static void tell_replaced(const struct bpf_source *source, int schema)
+{
+	if (schema == OBIT_ABI_VERSION)
+		log_notice("%s: pins for another max_processes, or not all of them, are replaced; "
+			   "running processes are "
+			   "scanned again",
+			   source->pin_dir);
+	else if (schema >= 0)
+		log_notice("%s: pins of another layout (schema %d, here %d) are replaced; running "
+			   "processes are scanned again",
+			   source->pin_dir, schema, OBIT_ABI_VERSION);
+}
+
 /* Takes over the maps of an earlier daemon where they have the layout of this one, else clears the place. */
 static int prepare_pins(struct bpf_source *source, struct obit_bpf *skel)
 {
@@ -288,10 +301,7 @@ static int prepare_pins(struct bpf_source *source, struct obit_bpf *skel)
 	if (schema == OBIT_ABI_VERSION && pinned_maps_fit(source, skel)) {
 		source->took_over = true;
 	} else {
-		if (schema >= 0)
-			log_notice("%s: pins of another layout (schema %d, here %d) are replaced; "
-				   "running processes are scanned again",
-				   source->pin_dir, schema, OBIT_ABI_VERSION);
+		tell_replaced(source, schema);
 		remove_pins(source);
 	}
 	for (size_t i = 0; i < _MAP_MAX; i++) {

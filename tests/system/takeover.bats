@@ -356,6 +356,22 @@ $(watch_text other "$T/other")"
 	wait_events up 2
 }
 
+@test "pins for another max_processes are replaced with one line, and what runs is watched" {
+	start_obitd "max_processes = 1000
+		$(watch_text web "$T/service")"
+	start_watched_service web
+	kill_obitd
+	write_conf "max_processes = 2000
+		$(watch_text web "$T/service")"
+	: >"$T/obitd.log"
+	launch_obitd
+	[ "$(grep -c "pins for another max_processes, or not all of them, are replaced" "$T/obitd.log")" = 1 ]
+	[ "$(bpftool -j map show pinned "$PIN_DIR/processes" | jq .max_entries)" = 2000 ]
+	main_pid_is web "$(service_pid)"
+	kill -KILL "$(service_pid)"
+	wait_events up 2
+}
+
 # The first number of the header (kind 1, id 0) is its version.
 @test "a state of another version is dropped with one line, and what runs is watched" {
 	start_obitd "$(watch_text web "$T/service")"
