@@ -23,6 +23,14 @@ uint64_t clock_running_ns(void)
 	return read_clock(CLOCK_MONOTONIC);
 }
 
+/* Read in this order there is no time between the two that could be taken off too much. */
+uint64_t clock_boot_to_running(uint64_t boot_ns)
+{
+	uint64_t running = clock_running_ns(), suspended = clock_boot_ns() - running;
+
+	return boot_ns > suspended ? boot_ns - suspended : 1;
+}
+
 uint64_t clock_wall_ns(void)
 {
 	return read_clock(CLOCK_REALTIME);

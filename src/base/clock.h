@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Time has one unit, the nanosecond, and one clock, CLOCK_BOOTTIME: it never jumps, it is the
- * clock of a process's start_boottime, and it goes on while the machine is suspended. The wall
- * clock is for showing to people only. */
+/* Time has one unit, the nanosecond, and two clocks that never jump. What is waited for is waited for in the time in
+ * which the machine runs: nobody has done anything, or failed to, while it was suspended. What the kernel has stamped,
+ * births and deaths, is in the time since the boot, as a process's start_boottime. The wall clock is for showing to
+ * people only. */
 #ifndef OBIT_BASE_CLOCK_H
 #define OBIT_BASE_CLOCK_H
 
@@ -16,8 +17,12 @@
 /* Nanoseconds on CLOCK_BOOTTIME. Cannot fail. */
 uint64_t clock_boot_ns(void);
 
-/* The same without the time in which the machine was suspended. */
+/* The same without the time in which the machine was suspended (CLOCK_MONOTONIC). */
 uint64_t clock_running_ns(void);
+
+/* What the second one showed when the first one showed `boot_ns`, if the machine was not suspended since; else it was
+ * later than that. Never 0. */
+uint64_t clock_boot_to_running(uint64_t boot_ns);
 
 /* Nanoseconds since 1970 (CLOCK_REALTIME). Cannot fail. */
 uint64_t clock_wall_ns(void);

@@ -72,7 +72,7 @@ int client_send(struct client *client, struct json_object *request)
 /* Milliseconds until the deadline, rounded up so that poll(2) does not spin before it. */
 static int remaining_ms(uint64_t deadline_ns)
 {
-	uint64_t now = clock_boot_ns();
+	uint64_t now = clock_running_ns();
 
 	return now >= deadline_ns ? 0 : (int)((deadline_ns - now) / NS_PER_MS) + 1;
 }
@@ -147,7 +147,7 @@ bool client_has_line(const struct client *client)
 
 int client_line(struct client *client, int timeout_ms, char **ret_line)
 {
-	uint64_t deadline = clock_boot_ns() +
+	uint64_t deadline = clock_running_ns() +
 			    (uint64_t)(timeout_ms > 0 ? timeout_ms : 0) * NS_PER_MS;
 
 	for (;;) {

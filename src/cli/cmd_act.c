@@ -117,7 +117,7 @@ static int tell_failure(const struct invocation *inv, const struct target *targe
 
 static int wait_for(const struct invocation *inv, const struct target *target, struct sight *sight)
 {
-	uint64_t deadline = clock_boot_ns() + inv->wait_ns;
+	uint64_t deadline = clock_running_ns() + inv->wait_ns;
 	enum act_verdict verdict;
 
 	for (;;) {
@@ -127,7 +127,7 @@ static int wait_for(const struct invocation *inv, const struct target *target, s
 		if (r != OBIT_EXIT_OK)
 			return r;
 		verdict = act_judge(target->goal, sight->state, sight->pid, target->pid_before);
-		if (verdict != ACT_WAIT || clock_boot_ns() >= deadline)
+		if (verdict != ACT_WAIT || clock_running_ns() >= deadline)
 			break;
 		nanosleep(&pause, NULL);
 	}

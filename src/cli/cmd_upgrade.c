@@ -30,7 +30,7 @@ static int print_done(const struct invocation *inv, struct json_object *data)
 /* Nobody answers while the new program loads its part of the kernel side. */
 static int wait_for(const struct invocation *inv, int64_t before)
 {
-	uint64_t deadline = clock_boot_ns() + inv->wait_ns;
+	uint64_t deadline = clock_running_ns() + inv->wait_ns;
 	struct request request = {.command = "version", .count = -1, .shape = json_type_object};
 	char span[CLOCK_SPAN_SIZE];
 
@@ -50,7 +50,7 @@ static int wait_for(const struct invocation *inv, int64_t before)
 			}
 		}
 		nanosleep(&pause, NULL);
-	} while (clock_boot_ns() < deadline);
+	} while (clock_running_ns() < deadline);
 	log_error("not done yet after %s; obitd's log tells how it ends",
 		  clock_span(inv->wait_ns, span));
 	return OBIT_EXIT_FAILED;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Whether the hardware watchdog may be fed: a decision, never a free timer. Pure: the caller gives
- * the state of every watch and the time. All times are nanoseconds on CLOCK_BOOTTIME. */
+ * the state of every watch and the time. All times are nanoseconds in which the machine has run. */
 #ifndef OBIT_CORE_HEALTH_H
 #define OBIT_CORE_HEALTH_H
 

@@ -84,7 +84,7 @@ void act_rearm(struct instance *instance)
 void act_on_timer(void *arg)
 {
 	struct daemon *daemon = arg;
-	uint64_t now = clock_boot_ns();
+	uint64_t now = clock_running_ns();
 	struct heap_node *node;
 
 	while ((node = heap_first(&daemon->timers)) && node->key <= now) {
@@ -169,7 +169,7 @@ void act_decide(struct instance *instance, const struct policy_input *input,
 {
 	const struct outcome_before before = outcomes_before(instance);
 
-	policy_step(&instance->policy, input, clock_boot_ns(), ret);
+	policy_step(&instance->policy, input, clock_running_ns(), ret);
 	outcomes_follow(instance, &before, input, ret);
 }
 

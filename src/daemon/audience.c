@@ -19,7 +19,8 @@ static void on_audience(void *arg, bool audience)
 			  "alone that are watched",
 			  strerror(-r));
 	daemon->followed = audience && r == 0;
-	loop_timer_set(daemon->follow_timer, daemon->followed ? clock_boot_ns() + READ_EVERY : 1);
+	loop_timer_set(daemon->follow_timer,
+		       daemon->followed ? clock_running_ns() + READ_EVERY : 1);
 }
 
 /* The turn that it begins starts with losses_read(). */
@@ -28,7 +29,7 @@ static void on_timer(void *arg)
 	struct daemon *daemon = arg;
 
 	if (daemon->followed)
-		loop_timer_set(daemon->follow_timer, clock_boot_ns() + READ_EVERY);
+		loop_timer_set(daemon->follow_timer, clock_running_ns() + READ_EVERY);
 }
 
 int audience_open(struct daemon *daemon)

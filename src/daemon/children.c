@@ -519,7 +519,7 @@ void children_give_up(struct instance *instance)
 {
 	struct attachment *attachment = instance->attachment;
 	struct daemon *daemon = attachment->daemon;
-	uint64_t waited = clock_boot_ns() - attachment->released_ns;
+	uint64_t waited = clock_running_ns() - attachment->released_ns;
 	char span[CLOCK_SPAN_SIZE], text[128];
 
 	snprintf(text, sizeof(text), "not executed within %s: a file system that does not answer?",

@@ -32,7 +32,7 @@ void daemon_out_of_memory(struct daemon *daemon, const char *doing)
 {
 	static const char *last;
 	static uint64_t told_ns;
-	uint64_t now = clock_boot_ns();
+	uint64_t now = clock_running_ns();
 
 	daemon->counters.out_of_memory++;
 	if (last == doing && now - told_ns < OUT_OF_MEMORY_NS)
@@ -453,6 +453,7 @@ int daemon_run(const struct options *options)
 	struct daemon daemon = {.options = options,
 				.signal_fd = -1,
 				.started_ns = clock_boot_ns(),
+				.running_since_ns = clock_running_ns(),
 				.kept_spawner = -1,
 				.manager = {.notify = SD_NOTIFY_CLOSED}};
 	struct config_error error;

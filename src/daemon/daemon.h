@@ -112,8 +112,8 @@ struct actor {
 /* What a service has said of itself. */
 struct vigil {
 	struct heap_node node; /* when a sign of life is due */
-	uint64_t beat_ns; /* when the last one came (clock_running_ns()); 0: none is promised yet */
-	uint64_t period_ns; /* between two of them at most; 0: none is wanted */
+	uint64_t beat_ns;      /* when the last one came; 0: none is promised yet */
+	uint64_t period_ns;    /* between two of them at most; 0: none is wanted */
 	bool ready, reloading, leaving;
 	int error;
 	uint64_t cpu_ns;	   /* of what does not notify: what it had used at the last look */
@@ -345,11 +345,13 @@ struct daemon {
 
 	struct daemon_counters counters;
 	struct log_window log_window;
-	struct obit_stats seen;	 /* what was known of the kernel's counters last */
-	uint64_t missed_runs;	 /* the same of bpf_source_missed_runs(), */
-	uint64_t missed_runs_ns; /* asked for at that time */
-	uint64_t started_ns;
-	uint64_t rescanned_ns;		  /* what the ring holds from before that may be old news */
+	struct obit_stats seen;	   /* what was known of the kernel's counters last */
+	uint64_t missed_runs;	   /* the same of bpf_source_missed_runs(), */
+	uint64_t missed_runs_ns;   /* asked for at that time */
+	uint64_t started_ns;	   /* clock_boot_ns(), and */
+	uint64_t running_since_ns; /* clock_running_ns() then */
+	/* clock_boot_ns(): what the ring holds from before that may be old news */
+	uint64_t rescanned_ns;
 	bool is_ready;			  /* a configuration is in force */
 	bool taking_over;		  /* the ring holds what no daemon was there to read */
 	pid_t kept_spawner, kept_history; /* that the next daemon finds */

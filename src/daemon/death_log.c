@@ -100,7 +100,7 @@ void death_log_line(struct daemon *daemon, const struct obituary *obituary)
 
 	if (level > log_get_level() || (level <= LOG_NOTICE && is_own_log(daemon)))
 		return;
-	if (has_room(&daemon->log_window, clock_boot_ns()))
+	if (has_room(&daemon->log_window, clock_running_ns()))
 		log_death(obituary);
 }
 

@@ -63,7 +63,7 @@ static struct instance *begin_instance(struct daemon *daemon, size_t watch)
 
 	if (instance)
 		events_drop_instance(daemon, instance);
-	instance = lineage_begin(&daemon->lineage, watch, config, clock_boot_ns());
+	instance = lineage_begin(&daemon->lineage, watch, config, clock_running_ns());
 	if (instance && act_attach(daemon, instance) < 0) {
 		lineage_end(&daemon->lineage, instance);
 		instance = NULL;
@@ -90,7 +90,8 @@ static void read_label(const struct daemon *daemon, const struct obit_key *key,
 static void begin(struct daemon *daemon, struct process *process, size_t watch,
 		  struct recipe *recipe, uint64_t began)
 {
-	struct policy_input started = {.kind = INPUT_STARTED, .began_ns = began};
+	struct policy_input started = {.kind = INPUT_STARTED,
+				       .began_ns = clock_boot_to_running(began)};
 	uint64_t restarts;
 	struct instance *instance = lineage_vacant(&daemon->lineage, watch, recipe);
 

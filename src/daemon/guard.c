@@ -59,7 +59,7 @@ static void end_look(const struct daemon *daemon, size_t watch, struct health_wa
 	} else if (!health->down_since_ns) {
 		health->down_since_ns = daemon->watches[watch].absent_since_ns
 						? daemon->watches[watch].absent_since_ns
-						: daemon->started_ns;
+						: daemon->running_since_ns;
 	}
 }
 
@@ -75,7 +75,7 @@ void guard_judge(const struct daemon *daemon, size_t watch, struct health_verdic
 			fold_instance(&health, instance);
 	end_look(daemon, watch, &health);
 	health.critical = true; /* the question is about this one */
-	health_feed(&health, 1, &well, clock_boot_ns(), ret);
+	health_feed(&health, 1, &well, clock_running_ns(), ret);
 }
 
 /* Of all that are critical, in one walk over the instances. */
@@ -141,7 +141,8 @@ bool guard_would_feed(struct daemon *daemon, char why[static GUARD_REASON_SIZE])
 {
 	struct health_verdict verdict;
 	char buf[512];
-	bool feed = decide(daemon, clock_boot_ns(), &verdict) || ungated(daemon, buf, sizeof(buf));
+	bool feed = decide(daemon, clock_running_ns(), &verdict) ||
+		    ungated(daemon, buf, sizeof(buf));
 
 	snprintf(why, GUARD_REASON_SIZE, "%s", feed ? "" : verdict.text);
 	return feed;
@@ -278,7 +279,7 @@ static void begin_to_starve(struct daemon *daemon, const struct health_verdict *
 void guard_words_written(struct daemon *daemon)
 {
 	if (daemon->guard.phase == GUARD_WRITES)
-		go_on(daemon, clock_boot_ns());
+		go_on(daemon, clock_running_ns());
 	guard_check(daemon);
 }
 
@@ -313,7 +314,7 @@ static void on_hook(void *arg, const struct hook_result *result)
 		return;
 	/* A reboot that was ordered takes its time. */
 	if (guard->phase == GUARD_HOOK || (guard->phase == GUARD_REBOOTS && failed))
-		go_on(daemon, clock_boot_ns());
+		go_on(daemon, clock_running_ns());
 	guard_check(daemon);
 }
 
@@ -355,7 +356,7 @@ static void on_timer(void *arg)
 {
 	struct daemon *daemon = arg;
 	struct guard *guard = &daemon->guard;
-	uint64_t now = clock_boot_ns();
+	uint64_t now = clock_running_ns();
 	struct health_verdict verdict;
 
 	look_at_clock(guard, now);
@@ -455,7 +456,7 @@ static int make_all(struct daemon *daemon, const struct config *config)
 int guard_begin(struct daemon *daemon, const struct config *config)
 {
 	struct guard *guard = &daemon->guard;
-	uint64_t now = clock_boot_ns();
+	uint64_t now = clock_running_ns();
 	int r;
 
 	if (!config->watchdog.device.count)
@@ -482,7 +483,7 @@ int guard_begin(struct daemon *daemon, const struct config *config)
 void guard_starting(struct daemon *daemon)
 {
 	struct guard *guard = &daemon->guard;
-	uint64_t now = clock_boot_ns();
+	uint64_t now = clock_running_ns();
 	struct health_verdict verdict;
 
 	if (!guard->dogs || !guard->starting_since_ns ||
@@ -565,7 +566,7 @@ static uint64_t left_ns(const struct daemon *daemon, const struct health_verdict
 static void put_health(struct json_object *object, struct daemon *daemon)
 {
 	struct guard *guard = &daemon->guard;
-	uint64_t now = clock_boot_ns();
+	uint64_t now = clock_running_ns();
 	struct health_verdict verdict;
 	char buf[512];
 

@@ -90,7 +90,7 @@ static void launch_queued(struct daemon *daemon)
 static void on_timer(void *arg)
 {
 	struct daemon *daemon = arg;
-	uint64_t now = clock_boot_ns();
+	uint64_t now = clock_running_ns();
 	struct heap_node *node = heap_first(&daemon->launches);
 
 	if (node && node->key <= now)
@@ -132,14 +132,14 @@ void launches_begin(struct attachment *attachment)
 	if (!attachment->has_place)
 		daemon->places_taken++;
 	attachment->has_place = true;
-	attachment->released_ns = clock_boot_ns();
+	attachment->released_ns = clock_running_ns();
 	look_again(attachment, attachment->released_ns + PATIENCE);
 	rearm(daemon);
 }
 
 void launches_heard(struct daemon *daemon)
 {
-	daemon->spawner_heard_ns = clock_boot_ns();
+	daemon->spawner_heard_ns = clock_running_ns();
 }
 
 void launches_end(struct attachment *attachment)

@@ -92,7 +92,7 @@ static void tell_map_full(struct daemon *daemon, bool full)
 	if (!full && daemon->map_full)
 		log_notice("the map of processes has room again: all that is watched is seen");
 	daemon->map_full = full;
-	loop_timer_set(daemon->heal_timer, full ? clock_boot_ns() + HEAL_EVERY : 0);
+	loop_timer_set(daemon->heal_timer, full ? clock_running_ns() + HEAL_EVERY : 0);
 }
 
 static void heal(struct daemon *daemon, const struct obit_stats *before)
@@ -125,7 +125,7 @@ static void on_heal_timer(void *arg)
 
 static bool runs_were_missed(struct daemon *daemon)
 {
-	uint64_t now = clock_boot_ns(), missed;
+	uint64_t now = clock_running_ns(), missed;
 
 	if (now - daemon->missed_runs_ns < MISSED_EVERY)
 		return false;
@@ -174,7 +174,7 @@ void losses_read(struct daemon *daemon)
 	if (!more && backlog_is_empty(&daemon->backlog))
 		daemon->unread_since_ns = 0;
 	else if (!daemon->unread_since_ns)
-		daemon->unread_since_ns = clock_boot_ns();
+		daemon->unread_since_ns = clock_running_ns();
 }
 
 static void on_backlog_timer(void *arg)

@@ -89,7 +89,7 @@ static void on_dog_timer(void *arg)
 		log_line(LOG_ALERT, "the service manager is no longer told that obitd is well: %s",
 			 why);
 	manager->starves = !well;
-	loop_timer_set(manager->dog_timer, clock_boot_ns() + manager->dog_ns);
+	loop_timer_set(manager->dog_timer, clock_running_ns() + manager->dog_ns);
 }
 
 /* Half of the time that systemd waits; 0: it does not ask for it, or not this process. */
@@ -146,11 +146,9 @@ void manager_ready(struct daemon *daemon)
 void manager_reloading(struct daemon *daemon)
 {
 	char text[64];
-	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now); /* as systemd wants it */
 	snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\n",
-		 (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / NS_PER_US);
+		 clock_running_ns() / NS_PER_US);
 	report(daemon, text);
 }
 
@@ -166,7 +164,7 @@ void manager_changed(struct daemon *daemon)
 	if (manager->notify.fd < 0 || manager->status_due)
 		return;
 	manager->status_due = true;
-	loop_timer_set(manager->status_timer, clock_boot_ns() + STATUS_EVERY);
+	loop_timer_set(manager->status_timer, clock_running_ns() + STATUS_EVERY);
 }
 
 void manager_close(struct daemon *daemon)

@@ -292,17 +292,14 @@ static void read_answer(struct daemon *daemon, struct instance *instance,
 			const struct hook_result *result)
 {
 	const struct attachment *attachment = instance->attachment;
-	uint64_t ago = clock_boot_ns() - attachment->died_ns;
-	struct timespec now;
 	struct owner_death death = {.pid = attachment->died_pid,
 				    .container_init = attachment->died_as_init,
-				    .ago_ns = ago};
+				    .ago_ns = clock_boot_ns() - attachment->died_ns,
+				    .died_us = clock_boot_to_running(attachment->died_ns) /
+					       NS_PER_US};
 	enum owner_answer answer = OWNER_SAYS_NOTHING;
 	char words[WORDS_SIZE];
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	death.died_us = ((uint64_t)now.tv_sec * NS_PER_SEC + (uint64_t)now.tv_nsec - ago) /
-			NS_PER_US;
 	if (result->outcome == HOOK_ENDED)
 		answer = owner_read(attachment->owner->rule->answer, result->output, &death);
 	describe(result, words);

@@ -8,7 +8,7 @@
 bool pause_is_on(const struct daemon *daemon, size_t watch, uint64_t *ret_left_ns)
 {
 	const struct watch_state *state = &daemon->watches[watch];
-	uint64_t now = clock_boot_ns();
+	uint64_t now = clock_running_ns();
 
 	*ret_left_ns = 0;
 	if (!state->paused || !state->paused_until_ns)
@@ -34,7 +34,7 @@ void pause_begin(struct daemon *daemon, size_t watch, uint64_t for_ns)
 	struct policy_input input = {.kind = INPUT_PAUSE};
 
 	state->paused = true;
-	state->paused_until_ns = for_ns ? clock_boot_ns() + for_ns : 0;
+	state->paused_until_ns = for_ns ? clock_running_ns() + for_ns : 0;
 	input.until_ns = state->paused_until_ns;
 	keep_watch(daemon, watch);
 	tell_instances(daemon, watch, &input);
@@ -55,7 +55,7 @@ void pause_instance(struct daemon *daemon, struct instance *instance, bool pause
 	struct policy_input input = {.kind = pause ? INPUT_PAUSE : INPUT_RESUME};
 
 	if (pause && for_ns)
-		input.until_ns = clock_boot_ns() + for_ns;
+		input.until_ns = clock_running_ns() + for_ns;
 	act_step(daemon, instance, &input, NULL);
 }
 

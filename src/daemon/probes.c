@@ -294,7 +294,7 @@ static void report(struct probe_run *run)
 
 	probe_sentence(&run->probe, words, sizeof(words));
 	hangs_report(attachment->daemon, attachment->instance, HANG_BY_PROBE, 0,
-		     clock_boot_ns() - run->failing_since_ns, words);
+		     clock_running_ns() - run->failing_since_ns, words);
 }
 
 static void act_on(struct probe_run *run, enum probe_action action)
@@ -322,7 +322,7 @@ static void step(struct probe_run *run, enum probe_input_kind kind, const char *
 {
 	struct probe_input input = {.kind = kind, .words = words};
 	struct probe before = run->probe;
-	enum probe_action action = probe_step(&run->probe, &input, clock_boot_ns());
+	enum probe_action action = probe_step(&run->probe, &input, clock_running_ns());
 
 	if (!before.failures && run->probe.failures)
 		run->failing_since_ns = before.began_ns;
@@ -354,7 +354,7 @@ void probes_follow(struct daemon *daemon, struct instance *instance)
 {
 	struct attachment *attachment = instance->attachment;
 	const struct policy *policy = &instance->policy;
-	bool up = policy->state == POLICY_UP && !is_paused(policy, clock_boot_ns());
+	bool up = policy->state == POLICY_UP && !is_paused(policy, clock_running_ns());
 
 	if (up && !attachment->probes && instance->policy.config->probe_count)
 		make_runs(daemon, instance);
@@ -427,7 +427,8 @@ static struct json_object *render(const struct probe *probe)
 	put_number(object, "failures", probe->failures);
 	put_number(object, "threshold", probe->config->threshold);
 	put_json(object, "ago_ns",
-		 probe->told_ns ? json_object_new_uint64(clock_boot_ns() - probe->told_ns) : NULL);
+		 probe->told_ns ? json_object_new_uint64(clock_running_ns() - probe->told_ns)
+				: NULL);
 	return object;
 }
 
@@ -476,7 +477,7 @@ const char *probes_note(const struct instance *instance, char buf[static POLICY_
 static void on_timer(void *arg)
 {
 	struct probes *probes = arg;
-	uint64_t now = clock_boot_ns();
+	uint64_t now = clock_running_ns();
 	struct heap_node *node;
 
 	for (int n = 0; n < CHECKS_PER_TURN; n++) {

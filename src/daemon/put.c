@@ -9,7 +9,7 @@
 static void leave_out(struct json_object *value)
 {
 	static uint64_t told_ns;
-	uint64_t now = clock_boot_ns();
+	uint64_t now = clock_running_ns();
 
 	json_object_put(value);
 	if (told_ns && now - told_ns < LINE_NS)

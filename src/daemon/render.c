@@ -29,7 +29,7 @@ static const char *describe_pause(bool until_resumed, uint64_t left_ns, const ch
 static const char *note_of(const struct policy *policy, char buf[static POLICY_NOTE_SIZE])
 {
 	const char *note = *policy->note ? policy->note : NULL;
-	uint64_t until = policy->paused_until_ns, now = clock_boot_ns();
+	uint64_t until = policy->paused_until_ns, now = clock_running_ns();
 
 	if (policy_is_held(policy)) {
 		policy_describe_hold(policy, now, buf);
@@ -110,7 +110,7 @@ struct json_object *render_instance(const struct instance *instance)
 	const struct policy *policy = &instance->policy;
 	struct json_object *object = json_object_new_object();
 	uint64_t at = policy_is_held(policy) ? policy->paused_until_ns : policy->respawn_at_ns;
-	uint64_t now = clock_boot_ns();
+	uint64_t now = clock_running_ns();
 	char note[POLICY_NOTE_SIZE];
 
 	put_string(object, "state", policy_state_name(policy->state));

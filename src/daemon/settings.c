@@ -656,7 +656,7 @@ static int make_states(struct daemon *daemon, const struct config *fresh, struct
 	for (size_t i = 0; i < fresh->watch_count; i++) {
 		ssize_t before = find_watch_from(&daemon->config, fresh->watches[i].name, &cursor);
 
-		states[i].absent_since_ns = clock_boot_ns();
+		states[i].absent_since_ns = clock_running_ns();
 		if (before < 0)
 			continue;
 		states[i] = daemon->watches[before];

@@ -26,10 +26,14 @@ bool takeover_is_before(const struct daemon *daemon, uint64_t time_ns)
 	return time_ns < daemon->started_ns;
 }
 
+static bool is_too_old(const struct daemon *daemon, uint64_t time_ns, uint64_t started_ns)
+{
+	return time_ns < started_ns && started_ns - time_ns > daemon->config.takeover_window_ns;
+}
+
 bool takeover_is_too_old(const struct daemon *daemon, uint64_t time_ns)
 {
-	return takeover_is_before(daemon, time_ns) &&
-	       daemon->started_ns - time_ns > daemon->config.takeover_window_ns;
+	return is_too_old(daemon, time_ns, daemon->started_ns);
 }
 
 /* ---- what the last daemon has left running for itself ---- */
@@ -58,7 +62,7 @@ static bool is_still(const struct obit_key *key)
 /* False if it lives on. */
 static bool see_it_end(struct daemon *daemon, const struct obit_key *key, bool kills)
 {
-	uint64_t deadline = clock_boot_ns() + PATIENCE_NS;
+	uint64_t deadline = clock_running_ns() + PATIENCE_NS;
 	_cleanup_close_ int pidfd = key->tgid ? sys_pidfd_open((pid_t)key->tgid, 0) : -1;
 	struct pollfd end = {.fd = pidfd, .events = POLLIN};
 
@@ -67,7 +71,7 @@ static bool see_it_end(struct daemon *daemon, const struct obit_key *key, bool k
 	if (kills)
 		syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 	while (poll(&end, 1, SLICE_MS) <= 0) {
-		if (clock_boot_ns() >= deadline)
+		if (clock_running_ns() >= deadline)
 			return false;
 		guard_starting(daemon);
 	}
@@ -282,7 +286,7 @@ static struct instance *restore_instance(struct daemon *daemon, const struct ret
 
 	if (watch >= 0 && still_matches(daemon, (size_t)watch, recipe))
 		instance = lineage_begin_as(&daemon->lineage, returning->id, (size_t)watch,
-					    &daemon->config.watches[watch], clock_boot_ns());
+					    &daemon->config.watches[watch], clock_running_ns());
 	if (instance &&
 	    (policy_restore(&instance->policy, &kept->policy, kept->starts, starts) < 0 ||
 	     act_attach(daemon, instance) < 0)) {
@@ -500,10 +504,10 @@ static bool abandon_if_old(struct daemon *daemon, struct instance *instance)
 {
 	uint64_t due = was_due(&instance->policy);
 
-	if (!due || !takeover_is_too_old(daemon, due))
+	if (!due || !is_too_old(daemon, due, daemon->running_since_ns))
 		return false;
 	policy_abandon(&instance->policy, "no obitd was there in time (takeover_window)",
-		       clock_boot_ns());
+		       clock_running_ns());
 	log_notice("%s: %s", watch_of(daemon, instance)->name, instance->policy.note);
 	keep_instance(daemon, instance);
 	return true;
@@ -556,7 +560,7 @@ static void resume_stop(struct instance *instance)
 	struct attachment *attachment = instance->attachment;
 	const struct policy *policy = &instance->policy;
 
-	if (!policy->deadline_ns || policy->deadline_ns <= clock_boot_ns())
+	if (!policy->deadline_ns || policy->deadline_ns <= clock_running_ns())
 		return; /* SIGKILL comes next */
 	/* The daemon may have been killed before it could send the signal. */
 	signals_send(attachment->daemon, instance,
@@ -579,7 +583,7 @@ static void resume(struct returns *returns, struct instance *instance)
 	if (policy->state != POLICY_STARTING && abandon_if_old(daemon, instance))
 		return;
 	if (policy->state == POLICY_ASKING) /* what it was answered is not known */
-		policy->deadline_ns = clock_boot_ns();
+		policy->deadline_ns = clock_running_ns();
 	if (policy->state == POLICY_RESTARTING || policy->owner_stops)
 		act_step(daemon, instance, &told, NULL);
 	else if (policy->state == POLICY_STOPPING)

@@ -31,12 +31,12 @@ static void look_in(struct attachment *attachment, uint64_t delay_ns)
 
 	if (!delay_ns)
 		heap_remove(&daemon->vigils, &attachment->vigil.node);
-	else if (heap_set(&daemon->vigils, &attachment->vigil.node, clock_boot_ns() + delay_ns) < 0)
+	else if (heap_set(&daemon->vigils, &attachment->vigil.node, clock_running_ns() + delay_ns) <
+		 0)
 		daemon_out_of_memory(daemon, "waiting for a sign of life");
 	rearm(daemon);
 }
 
-/* A machine that was suspended has not made anybody hang. */
 static void on_no_beat(struct attachment *attachment)
 {
 	struct daemon *daemon = attachment->daemon;
@@ -44,10 +44,6 @@ static void on_no_beat(struct attachment *attachment)
 	uint64_t silent = clock_running_ns() - vigil->beat_ns;
 	char words[HANG_WORDS_SIZE], span[CLOCK_SPAN_SIZE];
 
-	if (silent < vigil->period_ns) {
-		look_in(attachment, vigil->period_ns - silent);
-		return;
-	}
 	look_in(attachment, vigil->period_ns);
 	snprintf(words, sizeof(words), "no WATCHDOG=1 for %s", clock_span(silent, span));
 	hangs_report(daemon, attachment->instance, HANG_BY_NOTIFY, 0, silent, words);
@@ -145,7 +141,7 @@ void vigil_follow(struct daemon *daemon, struct instance *instance)
 static void on_timer(void *arg)
 {
 	struct daemon *daemon = arg;
-	uint64_t now = clock_boot_ns();
+	uint64_t now = clock_running_ns();
 	struct heap_node *node;
 
 	notify_drain(daemon->notify);
@@ -247,7 +243,7 @@ static void take(struct daemon *daemon, struct instance *instance,
 	if (message->forgotten)
 		policy_forget_attempts(&instance->policy);
 	if (extension)
-		step(daemon, instance, INPUT_EXTEND, clock_boot_ns() + extension);
+		step(daemon, instance, INPUT_EXTEND, clock_running_ns() + extension);
 	if (message->ready)
 		step(daemon, instance, INPUT_READY, 0);
 	if (message->alive)

@@ -99,7 +99,7 @@ static void settle_but_timer(struct control_client *client)
 	else if (!is_pending(client))
 		client->deadline_ns = 0;
 	else if (!client->deadline_ns)
-		client->deadline_ns = clock_boot_ns() + client->server->patience_ns;
+		client->deadline_ns = clock_running_ns() + client->server->patience_ns;
 }
 
 /* Ends every work on a client: frees it, or waits for what it does next. The caller must not touch
@@ -234,7 +234,7 @@ static void pause_accepting(struct control_server *server)
 	server->counters.refused++;
 	if (loop_source_set_events(server->listener, 0) < 0)
 		return;
-	server->paused_until_ns = clock_boot_ns() + PAUSE_NS;
+	server->paused_until_ns = clock_running_ns() + PAUSE_NS;
 	set_timer(server);
 }
 
@@ -271,7 +271,7 @@ static void expire(struct control_client *client)
 static void on_timer(void *arg)
 {
 	struct control_server *server = arg;
-	uint64_t now = clock_boot_ns();
+	uint64_t now = clock_running_ns();
 
 	if (server->paused_until_ns && server->paused_until_ns <= now &&
 	    loop_source_set_events(server->listener, EPOLLIN) == 0)

@@ -301,7 +301,7 @@ struct helper {
 static int flush_and_tell(struct helper *helper)
 {
 	struct history_writer *writer = &helper->writer;
-	int r = history_writer_flush(writer, clock_boot_ns());
+	int r = history_writer_flush(writer, clock_running_ns());
 	struct answer answer = {0};
 
 	answer.done = writer->done;
@@ -318,7 +318,7 @@ static int flush_and_tell(struct helper *helper)
 /* False: there is no room for it. */
 static bool take_item(struct helper *helper, const char *item, size_t length)
 {
-	uint64_t now = clock_boot_ns();
+	uint64_t now = clock_running_ns();
 
 	if (!length)
 		return true;
@@ -362,7 +362,7 @@ static bool wait_for_work(struct helper *helper)
 	/* Who is stuck takes nothing: it waits in the socket, then in the daemon. */
 	struct pollfd fd = {.fd = helper->socket,
 			    .events = helper->stuck ? POLLRDHUP : POLLIN | POLLRDHUP};
-	int timeout = history_writer_timeout(&helper->writer, clock_boot_ns());
+	int timeout = history_writer_timeout(&helper->writer, clock_running_ns());
 
 	if (poll(&fd, 1, timeout) <= 0 || !fd.revents)
 		return true;
@@ -403,7 +403,7 @@ _Noreturn static void run_helper(int socket, const char *directory, uint64_t siz
 	state_dir_learn_readers();
 	confine_self(STATE_DIR_CAPS);
 	while (wait_for_work(&helper)) {
-		if (history_writer_timeout(&helper.writer, clock_boot_ns()))
+		if (history_writer_timeout(&helper.writer, clock_running_ns()))
 			continue;
 		if (flush_and_tell(&helper) == 0 && helper.stuck)
 			take_items(&helper);
@@ -715,7 +715,7 @@ static bool see_it_end(struct history *history, uint64_t deadline_ns)
 	struct pollfd fd = {.fd = history->socket};
 
 	while (!(fd.revents & (POLLHUP | POLLERR))) {
-		uint64_t now = clock_boot_ns();
+		uint64_t now = clock_running_ns();
 
 		push(history);
 		fd.events = POLLIN;
@@ -735,7 +735,7 @@ static bool see_it_end(struct history *history, uint64_t deadline_ns)
 void history_stop(struct history *history)
 {
 	/* One that waits for a disk ends when that answers. */
-	if (history->pid && see_it_end(history, clock_boot_ns() + PATIENCE_NS))
+	if (history->pid && see_it_end(history, clock_running_ns() + PATIENCE_NS))
 		waitpid(history->pid, NULL, 0);
 	let_go(history);
 	give_up(history);

@@ -297,7 +297,7 @@ static int start(struct hooks *hooks, struct job *job)
 	if (job->pid == 0)
 		become(&hooks->options, job, input, output, report_out);
 	job->report_fd = TAKE_FD(report_in);
-	job->deadline_ns = clock_boot_ns() + job->timeout_ns;
+	job->deadline_ns = clock_running_ns() + job->timeout_ns;
 	return 0;
 }
 
@@ -369,7 +369,7 @@ static void signal_group(const struct job *job, int signal)
 static void on_timer(void *arg)
 {
 	struct hooks *hooks = arg;
-	uint64_t now = clock_boot_ns();
+	uint64_t now = clock_running_ns();
 	struct job *job;
 
 	DL_FOREACH (hooks->running, job) {
@@ -447,7 +447,7 @@ void hooks_cancel(struct hooks *hooks, uint64_t id)
 	if (!job || job->timed_out)
 		return;
 	job->timed_out = true;
-	job->deadline_ns = clock_boot_ns() + hooks->options.grace_ns;
+	job->deadline_ns = clock_running_ns() + hooks->options.grace_ns;
 	signal_group(job, SIGTERM);
 	rearm(hooks);
 }

@@ -128,7 +128,7 @@ static void free_dead(struct loop *loop)
 
 static bool is_past(const struct loop_timer *timer)
 {
-	return timer->deadline_ns && timer->deadline_ns <= clock_boot_ns();
+	return timer->deadline_ns && timer->deadline_ns <= clock_running_ns();
 }
 
 /* One that is past is found without the kernel. */
@@ -207,7 +207,7 @@ int loop_timer_new(struct loop *loop, loop_timer_fn *fn, void *arg, struct loop_
 
 	if (!timer)
 		return -ENOMEM;
-	fd = sys_timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	fd = sys_timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (fd < 0)
 		return -errno;
 	r = loop_add(loop, fd, EPOLLIN, on_timerfd, timer, &timer->source);
@@ -222,9 +222,9 @@ int loop_timer_new(struct loop *loop, loop_timer_fn *fn, void *arg, struct loop_
 	return 0;
 }
 
-void loop_timer_set(struct loop_timer *timer, uint64_t deadline_boot_ns)
+void loop_timer_set(struct loop_timer *timer, uint64_t deadline_ns)
 {
-	timer->deadline_ns = deadline_boot_ns;
+	timer->deadline_ns = deadline_ns;
 	timer->due = false;
 	if (!timer->loop->turning)
 		arm(timer);

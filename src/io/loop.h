@@ -42,10 +42,10 @@ int loop_turn(struct loop *loop, void (*before)(void *), void *arg);
  * -errno. */
 int loop_timer_new(struct loop *loop, loop_timer_fn *fn, void *arg, struct loop_timer **ret);
 
-/* Sets the one deadline, nanoseconds on CLOCK_BOOTTIME; 0 disarms; one in the past expires in the next turn, which does
+/* Sets the one deadline, in clock_running_ns(); 0 disarms; one in the past expires in the next turn, which does
  * not wait then. However often it is set in a turn, the kernel is told once, at its end; and nothing where
  * that is what it knows, or past. */
-void loop_timer_set(struct loop_timer *timer, uint64_t deadline_boot_ns);
+void loop_timer_set(struct loop_timer *timer, uint64_t deadline_ns);
 
 /* Safe from any callback, its own too. Accepts NULL. */
 void loop_timer_free(struct loop_timer *timer);

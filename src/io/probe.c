@@ -122,7 +122,7 @@ static void time_out(struct probe_check *check)
 static void on_timer(void *arg)
 {
 	struct probe_client *client = arg;
-	uint64_t now = clock_boot_ns();
+	uint64_t now = clock_running_ns();
 	struct heap_node *node;
 
 	while ((node = heap_first(&client->deadlines)) && node->key <= now)
@@ -285,7 +285,7 @@ int probe_check_start(struct probe_client *client, const struct probe_config *co
 		r = connect_to(check, &target);
 	if (r == 0)
 		r = heap_set(&client->deadlines, &check->deadline,
-			     clock_boot_ns() + config->timeout_ns);
+			     clock_running_ns() + config->timeout_ns);
 	if (r < 0) {
 		check_free(check);
 		return r;

@@ -285,12 +285,12 @@ int scribe_write(struct scribe *scribe, const char *text, size_t length)
 /* The process ends when its socket does. */
 static void see_it_end(struct scribe *scribe)
 {
-	uint64_t deadline = clock_boot_ns() + PATIENCE_NS, now;
+	uint64_t deadline = clock_running_ns() + PATIENCE_NS, now;
 	struct pollfd fd = {.fd = scribe->socket, .events = POLLIN};
 
 	if (!scribe->text)
 		shutdown(scribe->socket, SHUT_WR);
-	while ((now = clock_boot_ns()) < deadline && !(fd.revents & (POLLHUP | POLLERR))) {
+	while ((now = clock_running_ns()) < deadline && !(fd.revents & (POLLHUP | POLLERR))) {
 		if (poll(&fd, 1, (int)((deadline - now) / NS_PER_MS) + 1) <= 0)
 			continue;
 		while (take_answer(scribe))

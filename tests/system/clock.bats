@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# The wall clock jumps, by years and back: it is for showing only. obitd-clock is obitd with another wall clock.
+# The wall clock jumps, by years and back: it is for showing only. A machine that was suspended goes on where it was.
+# obitd-clock is obitd with another wall clock, and a time for which it was suspended.
 # shellcheck disable=SC2034,SC2030,SC2031 # variables of lib.bash; each test is a process of its own
 
 load lib
@@ -11,8 +12,9 @@ TEN_YEARS=315360000
 setup() {
 	obit_setup
 	OBITD=$BUILD/obitd-clock
-	export OBIT_WALL=$T/wall
+	export OBIT_WALL=$T/wall OBIT_SLEPT=$T/slept
 	jump 0
+	be_suspended 0
 	copy_victim service
 }
 
@@ -24,6 +26,12 @@ teardown() {
 jump() {
 	echo "$1" >"$T/wall.new"
 	mv "$T/wall.new" "$T/wall"
+}
+
+# be_suspended SECONDS: so long in all. What is due wakes obitd: a client does.
+be_suspended() {
+	echo "$1" >"$T/slept.new"
+	mv "$T/slept.new" "$T/slept"
 }
 
 # start_obitd_for_two SETTING...: "web" is as these say, "other" keeps time.
@@ -140,4 +148,80 @@ $(watch_text other "$T/other" "start_limit_burst = 0" "backoff_initial = 0")"
 	jump -$TEN_YEARS
 	launch_obitd
 	retry_until 10 restarts_are web 2
+}
+
+# ---- the machine is suspended ----
+
+@test "suspended: a back-off and a pause go on where they were" {
+	start_obitd_for_two "backoff_initial = 1min" "backoff_max = 1min" "backoff_jitter = 0%"
+	kill_web
+	retry_until 10 restarts_are web 1
+	wait_state web up
+	kill_web
+	wait_state web waiting
+	be_suspended $DAY
+	state_of_web_stays waiting
+	(($(ls_field web '.instances[0].next_start_ns') > 30 * 1000000000))
+	obit pause web --for 10min >"$T/paused"
+	be_suspended $((2 * DAY))
+	state_of_web_stays waiting
+	[[ "$(ls_field web .note)" == *" 9min "* ]]
+}
+
+@test "suspended: starts before and after it are counted in one interval, and a short life is no long one" {
+	start_obitd_for_two "start_limit_burst = 3" "start_limit_interval = 1h" "backoff_initial = 0"
+	kill_web
+	retry_until 10 restarts_are web 1
+	be_suspended $DAY
+	wait_state web up
+	kill_web
+	retry_until 10 restarts_are web 2
+	be_suspended $((2 * DAY))
+	wait_state web up
+	kill_web
+	wait_state web buried
+}
+
+@test "suspended: who is asked to stop gets his time" {
+	start_obitd_for_two "kill_signal = SIGWINCH" "kill_timeout = 1min"
+	obit stop web --no-wait >"$T/stopped" 2>&1
+	wait_state web stopping
+	be_suspended $DAY
+	state_of_web_stays stopping
+	is_alive "$(service_pid)"
+}
+
+@test "suspended: a hook goes on, and a probe has not failed" {
+	printf '#!/bin/sh\ntouch %s/begun\nuntil [ -e %s/go ]; do sleep 0.05; done\ntouch %s/done\n' "$T" "$T" "$T" >"$T/hook"
+	printf '#!/bin/sh\ntouch %s/asked\nuntil [ -e %s/go ]; do sleep 0.05; done\ntouch %s/answered\n' "$T" "$T" "$T" >"$T/check"
+	chmod 0755 "$T/hook" "$T/check"
+	start_obitd_for_two "on_restart = '$T/hook'" "hook_timeout = 1min" "backoff_initial = 0" \
+		"probe { type = command target = '$T/check' interval = 30s timeout = 20s threshold = 1 grace = 0 }"
+	kill_web
+	retry_until 10 restarts_are web 1
+	retry_until 10 test -e "$T/begun"
+	retry_until 10 test -e "$T/asked"
+	be_suspended $DAY
+	state_of_web_stays up
+	touch "$T/go"
+	retry_until 10 test -e "$T/done"
+	retry_until 10 test -e "$T/answered"
+	restarts_are web 1
+	refute log_has 'not done within|hung|failing'
+}
+
+@test "suspended: nobody was down for so long that the watchdog starves" {
+	start_obitd "watchdog {
+	device = \"$T/no-watchdog\"
+}
+$(watch_text web "$T/service" "critical = yes" "recover_within = 5min")"
+	start_watched_service web
+	obit stop web >"$T/stopped"
+	wait_state web down
+	be_suspended $DAY
+	local n
+	for n in 1 2 3; do
+		[ "$(obit watchdog --json | jq -c '[.phase, .healthy, .fed]')" = '["feeds",true,true]' ]
+	done
+	refute log_has 'the watchdog should starve|starve:'
 }

@@ -116,12 +116,23 @@ static void boot_times_are_told_by_the_wall_clock(void **state)
 			wall - NS_PER_SEC + TOLERANCE);
 }
 
+static void boot_times_are_told_by_the_time_in_which_the_machine_runs(void **state)
+{
+	uint64_t boot = clock_boot_ns(), running = clock_running_ns();
+
+	(void)state;
+	assert_in_range(clock_boot_to_running(boot), running - TOLERANCE, running + TOLERANCE);
+	assert_true(clock_boot_to_running(boot) <= clock_running_ns());
+	assert_int_equal(clock_boot_to_running(0), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(wall_times_are_rfc_3339_with_the_offset),
 		cmocka_unit_test(spans_have_two_units_at_most),
 		cmocka_unit_test(boot_time_never_runs_backwards),
+		cmocka_unit_test(boot_times_are_told_by_the_time_in_which_the_machine_runs),
 		cmocka_unit_test(the_wall_clock_is_that_of_time),
 		cmocka_unit_test(boot_times_are_told_by_the_wall_clock),
 	};

@@ -129,7 +129,7 @@ static void turn(void)
 {
 	siginfo_t child = {0};
 
-	loop_timer_set(tick, clock_boot_ns() + NS_PER_MS);
+	loop_timer_set(tick, clock_running_ns() + NS_PER_MS);
 	assert_int_equal(loop_turn(loop, NULL, NULL), 0);
 	if (waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT) == 0 && child.si_pid)
 		assert_true(hooks_reap(hooks, child.si_pid));
@@ -138,9 +138,9 @@ static void turn(void)
 
 static void finish(void)
 {
-	uint64_t deadline = clock_boot_ns() + 20 * NS_PER_SEC;
+	uint64_t deadline = clock_running_ns() + 20 * NS_PER_SEC;
 
-	while (hooks_state(hooks)->running && clock_boot_ns() < deadline)
+	while (hooks_state(hooks)->running && clock_running_ns() < deadline)
 		turn();
 	assert_int_equal(hooks_state(hooks)->running, 0);
 	assert_int_equal(hooks_state(hooks)->waiting, 0);
@@ -158,9 +158,9 @@ static const char *content(const char *name)
 
 static pid_t wait_for_pid(void)
 {
-	uint64_t deadline = clock_boot_ns() + 20 * NS_PER_SEC;
+	uint64_t deadline = clock_running_ns() + 20 * NS_PER_SEC;
 
-	while (!strchr(content("pid"), '\n') && clock_boot_ns() < deadline)
+	while (!strchr(content("pid"), '\n') && clock_running_ns() < deadline)
 		turn();
 	return (pid_t)atoi(content("pid"));
 }
@@ -179,10 +179,10 @@ static bool is_dead(pid_t pid)
 
 static void expect_dead(pid_t pid)
 {
-	uint64_t deadline = clock_boot_ns() + 10 * NS_PER_SEC;
+	uint64_t deadline = clock_running_ns() + 10 * NS_PER_SEC;
 
 	assert_true(pid > 0);
-	while (!is_dead(pid) && clock_boot_ns() < deadline)
+	while (!is_dead(pid) && clock_running_ns() < deadline)
 		turn();
 	assert_true(is_dead(pid));
 }
@@ -557,11 +557,11 @@ static void what_has_timed_out_is_there_until_it_is_reaped(void **state)
 			    .envp = envp,
 			    .input = "",
 			    .timeout_ns = 100 * NS_PER_MS};
-	uint64_t deadline = clock_boot_ns() + 20 * NS_PER_SEC;
+	uint64_t deadline = clock_running_ns() + 20 * NS_PER_SEC;
 
 	(void)state;
 	assert_int_equal(hooks_run(hooks, &hook), 0);
-	while (!told_count && clock_boot_ns() < deadline)
+	while (!told_count && clock_running_ns() < deadline)
 		turn();
 	expect_told(0, "sh", HOOK_TIMED_OUT, 0);
 	assert_true(hooks_has(hooks, 7));
