@@ -86,7 +86,9 @@ C_SOURCES := $(BASE) $(CORE) $(IO) $(DAEMON) $(CLI) $(UNIT) $(VICTIMS) $(BENCH) 
 C_HEADERS := $(wildcard bpf/*.h src/*/*.h tests/*/*.h tests/unit/fake/io/*.h)
 
 object = $(patsubst %.c,$(BUILD)/%.o,$(1))
-LIB_SOURCES := $(BASE) $(CORE) $(filter-out src/io/bpf_source.c,$(IO)) \
+# The kernel side is for obitd alone: unit tests have none.
+BPF_SOURCE := $(wildcard src/io/bpf_source*.c)
+LIB_SOURCES := $(BASE) $(CORE) $(filter-out $(BPF_SOURCE),$(IO)) \
 	$(filter-out src/daemon/main.c,$(DAEMON))
 
 ifneq ($(V),1)
@@ -156,7 +158,7 @@ $(BUILD)/libobit.a: $(call object,$(LIB_SOURCES))
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(BUILD)/obitd: $(call object,src/daemon/main.c src/io/bpf_source.c) $(BUILD)/libobit.a
+$(BUILD)/obitd: $(call object,src/daemon/main.c $(BPF_SOURCE)) $(BUILD)/libobit.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(OBIT_LDFLAGS) $(LDFLAGS) $^ $(DAEMON_LIBS) -o $@
 
@@ -164,7 +166,7 @@ $(BUILD)/obitd: $(call object,src/daemon/main.c src/io/bpf_source.c) $(BUILD)/li
 $(BUILD)/obitd-faults: $(call object,tests/faults/inject.c)
 # The same, with a wall clock that jumps: tests/system/clock.bats.
 $(BUILD)/obitd-clock: $(call object,tests/faults/clock.c)
-$(BUILD)/obitd-faults $(BUILD)/obitd-clock: $(call object,src/daemon/main.c src/io/bpf_source.c) $(BUILD)/libobit.a
+$(BUILD)/obitd-faults $(BUILD)/obitd-clock: $(call object,src/daemon/main.c $(BPF_SOURCE)) $(BUILD)/libobit.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(OBIT_LDFLAGS) $(LDFLAGS) $^ $(DAEMON_LIBS) -o $@ \
 		$$($(NM) $(filter $(BUILD)/tests/%,$^) | sed -n 's/.* T __wrap_/-Wl,--wrap=/p')
@@ -269,7 +271,7 @@ $(BUILD)/tests/unit/test_cli_%: $(BUILD)/tests/unit/test_cli_%.o \
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(OBIT_LDFLAGS) $(LDFLAGS) $^ -lcmocka $(CLI_LIBS) -o $@
 
-$(BUILD)/libobit-fake.a: $(patsubst src/%.c,$(BUILD)/fake/src/%.o,$(filter-out src/io/bpf_source.c,$(IO)))
+$(BUILD)/libobit-fake.a: $(patsubst src/%.c,$(BUILD)/fake/src/%.o,$(filter-out $(BPF_SOURCE),$(IO)))
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 

@@ -1,27 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-#include "io/bpf_source.h"
+/* The programs, from their loading to their end; the rings, and the switches that the programs look at. */
+#include "io/bpf_source_internal.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/file.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
-
-#include <linux/magic.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "base/protocol.h"
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wcast-qual"
@@ -30,69 +23,7 @@
 #pragma GCC diagnostic pop
 
 #define DRAINED_ENOUGH (-EAGAIN)
-#define MAX_LINKS      9
-#define MAX_CGROUPS    65536
 #define FEW_AT_LEAST   4096 /* signals and cgroups, however few processes may be followed */
-#define MAX_PIN_PATH   (PATH_MAX - 128)
-
-enum map_index {
-	MAP_PROCESSES,
-	MAP_SLOTS,
-	MAP_MEMBERS,
-	MAP_STATE,
-	MAP_PATH_PREFIXES,
-	MAP_CGROUP_PREFIXES,
-	MAP_CGROUPS,
-	MAP_SIGNALS,
-	MAP_SIGNALS_RESERVE,
-	MAP_EVENTS,
-	MAP_EXITS,
-	MAP_STATS,
-	MAP_SEQUENCE,
-	MAP_WATCHES,
-	_MAP_MAX
-};
-
-static const char *const map_names[] = {
-	[MAP_PROCESSES] = "processes",
-	[MAP_SLOTS] = "slots",
-	[MAP_MEMBERS] = "members",
-	[MAP_STATE] = "state",
-	[MAP_PATH_PREFIXES] = "path_prefixes",
-	[MAP_CGROUP_PREFIXES] = "cgroup_prefixes",
-	[MAP_CGROUPS] = "cgroups",
-	[MAP_SIGNALS] = "signals",
-	[MAP_SIGNALS_RESERVE] = "signals_reserve",
-	[MAP_EVENTS] = "events",
-	[MAP_EXITS] = "exits",
-	[MAP_STATS] = "stats",
-	[MAP_SEQUENCE] = "sequence",
-	[MAP_WATCHES] = "watches",
-};
-_Static_assert(ARRAY_SIZE(map_names) == _MAP_MAX, "a name for each map");
-
-/* The skeleton is thrown away after attaching, for its memory: what is needed later is kept here. */
-struct bpf_source {
-	char *pin_dir;	/* owned */
-	int pin_dir_fd; /* holds the lock of the directory */
-	bool ephemeral;
-	bool took_over;
-	bool sees_signals;
-	__u32 ring_bytes;
-	int maps[_MAP_MAX];
-	int links[MAX_LINKS];
-	size_t link_count;
-	int scan_link;
-	int launch;			/* the map */
-	struct obit_bpf__bss *switches; /* mapped */
-	struct obit_slots *slots;	/* mapped */
-	const struct obit_stats *stats; /* mapped */
-	struct ring_buffer *ring;
-	struct ring_buffer *exits; /* while somebody wants to hear of all */
-	int budget;		   /* records left in this turn */
-	bpf_source_record_fn *on_record;
-	void *arg;
-};
 
 #define MESSAGE_LINES 12
 
@@ -121,17 +52,6 @@ __attribute__((format(printf, 2, 0))) static int on_libbpf_message(enum libbpf_p
 	return 0;
 }
 
-__attribute__((format(printf, 3, 4))) static int fail(char error[static BPF_SOURCE_ERROR_SIZE],
-						      int r, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(error, BPF_SOURCE_ERROR_SIZE, fmt, ap);
-	va_end(ap);
-	return r;
-}
-
 /* ---- what the kernel has ---- */
 
 static void choose_programs(struct obit_bpf *skel, const bool *has)
@@ -148,175 +68,6 @@ static void choose_programs(struct obit_bpf *skel, const bool *has)
 	bpf_program__set_autoload(skel->progs.obit_cgroup_attach, has[KERNEL_CGROUPS]);
 }
 
-/* ---- pins ---- */
-
-static void pin_path(const struct bpf_source *source, const char *name, char buf[static PATH_MAX])
-{
-	snprintf(buf, PATH_MAX, "%.*s/%s", MAX_PIN_PATH, source->pin_dir, name);
-}
-
-static int mount_bpffs_if_missing(void)
-{
-	struct statfs fs;
-
-	if (statfs("/sys/fs/bpf", &fs) < 0)
-		return -errno;
-	if ((unsigned long)fs.f_type == BPF_FS_MAGIC)
-		return 0;
-	return mount("bpf", "/sys/fs/bpf", "bpf", 0, "mode=0700") < 0 ? -errno : 0;
-}
-
-static int lock_pin_dir(struct bpf_source *source, char error[static BPF_SOURCE_ERROR_SIZE])
-{
-	struct statfs fs;
-	bool made;
-
-	if (!strncmp(source->pin_dir, "/sys/fs/bpf/", 12) && mount_bpffs_if_missing() < 0)
-		return fail(error, -errno, "/sys/fs/bpf: cannot mount the bpf file system: %s",
-			    strerror(errno));
-	made = mkdir(source->pin_dir, 0700) == 0;
-	if (!made && errno != EEXIST)
-		return fail(error, -errno, "%s: cannot make the pin directory: %s", source->pin_dir,
-			    strerror(errno));
-	source->pin_dir_fd = open(source->pin_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (source->pin_dir_fd < 0 || fstatfs(source->pin_dir_fd, &fs) < 0)
-		return fail(error, -errno, "%s: cannot open the pin directory: %s", source->pin_dir,
-			    strerror(errno));
-	if ((unsigned long)fs.f_type != BPF_FS_MAGIC) {
-		if (made)
-			rmdir(source->pin_dir);
-		return fail(
-			error, -EINVAL,
-			"%s is not on a bpf file system; expected a directory below /sys/fs/bpf",
-			source->pin_dir);
-	}
-	if (flock(source->pin_dir_fd, LOCK_EX | LOCK_NB) < 0)
-		return fail(
-			error, -EBUSY,
-			"another obitd uses the pin directory %s; expected --pin-dir of its own",
-			source->pin_dir);
-	return 0;
-}
-
-/* Only what obit pinned there: its maps, its links, its schema number. */
-static void remove_pins(const struct bpf_source *source)
-{
-	_cleanup_dir_ DIR *dir = opendir(source->pin_dir);
-	struct dirent *entry;
-
-	while (dir && (entry = readdir(dir)))
-		if (entry->d_name[0] != '.')
-			unlinkat(source->pin_dir_fd, entry->d_name, 0);
-}
-
-static bool map_fits(struct bpf_map *map, int fd)
-{
-	struct bpf_map_info info = {0};
-	__u32 length = sizeof(info);
-
-	return bpf_obj_get_info_by_fd(fd, &info, &length) == 0 && info.type == bpf_map__type(map) &&
-	       info.key_size == bpf_map__key_size(map) &&
-	       info.value_size == bpf_map__value_size(map) &&
-	       info.max_entries == bpf_map__max_entries(map) &&
-	       info.map_flags == bpf_map__map_flags(map);
-}
-
-/* For another size nothing that it holds is thrown away. */
-static void keep_size(struct bpf_map *map, int fd)
-{
-	struct bpf_map_info info = {0};
-	__u32 length = sizeof(info);
-
-	if (bpf_obj_get_info_by_fd(fd, &info, &length) == 0)
-		bpf_map__set_max_entries(map, info.max_entries);
-}
-
-/* A map of one number: which layout the pinned maps have. */
-static int read_schema(const struct bpf_source *source)
-{
-	char path[PATH_MAX];
-	_cleanup_close_ int fd = -1;
-	__u32 zero = 0, version = 0;
-
-	pin_path(source, OBIT_SCHEMA_PIN, path);
-	fd = bpf_obj_get(path);
-	if (fd < 0 || bpf_map_lookup_elem(fd, &zero, &version) < 0)
-		return -ENOENT;
-	return (int)version;
-}
-
-/* What was taken over has its number, and is not to be without it for a moment: who is killed then would leave pins that
- * the next one throws away. */
-static int write_schema(const struct bpf_source *source)
-{
-	char path[PATH_MAX];
-	_cleanup_close_ int fd = -1;
-	__u32 zero = 0, version = OBIT_ABI_VERSION;
-
-	if (source->took_over)
-		return 0;
-	pin_path(source, OBIT_SCHEMA_PIN, path);
-	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "obit_schema", sizeof(zero), sizeof(version), 1,
-			    NULL);
-	if (fd < 0 || bpf_map_update_elem(fd, &zero, &version, BPF_ANY) < 0)
-		return -errno;
-	return bpf_obj_pin(fd, path) < 0 ? -errno : 0;
-}
-
-static bool pinned_maps_fit(const struct bpf_source *source, struct obit_bpf *skel)
-{
-	for (size_t i = 0; i < _MAP_MAX; i++) {
-		char path[PATH_MAX];
-		_cleanup_close_ int fd = -1;
-		struct bpf_map *map = bpf_object__find_map_by_name(skel->obj, map_names[i]);
-
-		pin_path(source, map_names[i], path);
-		fd = bpf_obj_get(path);
-		if (fd >= 0 && i == MAP_EVENTS)
-			keep_size(map, fd);
-		if (fd < 0 || !map_fits(map, fd))
-			return false;
-	}
-	return true;
-}
-
-static void tell_replaced(const struct bpf_source *source, int schema)
-{
-	if (schema == OBIT_ABI_VERSION)
-		log_notice("%s: pins for another max_processes, or not all of them, are replaced; "
-			   "running processes are "
-			   "scanned again",
-			   source->pin_dir);
-	else if (schema >= 0)
-		log_notice("%s: pins of another layout (schema %d, here %d) are replaced; running "
-			   "processes are scanned again",
-			   source->pin_dir, schema, OBIT_ABI_VERSION);
-}
-
-/* Takes over the maps of an earlier daemon where they have the layout of this one, else clears the place. */
-static int prepare_pins(struct bpf_source *source, struct obit_bpf *skel)
-{
-	int schema = read_schema(source);
-
-	if (schema == OBIT_ABI_VERSION && pinned_maps_fit(source, skel)) {
-		source->took_over = true;
-	} else {
-		tell_replaced(source, schema);
-		remove_pins(source);
-	}
-	for (size_t i = 0; i < _MAP_MAX; i++) {
-		char path[PATH_MAX];
-		int r;
-
-		pin_path(source, map_names[i], path);
-		r = bpf_map__set_pin_path(bpf_object__find_map_by_name(skel->obj, map_names[i]),
-					  path);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
 /* ---- loading and attaching ---- */
 
 static void *map_memory(int map, size_t size)
@@ -329,7 +80,8 @@ static void *map_memory(int map, size_t size)
 static int keep_maps(struct bpf_source *source, struct obit_bpf *skel)
 {
 	for (size_t i = 0; i < _MAP_MAX; i++) {
-		struct bpf_map *map = bpf_object__find_map_by_name(skel->obj, map_names[i]);
+		struct bpf_map *map = bpf_object__find_map_by_name(skel->obj,
+								   bpf_source_map_names[i]);
 
 		source->maps[i] = fcntl(bpf_map__fd(map), F_DUPFD_CLOEXEC, 3);
 		if (source->maps[i] < 0)
@@ -342,20 +94,6 @@ static int keep_maps(struct bpf_source *source, struct obit_bpf *skel)
 	source->slots = map_memory(source->maps[MAP_SLOTS], sizeof(*source->slots));
 	source->stats = map_memory(source->maps[MAP_STATS], sizeof(*source->stats));
 	return source->switches && source->slots && source->stats ? 0 : -errno;
-}
-
-/* The new link is there before the old one goes, and so is its pin: no death falls between them, also where this obitd is
- * killed just here. */
-static int pin_link(const struct bpf_source *source, int fd, const char *program)
-{
-	char path[PATH_MAX], fresh[PATH_MAX], name[96];
-
-	snprintf(name, sizeof(name), "link_%s", program);
-	pin_path(source, name, path);
-	snprintf(name, sizeof(name), "link_%s_new", program);
-	pin_path(source, name, fresh);
-	unlink(fresh); /* of one that was killed */
-	return bpf_obj_pin(fd, fresh) < 0 || rename(fresh, path) < 0 ? -errno : 0;
 }
 
 static int attach_program(struct bpf_source *source, struct bpf_program *program)
@@ -379,7 +117,7 @@ static int attach_program(struct bpf_source *source, struct bpf_program *program
 		return 0;
 	}
 	source->links[source->link_count++] = fd;
-	r = pin_link(source, fd, name);
+	r = bpf_source_pin_link(source, fd, name);
 	return r;
 }
 
@@ -420,8 +158,8 @@ static int attach_all(struct bpf_source *source, struct obit_bpf *skel,
 		int r = program == skel->progs.obit_scan ? 0 : attach_program(source, program);
 
 		if (r < 0)
-			return fail(error, r, "cannot attach %s: %s", bpf_program__name(program),
-				    strerror(-r));
+			return bpf_source_fail(error, r, "cannot attach %s: %s",
+					       bpf_program__name(program), strerror(-r));
 	}
 	return 0;
 }
@@ -477,27 +215,29 @@ static int load(struct bpf_source *source, const struct bpf_source_options *opti
 	choose_programs(skel, options->has);
 	size_maps(skel, options);
 	source->sees_signals = bpf_program__autoload(skel->progs.obit_signal);
-	r = prepare_pins(source, skel);
+	r = bpf_source_prepare_pins(source, skel->obj);
 	if (r < 0)
-		return fail(error, r, "%s: cannot prepare the pins: %s", source->pin_dir,
-			    strerror(-r));
+		return bpf_source_fail(error, r, "%s: cannot prepare the pins: %s", source->pin_dir,
+				       strerror(-r));
 	memcpy(skel->bss->host_namespaces, options->namespaces, sizeof(options->namespaces));
 	skel->bss->recipe_max = options->recipe_max;
 	source->ring_bytes = bpf_map__max_entries(skel->maps.events);
 	skel->rodata->lazy_limit = source->ring_bytes / 4;
 	r = obit_bpf__load(skel);
 	if (r < 0)
-		return fail(error, r, "the kernel does not take the programs: %s%s", strerror(-r),
-			    load_hint(-r));
-	r = write_schema(source);
+		return bpf_source_fail(error, r, "the kernel does not take the programs: %s%s",
+				       strerror(-r), load_hint(-r));
+	r = bpf_source_write_schema(source);
 	if (r < 0)
-		return fail(error, r, "%s: cannot pin: %s", source->pin_dir, strerror(-r));
+		return bpf_source_fail(error, r, "%s: cannot pin: %s", source->pin_dir,
+				       strerror(-r));
 	r = keep_maps(source, skel);
 	if (r < 0)
-		return fail(error, r, "cannot keep the maps: %s", strerror(-r));
+		return bpf_source_fail(error, r, "cannot keep the maps: %s", strerror(-r));
 	r = learn_landlock(source, skel, options->confined);
 	if (r < 0)
-		return fail(error, r, "cannot read the kernel's processes: %s", strerror(-r));
+		return bpf_source_fail(error, r, "cannot read the kernel's processes: %s",
+				       strerror(-r));
 	if (source->took_over && options->before_attach)
 		options->before_attach(source->arg, source);
 	return attach_all(source, skel, error);
@@ -550,8 +290,8 @@ static int open_skeleton(struct bpf_source *source, const struct bpf_source_opti
 	int r;
 
 	if (!skel)
-		return fail(error, -errno, "cannot open the kernel side's programs: %s",
-			    strerror(errno));
+		return bpf_source_fail(error, -errno, "cannot open the kernel side's programs: %s",
+				       strerror(errno));
 	r = load(source, options, skel, error);
 	obit_bpf__destroy(skel);
 	return r;
@@ -564,11 +304,11 @@ int bpf_source_open(const struct bpf_source_options *options, bpf_source_record_
 	int r;
 
 	if (!source)
-		return fail(error, -ENOMEM, "out of memory");
+		return bpf_source_fail(error, -ENOMEM, "out of memory");
 	libbpf_set_print(on_libbpf_message);
 	source->on_record = on_record;
 	source->arg = arg;
-	r = lock_pin_dir(source, error);
+	r = bpf_source_lock_pins(source, error);
 	if (r == 0) {
 		r = open_skeleton(source, options, error);
 		if (r < 0 && !source->took_over)
@@ -580,7 +320,8 @@ int bpf_source_open(const struct bpf_source_options *options, bpf_source_record_
 		source->ring = ring_buffer__new(source->maps[MAP_EVENTS], on_ring_record, source,
 						NULL);
 		if (!source->ring)
-			r = fail(error, -errno, "cannot map the ring: %s", strerror(errno));
+			r = bpf_source_fail(error, -errno, "cannot map the ring: %s",
+					    strerror(errno));
 	}
 	if (r < 0) {
 		bpf_source_close(source);
@@ -606,7 +347,7 @@ void bpf_source_close(struct bpf_source *source)
 	if (source->stats)
 		munmap((void *)(uintptr_t)source->stats, sizeof(*source->stats));
 	if (source->ephemeral && source->pin_dir_fd >= 0) {
-		remove_pins(source);
+		bpf_source_remove_pins(source);
 		rmdir(source->pin_dir);
 	}
 	for (size_t i = 0; i < source->link_count; i++)
@@ -686,73 +427,9 @@ int bpf_source_drain(struct bpf_source *source)
 	return r == DRAINED_ENOUGH ? BPF_SOURCE_RECORDS_A_TURN : r;
 }
 
-/* ---- what is looked for ---- */
-
-static void fill_prefix(const struct bpf_prefix *prefix, struct obit_prefix *ret)
-{
-	size_t bytes = prefix->length + (prefix->exact ? 1 : 0);
-	size_t copied = prefix->length;
-
-	if (bytes > OBIT_PREFIX_SIZE)
-		bytes = copied = OBIT_PREFIX_SIZE;
-	*ret = (struct obit_prefix){.bits = (__u32)bytes * 8};
-	memcpy(ret->text, prefix->text, copied);
-}
-
-static int compare_prefixes(const void *left, const void *right)
-{
-	const struct obit_prefix *a = left, *b = right;
-
-	return a->bits == b->bits ? memcmp(a->text, b->text, a->bits / 8)
-				  : (a->bits > b->bits) - (a->bits < b->bits);
-}
-
-/* `wanted` is sorted. */
-static void drop_unwanted(int map, const struct obit_prefix *wanted, size_t count)
-{
-	struct obit_prefix key, next;
-	bool more = bpf_map_get_next_key(map, NULL, &next) == 0;
-
-	while (more) {
-		key = next;
-		more = bpf_map_get_next_key(map, &key, &next) == 0;
-		if (!bsearch(&key, wanted, count, sizeof(*wanted), compare_prefixes))
-			bpf_map_delete_elem(map, &key);
-	}
-}
-
-__u32 bpf_source_prefix_number(const struct bpf_prefix *prefix)
-{
-	struct obit_prefix key;
-	__u32 hash = 2166136261U; /* FNV-1a over the key */
-
-	fill_prefix(prefix, &key);
-	for (__u32 i = 0; i < key.bits / 8; i++)
-		hash = (hash ^ (unsigned char)key.text[i]) * 16777619U;
-	return hash ? hash : 1;
-}
-
-static int set_prefixes(int map, const struct bpf_prefix *prefixes, size_t count)
-{
-	_cleanup_free_ struct obit_prefix *keys = calloc(count + 1, sizeof(*keys));
-
-	if (!keys)
-		return -ENOMEM;
-	for (size_t i = 0; i < count; i++) {
-		__u32 number = bpf_source_prefix_number(&prefixes[i]);
-
-		fill_prefix(&prefixes[i], &keys[i]);
-		if (bpf_map_update_elem(map, &keys[i], &number, BPF_ANY) < 0)
-			return -errno;
-	}
-	qsort(keys, count, sizeof(*keys), compare_prefixes);
-	drop_unwanted(map, keys, count);
-	return 0;
-}
-
 int bpf_source_set_paths(struct bpf_source *source, const struct bpf_prefix *prefixes, size_t count)
 {
-	int r = set_prefixes(source->maps[MAP_PATH_PREFIXES], prefixes, count);
+	int r = bpf_source_set_prefixes(source->maps[MAP_PATH_PREFIXES], prefixes, count);
 
 	source->switches->watches_paths = count > 0;
 	return r;
@@ -761,53 +438,11 @@ int bpf_source_set_paths(struct bpf_source *source, const struct bpf_prefix *pre
 int bpf_source_set_cgroups(struct bpf_source *source, const struct bpf_prefix *prefixes,
 			   size_t count)
 {
-	int r = set_prefixes(source->maps[MAP_CGROUP_PREFIXES], prefixes, count);
+	int r = bpf_source_set_prefixes(source->maps[MAP_CGROUP_PREFIXES], prefixes, count);
 
 	source->switches->watches_cgroups = count > 0;
 	return r;
 }
-
-int bpf_source_add_cgroup(struct bpf_source *source, const struct obit_cgroup *cgroup)
-{
-	__u32 one = 1;
-
-	return bpf_map_update_elem(source->maps[MAP_CGROUPS], cgroup, &one, BPF_ANY) < 0 ? -errno
-											 : 0;
-}
-
-void bpf_source_drop_cgroup(struct bpf_source *source, const struct obit_cgroup *cgroup)
-{
-	bpf_map_delete_elem(source->maps[MAP_CGROUPS], cgroup);
-}
-
-int bpf_source_list_cgroups(struct bpf_source *source, struct obit_cgroup **ret, size_t *ret_count)
-{
-	int map = source->maps[MAP_CGROUPS];
-	_cleanup_free_ struct obit_cgroup *keys = NULL;
-	struct obit_cgroup key, next;
-	size_t count = 0, room = 0;
-	bool more = bpf_map_get_next_key(map, NULL, &next) == 0;
-
-	/* Cgroups that come and go meanwhile can make the walk begin anew: the map holds no more than so many. */
-	while (more && count < MAX_CGROUPS) {
-		struct obit_cgroup *bigger = keys;
-
-		if (count == room) {
-			room = room ? 2 * room : 64;
-			bigger = reallocarray(keys, room, sizeof(*keys));
-		}
-		if (!bigger)
-			return -ENOMEM;
-		keys = bigger;
-		keys[count++] = key = next;
-		more = bpf_map_get_next_key(map, &key, &next) == 0;
-	}
-	*ret = TAKE_PTR(keys);
-	*ret_count = count;
-	return 0;
-}
-
-/* ---- letters ---- */
 
 int bpf_source_scan(struct bpf_source *source)
 {
@@ -819,86 +454,9 @@ int bpf_source_scan(struct bpf_source *source)
 	return (int)(*(const volatile __u64 *)&source->stats->scanned - before);
 }
 
-int bpf_source_letters(struct bpf_source *source, bpf_source_letter_fn *fn, void *arg)
-{
-	int map = source->maps[MAP_PROCESSES];
-	struct obit_key key, next;
-	struct obit_letter letter;
-	bool more = bpf_map_get_next_key(map, NULL, &next) == 0;
-
-	while (more) {
-		key = next;
-		more = bpf_map_get_next_key(map, &key, &next) == 0;
-		if (bpf_map_lookup_elem(map, &key, &letter) == 0)
-			fn(arg, &key, &letter);
-	}
-	return 0;
-}
-
-int bpf_source_letter(struct bpf_source *source, const struct obit_key *key,
-		      struct obit_letter *ret)
-{
-	return bpf_map_lookup_elem(source->maps[MAP_PROCESSES], key, ret) < 0 ? -ENOENT : 0;
-}
-
-int bpf_source_signal(struct bpf_source *source, const struct obit_key *key, __u32 number,
-		      struct obit_signal *ret)
-{
-	struct obit_signal_key signal = {.process = *key, .number = number};
-	struct obit_signal reserve;
-	bool has = bpf_map_lookup_elem(source->maps[MAP_SIGNALS], &signal, ret) == 0;
-
-	if (bpf_map_lookup_elem(source->maps[MAP_SIGNALS_RESERVE], &signal, &reserve) < 0 ||
-	    (has && reserve.time < ret->time))
-		return has ? 0 : -ENOENT;
-	*ret = reserve;
-	return 0;
-}
-
 bool bpf_source_sees_signals(const struct bpf_source *source)
 {
 	return source->sees_signals;
-}
-
-static void forget_signal(struct bpf_source *source, const struct obit_signal_key *key)
-{
-	bpf_map_delete_elem(source->maps[MAP_SIGNALS], key);
-	bpf_map_delete_elem(source->maps[MAP_SIGNALS_RESERVE], key);
-}
-
-static void forget_signals(struct bpf_source *source, const struct obit_key *key,
-			   const struct obit_letter *letter)
-{
-	struct obit_signal_key signal = {.process = *key};
-
-	for (__u32 i = 0; (letter->signals | letter->own_signals) && i < OBIT_SIGNALS; i++) {
-		signal.number = i + 1;
-		if (letter->signals & 1ULL << i)
-			forget_signal(source, &signal);
-		signal.number += OBIT_SIGNAL_OWN;
-		if (letter->own_signals & 1ULL << i)
-			forget_signal(source, &signal);
-	}
-}
-
-static void sweep(struct bpf_source *source, int map)
-{
-	struct obit_signal_key key, next;
-	struct obit_letter letter;
-	bool more = bpf_map_get_next_key(map, NULL, &next) == 0;
-
-	while (more) {
-		key = next;
-		more = bpf_map_get_next_key(map, &key, &next) == 0;
-		if (bpf_source_letter(source, &key.process, &letter) < 0)
-			bpf_map_delete_elem(map, &key);
-	}
-}
-
-void bpf_source_sweep_signals(struct bpf_source *source)
-{
-	sweep(source, source->maps[MAP_SIGNALS]);
-	sweep(source, source->maps[MAP_SIGNALS_RESERVE]);
 }
 
 /* Its bell rings with the other one's, until it is freed. */
@@ -927,143 +485,6 @@ int bpf_source_tell_all(struct bpf_source *source, bool all)
 
 	__atomic_store_n(&source->switches->tells_all, all && r == 0, __ATOMIC_RELEASE);
 	return r;
-}
-
-void bpf_source_forget(struct bpf_source *source, const struct obit_key *key)
-{
-	__u32 *slot = &source->slots->letters[key->tgid % OBIT_SLOTS];
-	struct obit_letter letter;
-
-	if (bpf_source_letter(source, key, &letter) == 0)
-		forget_signals(source, key, &letter);
-	if (bpf_map_delete_elem(source->maps[MAP_PROCESSES], key) == 0)
-		__atomic_fetch_sub(slot, 1, __ATOMIC_RELEASE);
-	bpf_map_delete_elem(source->maps[MAP_MEMBERS], key);
-}
-
-void bpf_source_forget_unchanged(struct bpf_source *source, const struct obit_key *key,
-				 const struct obit_letter *as_known)
-{
-	struct obit_letter now;
-
-	if (bpf_source_letter(source, key, &now) == 0 &&
-	    now.exec_sequence == as_known->exec_sequence)
-		bpf_source_forget(source, key);
-}
-
-void bpf_source_restore(struct bpf_source *source, const struct obit_key *key,
-			const struct obit_letter *letter)
-{
-	__u32 *slot = &source->slots->letters[key->tgid % OBIT_SLOTS];
-
-	__atomic_fetch_add(slot, 1, __ATOMIC_ACQUIRE);
-	if (bpf_map_update_elem(source->maps[MAP_PROCESSES], key, letter, BPF_NOEXIST) < 0)
-		__atomic_fetch_sub(slot, 1, __ATOMIC_RELEASE);
-}
-
-/* ---- what the next daemon is to know ---- */
-
-int bpf_source_set_member(struct bpf_source *source, const struct obit_key *key,
-			  const struct obit_member *member)
-{
-	return bpf_map_update_elem(source->maps[MAP_MEMBERS], key, member, BPF_ANY) < 0 ? -errno
-											: 0;
-}
-
-void bpf_source_drop_member(struct bpf_source *source, const struct obit_key *key)
-{
-	bpf_map_delete_elem(source->maps[MAP_MEMBERS], key);
-}
-
-void bpf_source_members(struct bpf_source *source, bpf_source_member_fn *fn, void *arg)
-{
-	int map = source->maps[MAP_MEMBERS];
-	struct obit_key key, next;
-	struct obit_member member;
-	bool more = bpf_map_get_next_key(map, NULL, &next) == 0;
-
-	while (more) {
-		key = next;
-		more = bpf_map_get_next_key(map, &key, &next) == 0;
-		if (bpf_map_lookup_elem(map, &key, &member) == 0)
-			fn(arg, &key, &member);
-	}
-}
-
-int bpf_source_put_state(struct bpf_source *source, const struct obit_state_key *key,
-			 const void *bytes, size_t size)
-{
-	struct obit_state state = {0};
-
-	if (size > sizeof(state.bytes))
-		return -E2BIG;
-	memcpy(state.bytes, bytes, size);
-	return bpf_map_update_elem(source->maps[MAP_STATE], key, &state, BPF_ANY) < 0 ? -errno : 0;
-}
-
-int bpf_source_state(struct bpf_source *source, const struct obit_state_key *key,
-		     struct obit_state *ret)
-{
-	return bpf_map_lookup_elem(source->maps[MAP_STATE], key, ret) < 0 ? -errno : 0;
-}
-
-void bpf_source_drop_state(struct bpf_source *source, const struct obit_state_key *key)
-{
-	bpf_map_delete_elem(source->maps[MAP_STATE], key);
-}
-
-void bpf_source_states(struct bpf_source *source, bpf_source_state_fn *fn, void *arg)
-{
-	int map = source->maps[MAP_STATE];
-	struct obit_state_key key, next;
-	bool more = bpf_map_get_next_key(map, NULL, &next) == 0;
-
-	while (more) {
-		key = next;
-		more = bpf_map_get_next_key(map, &key, &next) == 0;
-		fn(arg, &key);
-	}
-}
-
-/* ---- what others may see of the watches ---- */
-
-static struct obit_watch_key watch_key(const char *name)
-{
-	struct obit_watch_key key = {0};
-
-	strncpy(key.name, name, sizeof(key.name) - 1);
-	return key;
-}
-
-int bpf_source_put_watch(struct bpf_source *source, const char *name,
-			 const struct obit_watch *watch)
-{
-	struct obit_watch_key key = watch_key(name);
-
-	return bpf_map_update_elem(source->maps[MAP_WATCHES], &key, watch, BPF_ANY) < 0 ? -errno
-											: 0;
-}
-
-int bpf_source_watch(struct bpf_source *source, const char *name, struct obit_watch *ret)
-{
-	struct obit_watch_key key = watch_key(name);
-
-	return bpf_map_lookup_elem(source->maps[MAP_WATCHES], &key, ret) < 0 ? -errno : 0;
-}
-
-void bpf_source_keep_watches(struct bpf_source *source, bpf_source_is_watch_fn *fn, void *arg)
-{
-	int map = source->maps[MAP_WATCHES];
-	struct obit_watch_key key, next;
-	bool more = bpf_map_get_next_key(map, NULL, &next) == 0;
-
-	while (more) {
-		key = next;
-		more = bpf_map_get_next_key(map, &key, &next) == 0;
-		key.name[sizeof(key.name) - 1] = '\0';
-		if (!fn(arg, key.name))
-			bpf_map_delete_elem(map, &key);
-	}
 }
 
 int bpf_source_launch_fd(const struct bpf_source *source)
