@@ -25,6 +25,7 @@
 #include "io/landlock.h"
 #include "io/own_cgroup.h"
 #include "io/proc.h"
+#include "io/trust.h"
 
 #define OUT_OF_MEMORY_NS NS_PER_SEC /* between two lines that say the same */
 
@@ -46,7 +47,7 @@ int daemon_may_run(const char *path)
 {
 	char sentence[RECIPE_SENTENCE_SIZE];
 
-	return spawn_check_trust(path, sentence);
+	return trust_check(path, sentence);
 }
 
 /* ---- signals ---- */

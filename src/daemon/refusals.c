@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "daemon/daemon.h"
+#include "io/trust.h"
 
 /* Can others than root change what root would run? A file that is missing may come back; what comes back is looked
  * at again before exec. */
@@ -11,7 +12,7 @@ static bool others_can_change(const struct recipe *recipe, char buf[static RECIP
 {
 	if (!recipe->exe)
 		return false; /* there is nothing to run */
-	if (spawn_check_trust(recipe->exe, buf) == -EPERM)
+	if (trust_check(recipe->exe, buf) == -EPERM)
 		return true;
 	if (recipe->script && !recipe->script_path) {
 		snprintf(buf, RECIPE_SENTENCE_SIZE,
@@ -19,7 +20,7 @@ static bool others_can_change(const struct recipe *recipe, char buf[static RECIP
 			 recipe->script);
 		return true;
 	}
-	return recipe->script && spawn_check_trust(recipe->script_path, buf) == -EPERM;
+	return recipe->script && trust_check(recipe->script_path, buf) == -EPERM;
 }
 
 const char *refusals_of_trust(const struct watch_config *watch, const struct recipe *recipe,

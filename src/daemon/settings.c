@@ -19,6 +19,7 @@
 #include "daemon/daemon.h"
 #include "daemon/put.h"
 #include "io/config_files.h"
+#include "io/trust.h"
 
 /* ---- loading ---- */
 
@@ -185,7 +186,7 @@ static bool others_can_change(const struct watch_config *watch, const char *prog
 {
 	bool may_be_root = !watch->account.known || watch->account.uid == 0;
 
-	return may_be_root && spawn_check_trust(program, buf) == -EPERM;
+	return may_be_root && trust_check(program, buf) == -EPERM;
 }
 
 /* Only warned of: it may be there, or be put right, when it is started. */
@@ -248,7 +249,7 @@ static int check_hook(const struct watch_config *watch, unsigned line, const cha
 	}
 	if (check_program(watch, line, argv[0], error) < 0)
 		return -EINVAL;
-	r = spawn_check_trust(argv[0], sentence);
+	r = trust_check(argv[0], sentence);
 	if (r == -EPERM) {
 		snprintf(what, sizeof(what), "%s: %s", key, sentence);
 		say_where(watch, line, error, what);
@@ -310,7 +311,7 @@ static int check_order(const struct owner_config *owner, unsigned line, const ch
 		snprintf(error->text, sizeof(error->text), "out of memory");
 		return -ENOMEM;
 	}
-	if (argv[0][0] != '/' || spawn_check_trust(argv[0], sentence) != -EPERM)
+	if (argv[0][0] != '/' || trust_check(argv[0], sentence) != -EPERM)
 		return 0;
 	snprintf(error->text, sizeof(error->text), "%.120s:%u: owner %s: %s: %.250s", owner->file,
 		 line ? line : owner->line, owner->name, key, sentence);
@@ -345,7 +346,7 @@ static int check_watchdog(const struct watchdog_config *watchdog, struct config_
 		snprintf(error->text, sizeof(error->text), "out of memory");
 		return -ENOMEM;
 	}
-	r = spawn_check_trust(argv[0], sentence);
+	r = trust_check(argv[0], sentence);
 	if (r == -EPERM) {
 		snprintf(error->text, sizeof(error->text), "watchdog: on_starve: %s", sentence);
 		return -EINVAL;
