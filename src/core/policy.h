@@ -102,7 +102,8 @@ struct policy_input {
 	int error;		   /* SPAWN_FAILED: errno, positive */
 	enum owner_answer answer;  /* OWNER_SAID */
 	const char *
-		words; /* OWNER_SAID, OWNER_FAILED: why, where there is more to say; NULL: there is not */
+		words; /* OWNER_SAID, OWNER_FAILED: why, where there is more to say; NULL: there is not.
+			  SPAWNED: how it is not as it was, for who tells of it */
 	uint64_t began_ns; /* STARTED: when its program was executed; 0: now */
 	uint64_t
 		until_ns; /* PAUSE: when it ends by itself; 0: not before RESUME. EXTEND: the new deadline */

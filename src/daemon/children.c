@@ -103,10 +103,12 @@ static void spawn_failed(struct daemon *daemon, struct instance *instance, int e
 	log_error("%s: %s; %s", watch_of(daemon, instance)->name, text, decision.detail);
 }
 
+/* `notices` tell how it is not as it was; of a child that is `inherited` by whom it was asked for. */
 static void spawn_succeeded(struct daemon *daemon, struct instance *instance, pid_t pid,
-			    const char *notices)
+			    const char *notices, bool inherited)
 {
-	struct policy_input spawned = {.kind = INPUT_SPAWNED};
+	struct policy_input spawned = {.kind = INPUT_SPAWNED,
+				       .words = *notices && !inherited ? notices : NULL};
 	bool automatic = instance->policy.automatic;
 	bool joined = instance->main && instance->main->key.tgid == (__u32)pid;
 
@@ -165,10 +167,11 @@ static void end_report(struct attachment *attachment)
 	struct daemon *daemon = attachment->daemon;
 	struct instance *instance = attachment->instance;
 	struct spawn_report report = *attachment->report;
+	bool inherited = attachment->inherited.tgid != 0;
 
 	drop_child(attachment);
 	if (report.execed) {
-		spawn_succeeded(daemon, instance, report.pid, report.notices);
+		spawn_succeeded(daemon, instance, report.pid, report.notices, inherited);
 		return;
 	}
 	/* Killed as it was born: by a kernel that kills all that is born there. */
@@ -297,7 +300,8 @@ int children_start_spawner(struct daemon *daemon)
 /* Where the child is to be: where it was, but not in a unit's or a container's cgroup, which would end it with that (nor
  * so in the daemon's own unit). Where the daemon was started is otherwise as good a place as any: it need not be moved
  * there, which takes milliseconds in cgroup v1. */
-static struct spawn_place find_place(struct daemon *daemon, const struct recipe *recipe)
+static struct spawn_place find_place(struct daemon *daemon, const struct recipe *recipe,
+				     struct spawn_report *report)
 {
 	__u32 hierarchy = recipe->facts.cgroup_hierarchy;
 	const char *path = recipe->cgroup ? recipe->cgroup : "/";
@@ -309,15 +313,17 @@ static struct spawn_place find_place(struct daemon *daemon, const struct recipe 
 	if (glance_is_own_cgroup(daemon, &hierarchy, path))
 		return place;
 	place.fd = cgroupfs_open(&daemon->cgroupfs, hierarchy, path);
-	if (place.fd < 0)
-		log_warning("the cgroup %s is gone: %s; starting in the root of its hierarchy",
-			    path, strerror(-place.fd));
-	if (place.fd < 0)
+	if (place.fd < 0) {
+		snprintf(report->notices, sizeof(report->notices),
+			 "the cgroup %.120s is gone (%s), so it is in the root of its hierarchy",
+			 path, strerror(-place.fd));
 		place.fd = cgroupfs_open(&daemon->cgroupfs, hierarchy, "/");
+	}
 	return place;
 }
 
-static int ask(struct daemon *daemon, struct instance *instance, bool held, struct spawn_child *ret)
+static int ask(struct daemon *daemon, struct instance *instance, bool held,
+	       struct spawn_report *report, struct spawn_child *ret)
 {
 	const struct watch_config *watch = watch_of(daemon, instance);
 	struct attachment *attachment = instance->attachment;
@@ -334,7 +340,7 @@ static int ask(struct daemon *daemon, struct instance *instance, bool held, stru
 	number.number = attachment->launch_number;
 	if (!held) /* before it can be there */
 		keep_instance(daemon, instance);
-	place = find_place(daemon, instance->recipe);
+	place = find_place(daemon, instance->recipe, report);
 	place.move = attachment->moves;
 	r = daemon->spawner ? spawner_ask(daemon->spawner, &launch, &place, &number, held, ret)
 			    : -ECHILD;
@@ -370,10 +376,10 @@ static int ask_for_child(struct daemon *daemon, struct instance *instance, bool 
 	report = malloc(sizeof(*report));
 	if (!report)
 		return -ENOMEM;
-	r = ask(daemon, instance, held, &attachment->child);
+	spawn_report_init(report);
+	r = ask(daemon, instance, held, report, &attachment->child);
 	if (r < 0)
 		return r;
-	spawn_report_init(report);
 	attachment->report = TAKE_PTR(report);
 	attachment->released = false;
 	DL_APPEND(daemon->on_way, attachment);

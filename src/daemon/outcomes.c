@@ -83,29 +83,34 @@ static void tell(struct instance *instance, const char *detail,
 }
 
 /* That its owner was told is no news: it was to be. Nor is what an operator does, unless that is the end of it; nor that
- * what was to be respawned is, or that it fails once more. */
-static bool is_news(const struct attachment *attachment, enum policy_input_kind kind)
+ * what was to be respawned is, just as it was, or that it fails once more. */
+static bool is_news(const struct attachment *attachment, const struct policy_input *input)
 {
 	const struct policy *policy = &attachment->instance->policy;
+	enum policy_input_kind kind = input->kind;
 	bool is_owned = *policy->owner.name;
 
 	if (kind == INPUT_SPAWN_FAILED)
 		return !attachment->failure_told || !is_open(policy->state);
 	if (kind == INPUT_SPAWNED || (kind == INPUT_STARTED && !is_owned))
-		return attachment->failure_told;
+		return attachment->failure_told || input->words;
 	return is_owned && kind != INPUT_OWNER_DONE &&
 	       (kind < INPUT_STOP || !is_open(policy->state));
 }
 
-static void describe(const struct instance *instance, enum policy_input_kind kind,
+static void describe(const struct instance *instance, const struct policy_input *input,
 		     const struct policy_output *decision, char buf[static DETAIL_SIZE])
 {
+	const struct attachment *attachment = instance->attachment;
 	const struct policy *policy = &instance->policy;
+	enum policy_input_kind kind = input->kind;
 
 	snprintf(buf, DETAIL_SIZE, "%s",
 		 kind == INPUT_SPAWN_FAILED ? policy->note : decision->detail);
 	if (kind == INPUT_SPAWNED)
-		snprintf(buf, DETAIL_SIZE, "respawned after all");
+		snprintf(buf, DETAIL_SIZE, "respawned%s%s%s",
+			 attachment->failure_told ? " after all" : "", input->words ? ", but " : "",
+			 input->words ? input->words : "");
 	else if (kind == INPUT_STARTED && !*policy->owner.name)
 		snprintf(buf, DETAIL_SIZE, "started by somebody else");
 	else if (kind == INPUT_STARTED && instance->main)
@@ -122,8 +127,8 @@ void outcomes_follow(struct instance *instance, const struct outcome_before *bef
 	if (!before->unanswered || !is_open(before->state))
 		return;
 	attachment->unanswered = is_open(instance->policy.state);
-	describe(instance, input->kind, decision, detail);
-	if (*detail && is_news(attachment, input->kind))
+	describe(instance, input, decision, detail);
+	if (*detail && is_news(attachment, input))
 		tell(instance, detail, decision);
 	if (input->kind == INPUT_SPAWN_FAILED)
 		attachment->failure_told = true;

@@ -59,7 +59,7 @@ expect_told() {
 	expect_told
 }
 
-@test "a cgroup that is removed between death and respawn: back in the root, and the log says so" {
+@test "a cgroup that is removed between death and respawn: back in the root, and log and obituary say so" {
 	make_cgroup gone
 	start_obitd "$(watch_text web "$T/service")"
 	SERVICE_WRAP=(sh -c "echo \$\$ >$CGROUP/cgroup.procs; exec \"\$@\"" sh)
@@ -71,7 +71,8 @@ expect_told() {
 	obit resume web
 	wait_events up 2
 	wait_state web up
-	retry_until 5 log_has "the cgroup .*/gone is gone"
+	retry_until 5 log_has "respawned as pid [0-9]*; the cgroup .*/gone is gone .No such file or directory., so it is in the root"
+	[[ "$(last_death web .outcome.action_detail)" == "respawned, but the cgroup "* ]]
 	refute grep -q "$CGROUP_PATH" "/proc/$(service_pid)/cgroup"
 }
 

@@ -120,7 +120,7 @@ back_from_the_background() {
 	[ "$(event start 2 '.argv[-3] | length')" = 102400 ]
 }
 
-@test "a directory that is gone: back all the same, and the log says so" {
+@test "a directory that is gone: back all the same, and the log and the obituary say so" {
 	mkdir "$T/gone"
 	SERVICE_CWD=$T/gone
 	SERVICE_WRAP=(bash -c 'rmdir "$PWD"; exec "$@"' --)
@@ -130,6 +130,8 @@ back_from_the_background() {
 	wait_events up 2
 	[ "$(event start 2 .cwd)" = / ]
 	retry_until 5 log_has "cannot enter the working directory"
+	retry_until 5 outcome_is 'respawn: respawned, but cannot enter the working directory: No such file or directory'
+	[[ "$(obit why web)" == *"Respawned, but cannot enter the working directory: No such file or"* ]]
 }
 
 @test "a binary that was replaced before obitd came: the new one is started" {
