@@ -166,7 +166,9 @@ $(BUILD)/obitd: $(call object,src/daemon/main.c $(BPF_SOURCE)) $(BUILD)/libobit.
 $(BUILD)/obitd-faults: $(call object,tests/faults/inject.c)
 # The same, with a wall clock that jumps: tests/system/clock.bats.
 $(BUILD)/obitd-clock: $(call object,tests/faults/clock.c)
-$(BUILD)/obitd-faults $(BUILD)/obitd-clock: $(call object,src/daemon/main.c $(BPF_SOURCE)) $(BUILD)/libobit.a
+# The same, with a watchdog that is none, and memory that is counted, or refused: tests/system/guard.bats.
+$(BUILD)/obitd-heap: $(call object,tests/faults/heap.c)
+$(BUILD)/obitd-faults $(BUILD)/obitd-clock $(BUILD)/obitd-heap: $(call object,src/daemon/main.c $(BPF_SOURCE)) $(BUILD)/libobit.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(OBIT_LDFLAGS) $(LDFLAGS) $^ $(DAEMON_LIBS) -o $@ \
 		$$($(NM) $(filter $(BUILD)/tests/%,$^) | sed -n 's/.* T __wrap_/-Wl,--wrap=/p')
@@ -223,7 +225,7 @@ check: ## install what the tests miss, build, run every test
 check-unit: all $(UNIT_PROGRAMS) ## the unit tests alone (no root needed)
 	$(Q)tests/run $(BUILD) unit
 
-check-system: all $(VICTIM_PROGRAMS) $(BUILD)/obitd-clock ## the system tests alone, on the running kernel
+check-system: all $(VICTIM_PROGRAMS) $(BUILD)/obitd-clock $(BUILD)/obitd-heap ## the system tests alone, on the running kernel
 	$(Q)tests/run $(BUILD) system
 
 # Without KERNELS: all of this architecture.
@@ -250,7 +252,7 @@ check-vm: ## the hardware watchdog, where it resets a virtual machine (SCENARIOS
 	$(Q)tests/vm/run $(BUILD) $(SCENARIOS)
 
 .PHONY: test-programs
-test-programs: $(UNIT_PROGRAMS) $(VICTIM_PROGRAMS) $(BUILD)/obitd-clock
+test-programs: $(UNIT_PROGRAMS) $(VICTIM_PROGRAMS) $(BUILD)/obitd-clock $(BUILD)/obitd-heap
 
 asan: export UBSAN_OPTIONS ?= print_stacktrace=1
 asan: export PATIENCE ?= 3

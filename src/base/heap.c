@@ -48,6 +48,14 @@ static int grow(struct heap *heap)
 	return 0;
 }
 
+int heap_reserve(struct heap *heap, size_t count)
+{
+	while (heap->room < count)
+		if (grow(heap) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
 int heap_set(struct heap *heap, struct heap_node *node, uint64_t key)
 {
 	uint64_t old = node->key;

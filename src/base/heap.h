@@ -20,6 +20,9 @@ struct heap {
  * n nodes at once takes n again without allocating. */
 int heap_set(struct heap *heap, struct heap_node *node, uint64_t key);
 
+/* Makes room for so many nodes, which heap_set() takes then without fail. 0 or -ENOMEM. */
+int heap_reserve(struct heap *heap, size_t count);
+
 /* Takes the node out; one that is not in is fine. */
 void heap_remove(struct heap *heap, struct heap_node *node);
 

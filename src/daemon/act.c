@@ -9,12 +9,25 @@
 #include "base/log.h"
 #include "daemon/daemon.h"
 
+/* For one more, so that none of those that are there ever waits for memory to wait. */
+static int make_room(struct daemon *daemon)
+{
+	size_t count = daemon->attached + 1;
+	int r = heap_reserve(&daemon->timers, count);
+
+	if (r == 0)
+		r = heap_reserve(&daemon->launches, count);
+	return r < 0 ? r : heap_reserve(&daemon->vigils, count);
+}
+
 int act_attach(struct daemon *daemon, struct instance *instance)
 {
-	struct attachment *attachment = calloc(1, sizeof(*attachment));
+	struct attachment *attachment = make_room(daemon) < 0 ? NULL
+							      : calloc(1, sizeof(*attachment));
 
 	if (!attachment)
 		return -ENOMEM;
+	daemon->attached++;
 	attachment->daemon = daemon;
 	attachment->instance = instance;
 	attachment->child = SPAWN_NO_CHILD;
@@ -50,6 +63,7 @@ void act_detach(struct daemon *daemon, struct instance *instance)
 	owners_forget(attachment);
 	farewells_forget_straggler(attachment);
 	free(attachment);
+	daemon->attached--;
 	instance->attachment = NULL;
 	manager_changed(daemon);
 }
@@ -67,10 +81,10 @@ static void set_timer(struct daemon *daemon, struct instance *instance, uint64_t
 {
 	struct attachment *attachment = instance->attachment;
 
-	if (!deadline)
+	if (deadline)
+		heap_set(&daemon->timers, &attachment->timer, deadline); /* there is room */
+	else
 		heap_remove(&daemon->timers, &attachment->timer);
-	else if (heap_set(&daemon->timers, &attachment->timer, deadline) < 0)
-		log_error("%s: out of memory for a timer", watch_of(daemon, instance)->name);
 	rearm(daemon);
 }
 

@@ -298,6 +298,7 @@ struct daemon {
 	struct arrival *arrivals;
 	size_t arrival_bytes; /* of them all */
 	struct farewell *farewells;
+	size_t attached;    /* instances: timers, launches and vigils have room for all of them */
 	struct heap timers; /* of instances */
 	struct loop_timer *timer;
 	struct spawner *spawner;

@@ -48,9 +48,7 @@ static void give_place_back(struct attachment *attachment)
 
 static void look_again(struct attachment *attachment, uint64_t at_ns)
 {
-	/* Without memory nobody looks, and only what hangs is the worse for it. */
-	if (heap_set(&attachment->daemon->launches, &attachment->launch, at_ns) < 0)
-		daemon_out_of_memory(attachment->daemon, "timing a child");
+	heap_set(&attachment->daemon->launches, &attachment->launch, at_ns); /* there is room */
 }
 
 static bool is_spawner_silent(const struct attachment *attachment, uint64_t now)

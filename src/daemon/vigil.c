@@ -29,11 +29,10 @@ static void look_in(struct attachment *attachment, uint64_t delay_ns)
 {
 	struct daemon *daemon = attachment->daemon;
 
-	if (!delay_ns)
+	if (delay_ns) /* there is room */
+		heap_set(&daemon->vigils, &attachment->vigil.node, clock_running_ns() + delay_ns);
+	else
 		heap_remove(&daemon->vigils, &attachment->vigil.node);
-	else if (heap_set(&daemon->vigils, &attachment->vigil.node, clock_running_ns() + delay_ns) <
-		 0)
-		daemon_out_of_memory(daemon, "waiting for a sign of life");
 	rearm(daemon);
 }
 

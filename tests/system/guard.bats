@@ -185,3 +185,61 @@ $(watch_text web "$T/service")"
 	start_watched_service web
 	stop_obitd
 }
+
+# ---- with a watchdog that is none ----
+
+# start_counted SETTING...: obitd-heap, with a device that it takes for a watchdog.
+start_counted() {
+	OBITD=$BUILD/obitd-heap
+	! grep -q __asan_init "$OBITD" || skip "not here: the address sanitizer has an allocator of its own"
+	export OBIT_FEEDS=$T/feeds OBIT_NO_MEMORY=$T/no-memory
+	mknod "$T/dog" c 1 3
+	start_obitd "watchdog {
+	device = \"$T/dog\"
+	timeout = 1s
+}
+$(watch_text web "$T/service" "critical = yes" "$@")"
+	start_watched_service web
+}
+
+feeds() {
+	wc -l <"$T/feeds"
+}
+
+feeds_reach() {
+	(($(feeds) >= $1))
+}
+
+# fed_without_allocating TIMES: in a row, between one feed and the next.
+fed_without_allocating() {
+	tail -n "$1" "$T/feeds" | awk -v times="$1" '$1 > 0 { exit 1 } END { exit NR < times }'
+}
+
+@test "between two feeds of the watchdog nothing is allocated" {
+	start_counted "backoff_initial = 1min" "backoff_max = 1min"
+	retry_until 10 fed_without_allocating 4
+	# nor while it is fed only for as long as somebody may be down
+	kill -KILL "$(service_pid)"
+	wait_events up 2
+	kill -KILL "$(service_pid)"
+	wait_state web waiting
+	retry_until 10 fed_without_allocating 4
+}
+
+@test "without any memory the watchdog is fed as ever, whatever happens, and with some again all goes on" {
+	local n
+	start_counted "backoff_initial = 1ms"
+	retry_until 10 feeds_reach 2
+	touch "$T/no-memory"
+	kill -KILL "$(service_pid)"
+	for n in 1 2 3; do
+		! timeout 0.2 "$OBIT" --socket "$SOCKET" ls >/dev/null 2>&1 || true
+		kill -HUP "$OBITD_PID"
+		n=$(feeds)
+		retry_until 2 feeds_reach $((n + 2))
+	done
+	is_alive "$OBITD_PID"
+	rm "$T/no-memory"
+	wait_events up 2
+	wait_state web up
+}

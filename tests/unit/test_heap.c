@@ -86,6 +86,22 @@ static void what_it_held_once_it_holds_without_allocating(void **state)
 	heap_clear(&heap);
 }
 
+static void room_that_was_made_is_there(void **state)
+{
+	struct heap_node nodes[100] = {0}, **before;
+	struct heap heap = {0};
+
+	(void)state;
+	assert_int_equal(heap_reserve(&heap, ARRAY_SIZE(nodes)), 0);
+	before = heap.nodes;
+	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++)
+		assert_int_equal(heap_set(&heap, &nodes[i], i), 0);
+	assert_int_equal(heap_reserve(&heap, 1), 0);
+	assert_ptr_equal(heap.nodes, before);
+	assert_ptr_equal(heap_first(&heap), &nodes[0]);
+	heap_clear(&heap);
+}
+
 /* ---- against a model: a list that is searched ---- */
 
 #define NODES 64
@@ -150,6 +166,7 @@ int main(void)
 		cmocka_unit_test(the_smallest_key_comes_first),
 		cmocka_unit_test(a_node_moves_to_its_new_key),
 		cmocka_unit_test(what_it_held_once_it_holds_without_allocating),
+		cmocka_unit_test(room_that_was_made_is_there),
 		cmocka_unit_test(random_operations_agree_with_a_model),
 	};
 
