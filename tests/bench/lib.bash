@@ -6,6 +6,7 @@ set -eu
 
 BUILD=$(cd "$1" && pwd)
 ROUNDS=${ROUNDS:-3}
+VM_KERNEL=${VM_KERNEL:-6.1}
 WORK=$(mktemp -d /tmp/obit-bench.XXXXXX)
 PINS=/sys/fs/bpf/obit-bench-$$
 OBITD=
@@ -109,6 +110,32 @@ obit_pids() {
 }
 
 obit_knows() { [ "$(obit stats --json | jq .daemon.processes)" -ge "$1" ]; }
+
+# ---- another machine ----
+
+# in_guest NAME [VARIABLE=VALUE...]: prints what tests/bench/NAME says in a virtual machine where systemd is PID 1, if there
+# can be one. Not in the unit in which it begins: obit would leave to systemd what systemd has started. On one processor:
+# of two that are emulated each waits until the other has had its turn, a tenth of a second long.
+in_guest() {
+	local name=$1 where
+
+	shift
+	where=$(dirname "$0")
+	"$where/../../scripts/vm" fetch "$VM_KERNEL" || {
+		printf '\nLeft out: no virtual machine here.\n'
+		return 0
+	}
+	progress 'a virtual machine'
+	mkdir -p "$WORK/share"
+	# shellcheck disable=SC2016 # the shell there expands
+	VM_SYSTEMD=1 VM_APPEND=maxcpus=1 VM_SHARE=$WORK/share VM_PATHS=$BUILD "$where/../../scripts/vm" run "$VM_KERNEL" \
+		env "$@" bash -c \
+		'mkdir /sys/fs/cgroup/bench && echo $$ >/sys/fs/cgroup/bench/cgroup.procs && exec "$0" "$1" >/run/share/report' \
+		"$where/$name" "$BUILD" >&2
+	printf '\nIn a virtual machine, on one processor that is emulated: Linux %s, %s.\n' \
+		"$("$where/../../scripts/vm" version "$VM_KERNEL")" "$(/lib/systemd/systemd --version | head -n 1)"
+	grep -v '^- goal' "$WORK/share/report" # they are for machines whose times mean something
+}
 
 # ---- a crowd of processes ----
 

@@ -4,8 +4,9 @@
 # $WORK/peer/stamp. What is generous to them: the service is the program itself, not a shell script that executes it.
 
 # shellcheck disable=SC2034 # for the scripts
-PEERS=${PEERS-runit s6 daemontools supervisord monit}
+PEERS=${PEERS-runit s6 daemontools supervisord monit systemd}
 PEER_PIDS=()
+UNIT=/run/systemd/system/obit-bench@.service
 
 peer_command() {
 	case $1 in
@@ -23,7 +24,16 @@ peer_package() {
 	esac
 }
 
-peer_there() { command -v "$(peer_command "$1")" >/dev/null; }
+# peer_lacks NAME: prints why it cannot be measured here, if it cannot.
+peer_lacks() {
+	if [ "$1" = systemd ]; then
+		[ "$(cat /proc/1/comm)" = systemd ] || echo 'is not PID 1 here'
+	else
+		command -v "$(peer_command "$1")" >/dev/null || echo 'not installed'
+	fi
+}
+
+peer_there() { [ -z "$(peer_lacks "$1")" ]; }
 
 # PEER_WRAP=(COMMAND...) before it; what that says is in $WORK/peer/out.
 PEER_WRAP=()
@@ -44,6 +54,7 @@ peer_start() {
 	case $1 in
 	supervisord) start_supervisord "$2" ;;
 	monit) start_monit "$2" "$3" ;;
+	systemd) start_systemd "$2" ;;
 	*) start_trees "$(peer_command "$1")" "$2" ;;
 	esac
 	unset STAMP_FILE STAMP_MIB
@@ -95,7 +106,23 @@ start_monit() {
 	peer_run "$BUILD/tests/bench/reaper" monit -I -c "$WORK/peer/conf"
 }
 
+# As fast as it can be had, and without a journal.
+start_systemd() {
+	printf '%s\n' '[Unit]' 'DefaultDependencies=no' 'StartLimitIntervalSec=0' '[Service]' "ExecStart=$WORK/peer/stamp" \
+		"Environment=STAMP_FILE=$STAMP_FILE" 'Restart=always' 'RestartSec=0' 'StandardOutput=null' 'StandardError=null' >$UNIT
+	systemctl daemon-reload
+	seq -f 'obit-bench@%g' "$1" | xargs systemctl start
+}
+
+stop_systemd() {
+	[ -e $UNIT ] || return 0
+	systemctl stop 'obit-bench@*'
+	rm $UNIT
+	systemctl daemon-reload
+}
+
 peer_stop() {
+	stop_systemd
 	[ ${#PEER_PIDS[@]} -eq 0 ] || kill -KILL "${PEER_PIDS[@]}" 2>/dev/null || true
 	PEER_PIDS=()
 	end_ours
