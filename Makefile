@@ -294,7 +294,7 @@ $(BUILD)/tests/bench/%: tests/bench/%.c tests/bench/bench.h $(BUILD)/.tools
 victims: $(VICTIM_PROGRAMS)
 
 bench: ## measure obit beside its peers, in one run (PARTS="recovery memory": those alone)
-	$(Q)scripts/deps build bench $(if $(filter systemd,$(or $(PARTS),systemd)),vm)
+	$(Q)scripts/deps build bench $(if $(filter systemd audit,$(or $(PARTS),systemd)),vm)
 	$(Q)$(MAKE) --no-print-directory all $(VICTIM_PROGRAMS) $(BENCH_PROGRAMS)
 	$(Q)tests/bench/run $(BUILD) $(PARTS)
 

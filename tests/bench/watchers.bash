@@ -71,7 +71,7 @@ auditd_start() {
 	mkdir -p "$WORK/audit"
 	chmod 0700 "$WORK/audit"
 	printf '%s\n' "log_file = $WORK/seen" 'log_format = RAW' 'flush = NONE' 'max_log_file = 1000' \
-		'write_logs = yes' >"$WORK/audit/auditd.conf"
+		'write_logs = yes' 'space_left = 75' 'admin_space_left = 50' >"$WORK/audit/auditd.conf"
 	AUDIT_WAS=$(auditctl -s | awk '$1 == "enabled" { print $2 }')
 	"auditd" -n -c "$WORK/audit" </dev/null >"$WORK/complaints" 2>&1 &
 	WATCHER_PIDS+=($!)
