@@ -16,12 +16,7 @@
 #include "io/loop.h"
 
 #define HISTORY_QUEUE_MAX  (4 * 1024 * 1024) /* bytes of lines that wait in the daemon */
-#define HISTORY_BATCH_MAX  (64 * 1024)	     /* bytes that are not written yet */
-#define HISTORY_DELAY_NS   (30 * NS_PER_SEC)
-#define HISTORY_RETRY_NS   (2 * NS_PER_SEC) /* after a failure: what is urgent may wait behind it */
 #define HISTORY_ERROR_SIZE 256
-
-/* ---- in the daemon ---- */
 
 struct history;
 
@@ -78,38 +73,5 @@ void history_free(struct history *history);
 /* Calls `fn` with the newest lines on disk, `most` bytes of them, the oldest first. May block. Returns 0 or
  * -errno; no history is none to read. */
 int history_load(const char *directory, uint64_t most, lines_fn *fn, void *arg);
-
-/* ---- in the process; here for its tests ---- */
-
-/* Lines on their way to disk. Between two batches nothing is open: a file system can be unmounted. */
-struct history_writer {
-	const char *directory; /* borrowed */
-	uint64_t size;	       /* of both files */
-	char *bytes;	       /* owned: room for a newline, then `used` bytes of whole lines */
-	size_t used;
-	uint64_t pending;		/* what was taken and is not done */
-	uint64_t done;			/* what was taken and is written, in all */
-	uint64_t due_ns;		/* when to flush; 0: nothing is pending */
-	bool durable;			/* the next flush waits for the disk */
-	char error[HISTORY_ERROR_SIZE]; /* of the last flush; "" if it did what it should */
-};
-
-/* Returns 0 or -ENOMEM. */
-int history_writer_init(struct history_writer *writer, const char *directory, uint64_t size);
-void history_writer_clear(struct history_writer *writer);
-
-/* Takes one line. False: there is no room before a flush has succeeded. */
-bool history_writer_take(struct history_writer *writer, const char *line, size_t length,
-			 bool urgent, uint64_t now_ns);
-
-/* Takes a new size; a flush at once looks at the directory. */
-void history_writer_set_size(struct history_writer *writer, uint64_t size, uint64_t now_ns);
-
-/* For poll(2): milliseconds until a flush is due, -1 for never. */
-int history_writer_timeout(const struct history_writer *writer, uint64_t now_ns);
-
-/* Writes what is pending. Returns 0, or -errno with a sentence in `error`: then what is not written stays
- * pending, and is due again after HISTORY_RETRY_NS. */
-int history_writer_flush(struct history_writer *writer, uint64_t now_ns);
 
 #endif

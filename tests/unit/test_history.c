@@ -16,7 +16,7 @@
 
 #include "base/cleanup.h"
 #include "base/protocol.h"
-#include "io/history.h"
+#include "io/history_internal.h"
 #include "io/sys.h"
 
 #define NOW  (1000 * NS_PER_SEC)
