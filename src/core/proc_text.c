@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
+
 #define DELETED	     " (deleted)"
 #define SECCOMP_MODE 2 /* SECCOMP_MODE_FILTER */
 
@@ -14,16 +16,40 @@ static const char *const controllers[PROC_TEXT_HIERARCHIES] = {NULL, "pids", "me
 
 /* ---- stat ---- */
 
-int proc_text_field(const char *stat, int n, unsigned long long *ret)
+/* Their numbers, as proc(5) counts. */
+enum { FIELD_SESSION = 6, FIELD_TERMINAL = 7, FIELD_FLAGS = 9, FIELD_START = 22, FIELD_STACK = 28 };
+
+/* Goes on from the field before `from` to that before `to`; NULL where there are fewer. */
+static const char *skip_fields(const char *at, int from, int to)
 {
+	for (; at && from < to; from++)
+		at = strchr(at + 1, ' ');
+	return at;
+}
+
+int proc_text_stat(const char *stat, struct proc_text_stat *ret)
+{
+	struct proc_text_stat found = {.state = proc_text_state(stat)};
+	struct {
+		int field;
+		uint64_t *value;
+	} wanted[] = {
+		{FIELD_SESSION, &found.session}, {FIELD_TERMINAL, &found.terminal},
+		{FIELD_FLAGS, &found.flags},	 {FIELD_START, &found.start_ticks},
+		{FIELD_STACK, &found.stack},
+	};
 	/* The name before it may hold anything, what is behind it no bracket. */
 	const char *at = strrchr(stat, ')');
+	int field = 2;
 
-	for (int i = 2; at && i < n; i++)
-		at = strchr(at + 1, ' ');
-	if (!at)
-		return -EBADMSG;
-	*ret = strtoull(at + 1, NULL, 10);
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+		at = skip_fields(at, field, wanted[i].field);
+		if (!at)
+			return -EBADMSG;
+		*wanted[i].value = strtoull(at + 1, NULL, 10);
+		field = wanted[i].field;
+	}
+	*ret = found;
 	return 0;
 }
 
@@ -238,6 +264,26 @@ const char *proc_text_option(const struct strings *argv)
 		if (!strcmp(word, "-c") || !strcmp(word, "--configuration"))
 			return strings_next(argv, &position);
 	return NULL;
+}
+
+/* ---- login.defs ---- */
+
+/* As the tools of shadow read it: octal and hexadecimal, too. */
+void proc_text_login_uid(const char *line, uint32_t *min, uint32_t *max)
+{
+	const char *at = line + strspn(line, " \t");
+	size_t name = strcspn(at, " \t");
+	const char *number = at + name + strspn(at + name, " \t");
+	char *end;
+	unsigned long value = strtoul(number, &end, 0);
+
+	if (name != strlen("UID_MIN") || *number < '0' || *number > '9' || value > UINT32_MAX ||
+	    !strchr(" \t\n", *end))
+		return;
+	if (strncmp(at, "UID_MIN", name) == 0)
+		*min = (uint32_t)value;
+	else if (strncmp(at, "UID_MAX", name) == 0)
+		*max = (uint32_t)value;
 }
 
 /* ---- cgroups ---- */

@@ -15,9 +15,14 @@
 
 #define PROC_TEXT_COMM_SIZE 16
 
-/* Field n (from 3 on, as proc(5) counts) of stat. 0 or -EBADMSG. */
-int proc_text_field(const char *stat, int n, unsigned long long *ret);
-/* The state, field 3; '\0' where there is none. */
+struct proc_text_stat {
+	char state;
+	uint64_t session, terminal, flags, start_ticks, stack;
+};
+
+/* 0, or -EBADMSG where it does not go as far as the stack. */
+int proc_text_stat(const char *stat, struct proc_text_stat *ret);
+/* The state alone, of a text that may be cut; '\0' where there is none. */
 char proc_text_state(const char *stat);
 /* The name, field 2, with a '?' for each control character. False where there is none. */
 bool proc_text_name(const char *stat, char buf[static PROC_TEXT_COMM_SIZE]);
@@ -43,6 +48,9 @@ bool proc_text_cut_deleted(char *path);
 bool proc_text_is_overwritten(const struct strings *argv, const char *exe);
 /* What follows the option -c or --configuration in argv, or NULL. */
 const char *proc_text_option(const struct strings *argv);
+
+/* Takes UID_MIN or UID_MAX, if a line of login.defs has a number for one. */
+void proc_text_login_uid(const char *line, uint32_t *min, uint32_t *max);
 
 /* Where a cgroup path may stand: in v2, or in one of two hierarchies of v1. */
 #define PROC_TEXT_HIERARCHIES 3

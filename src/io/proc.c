@@ -66,13 +66,13 @@ static int read_proc(pid_t pid, const char *name, char **ret, size_t *ret_size)
 	return 0;
 }
 
-static int stat_field(pid_t pid, int n, unsigned long long *ret)
+static int read_stat(pid_t pid, struct proc_text_stat *ret)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t size;
 	int r = read_proc(pid, "stat", &text, &size);
 
-	return r < 0 ? r : proc_text_field(text, n, ret);
+	return r < 0 ? r : proc_text_stat(text, ret);
 }
 
 static uint64_t tick_ns(void)
@@ -80,16 +80,22 @@ static uint64_t tick_ns(void)
 	return NS_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK);
 }
 
-/* PF_EXITING and PF_KTHREAD of include/linux/sched.h: parts of field 9. */
+/* PF_EXITING and PF_KTHREAD of include/linux/sched.h. */
 #define FLAG_EXITING	   0x00000004
 #define FLAG_KERNEL_THREAD 0x00200000
 
+/* False where there is no such process any more. */
+static bool stat_of(const struct obit_key *key, struct proc_text_stat *ret)
+{
+	return read_stat((pid_t)key->tgid, ret) == 0 &&
+	       ret->start_ticks == key->start_boottime / tick_ns();
+}
+
 bool proc_exists(const struct obit_key *key)
 {
-	unsigned long long ticks;
+	struct proc_text_stat stat;
 
-	return stat_field((pid_t)key->tgid, 22, &ticks) == 0 &&
-	       ticks == key->start_boottime / tick_ns();
+	return stat_of(key, &stat);
 }
 
 bool proc_same(const struct obit_key *rounded, const struct obit_key *key)
@@ -100,28 +106,24 @@ bool proc_same(const struct obit_key *rounded, const struct obit_key *key)
 
 bool proc_is_alive(const struct obit_key *key)
 {
-	_cleanup_free_ char *text = NULL;
-	size_t size;
+	struct proc_text_stat stat;
 
-	if (!proc_exists(key) || read_proc((pid_t)key->tgid, "stat", &text, &size) < 0)
-		return false;
-	return !strchr("ZX", proc_text_state(text)); /* none is a state, too */
+	return stat_of(key, &stat) && !strchr("ZX", stat.state);
 }
 
 bool proc_is_leaving(const struct obit_key *key)
 {
-	unsigned long long flags;
+	struct proc_text_stat stat;
 
-	return stat_field((pid_t)key->tgid, 9, &flags) < 0 || flags & FLAG_EXITING ||
-	       !proc_exists(key);
+	return !stat_of(key, &stat) || stat.flags & FLAG_EXITING;
 }
 
 pid_t proc_session(const struct obit_key *key)
 {
-	unsigned long long session;
-	int r = stat_field((pid_t)key->tgid, 6, &session);
+	struct proc_text_stat stat;
+	int r = read_stat((pid_t)key->tgid, &stat);
 
-	return r < 0 ? r : (pid_t)session;
+	return r < 0 ? r : (pid_t)stat.session;
 }
 
 int proc_label(const struct obit_key *key, char **ret)
@@ -150,9 +152,9 @@ bool proc_has_labels(void)
 
 bool proc_has_terminal(const struct obit_key *key)
 {
-	unsigned long long terminal;
+	struct proc_text_stat stat;
 
-	return stat_field((pid_t)key->tgid, 7, &terminal) == 0 && terminal;
+	return read_stat((pid_t)key->tgid, &stat) == 0 && stat.terminal;
 }
 
 static char *read_link(pid_t pid, const char *name)
@@ -194,17 +196,14 @@ static bool runs_own_program(pid_t pid)
 int proc_identify(pid_t pid, struct proc_identity *ret)
 {
 	pid_t tgid = tgid_of(pid);
-	unsigned long long flags = 0, ticks = 0;
-	int r = stat_field(tgid, 9, &flags);
+	struct proc_text_stat stat;
 
-	if (r == 0)
-		r = stat_field(tgid, 22, &ticks);
-	if (r < 0)
+	if (read_stat(tgid, &stat) < 0)
 		return -ESRCH;
 	*ret = (struct proc_identity){
-		.key = {.tgid = (__u32)tgid, .start_boottime = ticks * tick_ns()},
+		.key = {.tgid = (__u32)tgid, .start_boottime = stat.start_ticks * tick_ns()},
 		.is_thread = tgid != pid,
-		.is_kernel = flags & FLAG_KERNEL_THREAD,
+		.is_kernel = stat.flags & FLAG_KERNEL_THREAD,
 		.is_own = runs_own_program(tgid),
 		.exe = read_link(tgid, "exe"),
 	};
@@ -403,7 +402,7 @@ int proc_capture(const struct obit_key *key, const __u32 host[static OBIT_NAMESP
 		 struct recipe *recipe)
 {
 	pid_t pid = (pid_t)key->tgid;
-	unsigned long long stack;
+	struct proc_text_stat stat;
 	int r = capture_status(pid, recipe);
 
 	if (r < 0)
@@ -416,8 +415,8 @@ int proc_capture(const struct obit_key *key, const __u32 host[static OBIT_NAMESP
 	capture_exe_facts(pid, recipe);
 	if (was_secure_exec(pid))
 		recipe->facts.flags |= OBIT_EXEC_SECURE;
-	if (stat_field(pid, 28, &stack) == 0)
-		recipe->stack = stack;
+	if (read_stat(pid, &stat) == 0)
+		recipe->stack = stat.stack;
 	r = capture_strings(pid, recipe);
 	if (r < 0)
 		return r;
@@ -493,19 +492,12 @@ void proc_config_option(pid_t pid, char buf[static OWNER_PATH_SIZE])
 void proc_login_uids(uint32_t *ret_min, uint32_t *ret_max)
 {
 	_cleanup_file_ FILE *file = fopen("/etc/login.defs", "re");
-	char line[256], name[64];
-	unsigned value;
+	char line[256];
 
 	*ret_min = 1000;
 	*ret_max = 60000;
-	while (file && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "%63s %u", name, &value) != 2)
-			continue;
-		if (!strcmp(name, "UID_MIN"))
-			*ret_min = value;
-		else if (!strcmp(name, "UID_MAX"))
-			*ret_max = value;
-	}
+	while (file && fgets(line, sizeof(line), file))
+		proc_text_login_uid(line, ret_min, ret_max);
 }
 
 static int read_line(const char *path, char *buf, size_t size)

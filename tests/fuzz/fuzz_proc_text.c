@@ -23,12 +23,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void check_stat(const char *name)
 {
 	char text[256], comm[PROC_TEXT_COMM_SIZE];
-	unsigned long long ticks;
+	struct proc_text_stat stat;
 
 	snprintf(text, sizeof(text),
-		 "4711 (%s) S 1 4711 4711 0 -1 4194560 2 3 4 5 6 7 8 9 20 0 1 0 4172594 53\n",
+		 "4711 (%s) S 1 4711 4711 0 -1 4194560 2 3 4 5 6 7 8 9 20 0 1 0 4172594 53 54 55 "
+		 "56 57 140735 59\n",
 		 name);
-	REQUIRE(proc_text_field(text, 22, &ticks) == 0 && ticks == 4172594);
+	REQUIRE(proc_text_stat(text, &stat) == 0 && stat.state == 'S' && stat.session == 4711);
+	REQUIRE(stat.start_ticks == 4172594 && stat.stack == 140735);
 	REQUIRE(proc_text_state(text) == 'S');
 	REQUIRE(proc_text_name(text, comm) && strlen(comm) == strlen(name));
 	for (size_t i = 0; comm[i]; i++)
@@ -69,14 +71,13 @@ static void check_process(const char *text)
 	struct owner_ancestor ancestor = {0};
 	struct obit_exec_record facts = {0};
 	char comm[PROC_TEXT_COMM_SIZE];
-	unsigned long long value;
+	struct proc_text_stat stat;
+	uint32_t min = 1, max = 2;
+	int r = proc_text_stat(text, &stat);
 
-	for (int n = 3; n < 53; n++) {
-		int r = proc_text_field(text, n, &value);
-
-		REQUIRE(r == 0 || r == -EBADMSG);
-	}
-	proc_text_state(text);
+	REQUIRE(r == 0 ? stat.state == proc_text_state(text) : r == -EBADMSG);
+	proc_text_login_uid(text, &min, &max);
+	REQUIRE((min == 1 || strstr(text, "UID_MIN")) && (max == 2 || strstr(text, "UID_MAX")));
 	REQUIRE(!proc_text_name(text, comm) || memchr(comm, '\0', sizeof(comm)));
 	proc_text_tgid(text, 1);
 	proc_text_status(text, &facts);

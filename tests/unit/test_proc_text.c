@@ -8,6 +8,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -15,18 +16,29 @@
 
 static void a_name_may_look_like_what_follows_it(void **state)
 {
-	static const char stat[] = "4711 (x) Z 1 (\n) S 815 4711 4712 0 -1 4194560 2 3\n";
-	char name[PROC_TEXT_COMM_SIZE];
-	unsigned long long value;
+	static const char stat[] =
+		"4711 (x) Z 1 (\n) S 815 4711 4712 1025 -1 4194560 2 3 4 5 6 7 8 9 "
+		"20 0 1 0 4172594 53 54 55 56 57 140735 59\n";
+	char name[PROC_TEXT_COMM_SIZE], *cut;
+	struct proc_text_stat found;
 
 	(void)state;
-	assert_int_equal(proc_text_field(stat, 4, &value), 0);
-	assert_int_equal(value, 815);
+	assert_int_equal(proc_text_stat(stat, &found), 0);
+	assert_int_equal(found.state, 'S');
+	assert_int_equal(found.session, 4712);
+	assert_int_equal(found.terminal, 1025);
+	assert_int_equal(found.flags, 4194560);
+	assert_int_equal(found.start_ticks, 4172594);
+	assert_int_equal(found.stack, 140735);
 	assert_int_equal(proc_text_state(stat), 'S');
 	assert_true(proc_text_name(stat, name));
 	assert_string_equal(name, "x) Z 1 (?");
-	assert_int_equal(proc_text_field(stat, 13, &value), -EBADMSG);
-	assert_int_equal(proc_text_field("", 3, &value), -EBADMSG);
+	cut = strdup(stat);
+	assert_non_null(cut);
+	*strstr(cut, " 140735") = '\0';
+	assert_int_equal(proc_text_stat(cut, &found), -EBADMSG);
+	free(cut);
+	assert_int_equal(proc_text_stat("", &found), -EBADMSG);
 	assert_int_equal(proc_text_state("4711 (x)"), '\0');
 	assert_false(proc_text_name(") (", name));
 }
@@ -145,6 +157,41 @@ static void an_option_is_found_in_argv(void **state)
 	assert_null(proc_text_option(&argv));
 }
 
+static void login_uids_are_taken_from_lines_that_have_them(void **state)
+{
+	static const struct {
+		const char *line;
+		uint32_t min, max;
+	} cases[] = {
+		{"UID_MIN 500\n", 500, 2},
+		{"UID_MAX\t\t\t 60000", 1, 60000},
+		{"  UID_MIN  01750 # as octal", 1000, 2},
+		{"UID_MAX 0xffffffff\n", 1, UINT32_MAX},
+		{"UID_MAX 4294967296\n", 1, 2},
+		{"UID_MAX 99999999999999999999\n", 1, 2},
+		{"UID_MIN -1\n", 1, 2},
+		{"UID_MIN 10x\n", 1, 2},
+		{"UID_MIN\n", 1, 2},
+		{"UID_MIN ", 1, 2},
+		{"#UID_MIN 500\n", 1, 2},
+		{"# UID_MIN 500\n", 1, 2},
+		{"SYS_UID_MIN 101\n", 1, 2},
+		{"UID_MINI 500\n", 1, 2},
+		{"UID_MI 500\n", 1, 2},
+		{"", 1, 2},
+		{"\n", 1, 2},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		uint32_t min = 1, max = 2;
+
+		proc_text_login_uid(cases[i].line, &min, &max);
+		if (min != cases[i].min || max != cases[i].max)
+			fail_msg("%s: %u, %u", cases[i].line, min, max);
+	}
+}
+
 static void cgroups_are_found_in_every_layout(void **state)
 {
 	char mount[PATH_MAX];
@@ -199,6 +246,7 @@ int main(void)
 		cmocka_unit_test(groups_that_do_not_fit_are_told),
 		cmocka_unit_test(a_title_is_no_command_line),
 		cmocka_unit_test(an_option_is_found_in_argv),
+		cmocka_unit_test(login_uids_are_taken_from_lines_that_have_them),
 		cmocka_unit_test(cgroups_are_found_in_every_layout),
 		cmocka_unit_test(other_files_tell_one_thing_each),
 	};
