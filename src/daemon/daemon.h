@@ -670,7 +670,10 @@ const char *refusals_of_death(struct daemon *daemon, struct instance *instance,
 /* The part of it that lies in how the process was started, and is known before it dies. */
 const char *refusals_of_recipe(const struct daemon *daemon, const struct instance *instance,
 			       char buf[static RECIPE_SENTENCE_SIZE]);
-/* The part of that which files can change at any time: can others than root change what root would run? */
+/* The part of that which holds for an operator's start, too. */
+const char *refusals_of_start(const struct daemon *daemon, const struct instance *instance,
+			      char buf[static RECIPE_SENTENCE_SIZE]);
+/* The other part, which files can change at any time: can others than root change what root would run? */
 const char *refusals_of_trust(const struct watch_config *watch, const struct recipe *recipe,
 			      char buf[static RECIPE_SENTENCE_SIZE]);
 

@@ -35,10 +35,9 @@ const char *refusals_of_trust(const struct watch_config *watch, const struct rec
 	return buf;
 }
 
-const char *refusals_of_recipe(const struct daemon *daemon, const struct instance *instance,
-			       char buf[static RECIPE_SENTENCE_SIZE])
+const char *refusals_of_start(const struct daemon *daemon, const struct instance *instance,
+			      char buf[static RECIPE_SENTENCE_SIZE])
 {
-	const struct watch_config *watch = watch_of(daemon, instance);
 	const char *why;
 
 	if (*instance->policy.owner.name)
@@ -48,10 +47,17 @@ const char *refusals_of_recipe(const struct daemon *daemon, const struct instanc
 		return why;
 	if (!instance->recipe)
 		return "how it was started is not known";
-	why = recipe_refusal(instance->recipe, watch, buf);
-	if (!why)
-		why = refusals_of_trust(watch, instance->recipe, buf);
-	return why;
+	return recipe_refusal(instance->recipe, watch_of(daemon, instance), buf);
+}
+
+const char *refusals_of_recipe(const struct daemon *daemon, const struct instance *instance,
+			       char buf[static RECIPE_SENTENCE_SIZE])
+{
+	const char *why = refusals_of_start(daemon, instance, buf);
+
+	if (why || *instance->policy.owner.name)
+		return why;
+	return refusals_of_trust(watch_of(daemon, instance), instance->recipe, buf);
 }
 
 const char *refusals_of_death(struct daemon *daemon, struct instance *instance,

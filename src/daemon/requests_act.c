@@ -31,22 +31,6 @@ static enum policy_input_kind input_of(const char *command)
 	return inputs[i].input;
 }
 
-/* Starting needs a recipe that may be used; stopping needs nothing. */
-static const char *cannot_start(const struct request *request, const struct instance *instance,
-				enum policy_input_kind kind, char buf[static RECIPE_SENTENCE_SIZE])
-{
-	const char *why;
-
-	if (kind == INPUT_STOP || *instance->policy.owner.name)
-		return NULL;
-	why = owners_refusal(request->daemon, instance, buf);
-	if (why)
-		return why;
-	if (!instance->recipe)
-		return "how it was started is not known";
-	return recipe_refusal(instance->recipe, watch_of(request->daemon, instance), buf);
-}
-
 /* Whoever reads an obituary wants to know who it was, not that it was obitd. */
 static void note_operator(const struct request *request, struct instance *instance)
 {
@@ -70,7 +54,10 @@ static void act_on(const struct request *request, struct instance *instance,
 	struct policy_input input = {.kind = kind};
 	struct policy_output decision;
 	char sentence[RECIPE_SENTENCE_SIZE];
-	const char *why = cannot_start(request, instance, kind, sentence);
+	/* Stopping needs nothing. */
+	const char *why = kind == INPUT_STOP
+				  ? NULL
+				  : refusals_of_start(request->daemon, instance, sentence);
 
 	if (why) {
 		outcome->refused++;
