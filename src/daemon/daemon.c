@@ -62,7 +62,7 @@ static void reload(struct daemon *daemon)
 			log_error("cannot begin an upgrade, or one is under way");
 		return;
 	}
-	if (requests_reload(daemon, &error, NULL) < 0)
+	if (reload_now(daemon, &error, NULL) < 0)
 		log_error("%s; the configuration stays as it was", error.text);
 }
 
@@ -283,7 +283,7 @@ static int open_loop(struct daemon *daemon)
 
 static int apply(struct daemon *daemon, struct config *fresh)
 {
-	int r = settings_apply(daemon, fresh, NULL);
+	int r = reload_apply(daemon, fresh, NULL);
 
 	if (r < 0)
 		log_error("cannot apply the configuration: %s", strerror(-r));
@@ -354,7 +354,7 @@ static void stop(struct daemon *daemon)
 	loop_timer_free(daemon->timer);
 	loop_free(daemon->loop);
 	cgroupfs_clear(&daemon->cgroupfs);
-	settings_free(daemon);
+	reload_free(daemon);
 	guard_unprotect(daemon);
 	own_cgroup_free(daemon->own_cgroup);
 }

@@ -22,7 +22,9 @@
  *   pause.c	 which watches hold their respawns
  *   requests.c  obit(1)'s commands -> inputs; and answers: requests_target.c whom they mean, requests_read.c,
  *               requests_act.c and requests_configure.c what is done, by who may ask for it
- *   settings.c  configuration files -> watches, filters of the kernel side
+ *   settings.c  configuration files -> watches, and the files that those name, looked at
+ *   filters.c   watches -> what the kernel side looks for
+ *   reload.c    another configuration in place of this one
  *   watches.c   watches that are made and ended by hand, until the next reload
  *   guard.c     health -> whether the hardware watchdog is fed
  *   dogs.c	 its devices
@@ -407,19 +409,28 @@ int settings_check_watch(struct watch_config *watch, struct config_error *error)
 /* Warns of the first watch that is critical where no watchdog waits for it. */
 void settings_warn_unguarded(const struct config *config);
 
-/* Makes a freshly loaded configuration the current one (takes it), keeping what is unchanged, and tells the
- * kernel side. `summary` (may be NULL) gets added, removed, changed, kept. 0 or -errno; on failure the
- * old one stays. */
-int settings_apply(struct daemon *daemon, struct config *fresh, struct json_object **summary);
-void settings_free(struct daemon *daemon);
+/* ---- filters.c ---- */
+
+/* Tells the kernel side what to look for; what stays is never absent meanwhile. 0 or -errno. */
+int filters_tell(struct daemon *daemon, const struct config *config);
 
 /* What the kernel side looks for on behalf of one path, glob or cgroup of a watch. */
-struct bpf_prefix settings_prefix(const char *glob, bool exact);
+struct bpf_prefix filters_prefix(const char *glob, bool exact);
 
 /* Which watch a letter is of, when nothing but the letter is known: that of the prefix it matched. *ret_path is the
  * executable where that is one path (borrowed), else NULL. */
-ssize_t settings_watch_of_letter(const struct daemon *daemon, const struct obit_letter *letter,
-				 const char **ret_path);
+ssize_t filters_watch_of_letter(const struct daemon *daemon, const struct obit_letter *letter,
+				const char **ret_path);
+
+/* ---- reload.c ---- */
+
+/* Makes a freshly loaded configuration the current one (takes it), keeping what is unchanged, and tells the
+ * kernel side. `summary` (may be NULL) gets added, removed, changed, kept. 0 or -errno; on failure the
+ * old one stays. */
+int reload_apply(struct daemon *daemon, struct config *fresh, struct json_object **summary);
+/* Reads the configuration again, and applies it. 0 or -errno, with one line in error; `summary` as reload_apply(). */
+int reload_now(struct daemon *daemon, struct config_error *error, struct json_object **summary);
+void reload_free(struct daemon *daemon);
 
 /* ---- keep.c ---- */
 
@@ -907,13 +918,10 @@ struct json_object *words_starved(const struct daemon *daemon);	   /* borrowed, 
 void words_reaped(struct daemon *daemon, pid_t pid);
 void words_close(struct daemon *daemon);
 
-/* ---- requests.c; requests_configure.c ---- */
+/* ---- requests.c ---- */
 
 void requests_handle(void *arg, struct control_client *client, const char *command,
 		     struct json_object *json, bool may_act);
-/* Reads the configuration again. 0 or -errno, with one line in error; `summary` as settings_apply(). */
-int requests_reload(struct daemon *daemon, struct config_error *error,
-		    struct json_object **summary);
 
 /* ---- evidence.c ---- */
 

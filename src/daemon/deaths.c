@@ -277,7 +277,7 @@ static bool tells_by_path(const struct watch_config *watch, const struct obit_le
 static ssize_t watch_of_stranger(const struct daemon *daemon, const struct obit_letter *letter,
 				 const char **ret_path)
 {
-	ssize_t watch = settings_watch_of_letter(daemon, letter, ret_path);
+	ssize_t watch = filters_watch_of_letter(daemon, letter, ret_path);
 
 	if (watch >= 0 && !tells_by_path(&daemon->config.watches[watch], letter))
 		watch = MATCH_NONE;

@@ -168,7 +168,7 @@ static ssize_t find_watch(const struct daemon *daemon, const struct obit_key *ke
 		return watch;
 	watch = match_find(&daemon->match, &daemon->people, recipe);
 	if (watch == MATCH_NONE && recipe->source == RECIPE_PROC && letter->exec_sequence)
-		watch = settings_watch_of_letter(daemon, letter, &path);
+		watch = filters_watch_of_letter(daemon, letter, &path);
 	/* Only the path may be another one by now. */
 	if (watch >= 0 &&
 	    !match_all_but_path(&daemon->config.watches[watch], &daemon->people, recipe))

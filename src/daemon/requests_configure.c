@@ -9,7 +9,6 @@
 
 #include "base/log.h"
 #include "base/protocol.h"
-#include "base/text.h"
 #include "daemon/put.h"
 #include "daemon/upgrade.h"
 
@@ -136,97 +135,12 @@ void request_unwatch(const struct request *request)
 	control_reply(request->client, reply);
 }
 
-/* ---- reloading ---- */
-
-#define LOGGED_NAMES 20
-
-/* "added a, b", behind a semicolon if there is something before it; or nothing. Returns what is used by then. */
-static size_t describe_names(struct json_object *summary, const char *what, char *buf, size_t size,
-			     size_t used)
-{
-	struct json_object *names = json_object_object_get(summary, what);
-	size_t count = json_count(names);
-
-	for (size_t i = 0; i < count && i < LOGGED_NAMES && used < size; i++) {
-		struct json_object *name = json_object_array_get_idx(names, i);
-
-		if (i)
-			used += (size_t)snprintf(buf + used, size - used, ", %s",
-						 json_object_get_string(name));
-		else
-			used += (size_t)snprintf(buf + used, size - used, "%s%s %s",
-						 used ? "; " : "", what,
-						 json_object_get_string(name));
-	}
-	if (count > LOGGED_NAMES && used < size)
-		used += (size_t)snprintf(buf + used, size - used, " and %zu more",
-					 count - LOGGED_NAMES);
-	return used;
-}
-
-static void log_reload(struct json_object *summary)
-{
-	char text[3 * LOGGED_NAMES * 72];
-	size_t used = describe_names(summary, "added", text, sizeof(text), 0);
-
-	used = describe_names(summary, "changed", text, sizeof(text), used);
-	used = describe_names(summary, "removed", text, sizeof(text), used);
-	log_notice("configuration reloaded: %s; %d kept", used ? text : "nothing has changed",
-		   json_object_get_int(json_object_object_get(summary, "kept")));
-}
-
-/* What was logged about it: whoever asks for a reload does not look there. */
-static struct json_object *warnings_of(const struct config *config)
-{
-	struct json_object *array = json_object_new_array();
-
-	for (size_t i = 0; i < config->warnings.count; i++)
-		append_json(array, text_to_json(config->warnings.items[i],
-						strlen(config->warnings.items[i])));
-	return array;
-}
-
-static int reload(struct daemon *daemon, struct config_error *error, struct json_object **summary)
-{
-	struct json_object *changes = NULL, *warnings;
-	struct config fresh;
-	int r = settings_load(daemon->options, &fresh, error);
-
-	if (r < 0)
-		return r;
-	warnings = warnings_of(&fresh);
-	r = settings_apply(daemon, &fresh, &changes);
-	config_free(&fresh);
-	if (r < 0) {
-		snprintf(error->text, sizeof(error->text), "cannot apply the configuration: %s",
-			 strerror(-r));
-		json_object_put(warnings);
-		return r;
-	}
-	log_reload(changes);
-	put_json(changes, "warnings", warnings);
-	if (summary)
-		*summary = json_object_get(changes);
-	json_object_put(changes);
-	return 0;
-}
-
-int requests_reload(struct daemon *daemon, struct config_error *error, struct json_object **summary)
-{
-	int r;
-
-	manager_reloading(daemon);
-	r = reload(daemon, error, summary);
-	manager_ready(daemon);
-	return r;
-}
-
 void request_reload(const struct request *request)
 {
 	struct config_error error;
 	struct json_object *summary = NULL;
 
-	if (requests_reload(request->daemon, &error, &summary) == 0)
+	if (reload_now(request->daemon, &error, &summary) == 0)
 		control_reply(request->client, summary);
 	else
 		control_fail(request->client, OBIT_EXIT_FAILED, "%s (nothing was changed)",

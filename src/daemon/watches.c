@@ -129,7 +129,7 @@ static int check_is_new(const struct daemon *daemon, const struct watch_config *
 
 static int apply(struct daemon *daemon, struct config *fresh, struct config_error *error)
 {
-	int r = settings_apply(daemon, fresh, NULL);
+	int r = reload_apply(daemon, fresh, NULL);
 
 	return r < 0 ? refuse(error, r, "cannot be applied: %s", strerror(-r)) : 0;
 }
