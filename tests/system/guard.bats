@@ -233,6 +233,7 @@ fed_without_allocating() {
 	touch "$T/no-memory"
 	kill -KILL "$(service_pid)"
 	for n in 1 2 3; do
+		# shellcheck disable=SC2153 # of lib.bash
 		! timeout 0.2 "$OBIT" --socket "$SOCKET" ls >/dev/null 2>&1 || true
 		kill -HUP "$OBITD_PID"
 		n=$(feeds)
