@@ -529,7 +529,7 @@ maps_mapped_are() {
 
 # ---- cost ----
 
-@test "idle means idle: no wake-up in three seconds, whatever the rest of the host does" {
+@test "idle means idle: no wake-up in three seconds and more, whatever the rest of the host does" {
 	start_obitd "$(watch_text web "$T/service"; watch_text jobs "$T/jobs/**")"
 	start_watched_service web
 	local before after end i
@@ -537,12 +537,11 @@ maps_mapped_are() {
 	retry_until 20 quiet_for_a_second
 	before=$(context_switches)
 	end=$((${EPOCHREALTIME/./} + 3000000))
-	for ((i = 0; ${EPOCHREALTIME/./} < end; i++)); do
+	for ((i = 0; i < 100 || ${EPOCHREALTIME/./} < end; i++)); do
 		/bin/true
 	done
 	after=$(context_switches)
 	echo "$i processes came and went; context switches: $before, then $after"
-	[ "$i" -gt 100 ]
 	[ "$after" = "$before" ]
 }
 
