@@ -146,7 +146,7 @@ removed  old
 }
 
 @test "a reload in the middle of a back-off: it comes when it would have come" {
-	start_waiting 1500ms
+	start_waiting $((1500 * ${PATIENCE:-1}))ms
 	local before
 	before=$(time_left)
 	reload_with "$(web "backoff_initial = 1h")"
@@ -163,8 +163,8 @@ removed  old
 }
 
 @test "a reload that removes what waits for its respawn: it does not come" {
-	start_waiting 1500ms
-	reload_with "$(watch_text clock "$T/victim" "backoff_initial = 1500ms" "backoff_jitter = 0%")"
+	start_waiting $((1500 * ${PATIENCE:-1}))ms
+	reload_with "$(watch_text clock "$T/victim" "backoff_initial = $((1500 * ${PATIENCE:-1}))ms" "backoff_jitter = 0%")"
 	[ "$(event_count start)" = 2 ]
 	"$T/victim" exit 5 || true # back at once, and then as late as web would have been
 	retry_until 10 died_three_times clock
