@@ -391,7 +391,8 @@ static void restore_images(struct daemon *daemon, struct instance *instance)
 	image_release(common);
 }
 
-/* The last main, of which the letter is gone and which may not be gone itself. */
+/* The last main, of which the letter is gone and which may not be gone itself. It is awaited when its instance has gone on,
+ * not before: it may be gone, and what is started for that is no start of the daemon before this one. */
 static void restore_dying(struct daemon *daemon, struct instance *instance)
 {
 	const struct attachment *attachment = instance->attachment;
@@ -406,7 +407,14 @@ static void restore_dying(struct daemon *daemon, struct instance *instance)
 		return;
 	lineage_join(instance, process, ROLE_MEMBER);
 	lineage_died(process);
-	farewells_await(daemon, &attachment->told);
+}
+
+static void await_dying(struct daemon *daemon, const struct obit_key *key)
+{
+	const struct process *process = lineage_find(&daemon->lineage, key);
+
+	if (process && process->dying)
+		farewells_await(daemon, key);
 }
 
 /* ---- children that were on their way ---- */
@@ -628,9 +636,15 @@ static void bring_back(struct returns *returns)
 		restore_dying(daemon, instance);
 	}
 	for (size_t i = 0; i < returns->count; i++) {
+		struct instance *instance = returns->items[i].instance;
+		struct obit_key told;
+
 		guard_starting(daemon);
-		if (returns->items[i].instance)
-			resume(returns, returns->items[i].instance);
+		if (!instance)
+			continue;
+		told = ((const struct attachment *)instance->attachment)->told;
+		resume(returns, instance);
+		await_dying(daemon, &told);
 	}
 	read_ring(daemon);
 	for (size_t i = 0; i < returns->count; i++) {
