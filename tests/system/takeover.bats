@@ -337,6 +337,58 @@ $(watch_text other "$T/other")"
 	wait_events up 2
 }
 
+# Until it ends a dead thread of the process is its own to bury, and the process is dead, and not gone.
+hold_thread_of() {
+	python3 -c '
+import ctypes, os, sys, time
+PTRACE_SEIZE = 0x4206
+threads = sorted(map(int, os.listdir("/proc/%s/task" % sys.argv[1])))
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.ptrace(PTRACE_SEIZE, ctypes.c_long(threads[-1]), None, None) < 0:
+    sys.exit(os.strerror(ctypes.get_errno()))
+print("held", flush=True)
+time.sleep(60)' "$1" >"$T/holder" 3>&- &
+	HOLDER_PID=$!
+	STARTED+=("$HOLDER_PID")
+	retry_until 10 grep -q held "$T/holder"
+}
+
+has_threads() {
+	[ "$(find "/proc/$1/task" -mindepth 1 -maxdepth 1 | wc -l)" -gt 1 ]
+}
+
+respawns_logged() {
+	[ "$(grep -c 'web: respawned as pid' "$T/obitd.log")" = "$1" ]
+}
+
+@test "killed before the dead main was gone: gone by then, and nobody reaps it, it is started once" {
+	copy_victim victim
+	copy_victim victim parent
+	start_obitd "$(watch_text web "$T/victim" "backoff_initial = 0")"
+	# a shell would reap it
+	# shellcheck disable=SC2016 # the inner shell expands
+	start_program sh -c '"$1" threads-pause & echo $! >"$2"; exec "$3" pause' _ "$T/victim" "$T/main" "$T/parent"
+	local parent=$! pid
+	retry_until 5 test -s "$T/main"
+	pid=$(cat "$T/main")
+	[ "$pid" != "$parent" ]
+	wait_state web up
+	retry_until 5 has_threads "$pid"
+	hold_thread_of "$pid"
+	kill -KILL "$pid"
+	retry_until 5 deaths_are web 1
+	state_is web waiting
+	kill_obitd
+	kill -KILL "$HOLDER_PID"
+	launch_obitd
+	retry_until 10 respawns_logged 1
+	wait_state web up
+	kill -KILL "$(ls_field web .pid)"
+	retry_until 10 deaths_are web 2
+	wait_state web up
+	respawns_logged 2
+}
+
 # ---- layouts ----
 
 @test "pins of another layout, older or newer, are replaced with one line, and what runs is watched" {
