@@ -24,30 +24,38 @@ const char *process_role_name(enum process_role role)
 
 /* ---- images ---- */
 
-/* In one piece of memory with its texts: of ten thousand there are many, and none of them changes. */
-struct image *image_new(const struct recipe *recipe, uint64_t exec_time)
+static void image_free(struct image *image)
 {
-	const char *exe = recipe->exe ? recipe->exe : "";
-	size_t exe_size = strlen(exe) + 1;
-	size_t cgroup_size = recipe->cgroup ? strlen(recipe->cgroup) + 1 : 0;
-	struct image *image = calloc(1,
-				     sizeof(*image) + recipe->argv.size + exe_size + cgroup_size);
-	char *at = (char *)(image + 1);
+	pool_release(image->pool, image->exe);
+	pool_release(image->pool, image->argv.bytes);
+	pool_release(image->pool, image->cgroup);
+	free(image);
+}
+
+struct image *image_new(struct pool *pool, const struct recipe *recipe, uint64_t exec_time)
+{
+	const char *exe = recipe->exe ? recipe->exe : "", *cgroup = recipe->cgroup;
+	__u32 uid = recipe->facts->euid;
+	struct image *image = calloc(1, sizeof(*image));
 
 	if (!image)
 		return NULL;
-	image->references = 1;
-	image->exec_time = exec_time;
-	image->uid = recipe->facts.euid;
+	*image = (struct image){
+		.references = 1,
+		.uid = uid,
+		.pool = pool,
+		.exe = pool_take(pool, uid, exe, strlen(exe) + 1),
+		.cgroup = cgroup ? pool_take(pool, uid, cgroup, strlen(cgroup) + 1) : NULL,
+		.exec_time = exec_time,
+	};
 	if (recipe->argv.size)
 		image->argv = (struct strings){
-			.bytes = memcpy(at, recipe->argv.bytes, recipe->argv.size),
+			.bytes = pool_take(pool, uid, recipe->argv.bytes, recipe->argv.size),
 			.size = recipe->argv.size};
-	at += recipe->argv.size;
-	image->exe = memcpy(at, exe, exe_size);
-	if (recipe->cgroup)
-		image->cgroup = memcpy(at + exe_size, recipe->cgroup, cgroup_size);
-	return image;
+	if (image->exe && !image->argv.size == !image->argv.bytes && !image->cgroup == !cgroup)
+		return image;
+	image_free(image);
+	return NULL;
 }
 
 struct image *image_share(struct image *image)
@@ -60,7 +68,7 @@ struct image *image_share(struct image *image)
 void image_release(struct image *image)
 {
 	if (image && !--image->references)
-		free(image);
+		image_free(image);
 }
 
 void lineage_set_image(struct process *process, struct image *image)
@@ -272,6 +280,16 @@ struct instance *lineage_instance(const struct lineage *lineage, uint64_t id)
 	return instance;
 }
 
+void lineage_set_recipe(struct instance *instance, struct recipe *recipe)
+{
+	struct recipe *shared = recipe ? recipe_share(recipe, &instance->lineage->pool) : NULL;
+
+	if (shared)
+		recipe_free(recipe);
+	recipe_free(instance->recipe);
+	instance->recipe = shared ? shared : recipe;
+}
+
 /* Who becomes main brings along what has forked from it. */
 static void take_back(struct instance *instance, const struct process *main)
 {
@@ -426,7 +444,7 @@ void lineage_note_background(struct instance *instance, const struct process *pr
 static bool same_recipe(const struct recipe *a, const struct recipe *b)
 {
 	return a && b && a->exe && b->exe && !strcmp(a->exe, b->exe) &&
-	       a->facts.euid == b->facts.euid && strings_equal(&a->argv, &b->argv);
+	       a->facts->euid == b->facts->euid && strings_equal(&a->argv, &b->argv);
 }
 
 /* What a container begins with is its runtime, and seldom known by the same path twice; but its cgroup is its own. */

@@ -9,6 +9,7 @@
 
 #include "bpf/abi.h"
 #include "core/policy.h"
+#include "core/pool.h"
 #include "core/recipe.h"
 
 #define HASH_NONFATAL_OOM 1
@@ -19,15 +20,17 @@
 /* What a process runs: shared by all that forked from it without an exec of their own. */
 struct image {
 	unsigned references;
-	char *exe; /* "" where unknown; behind it in memory, as the other texts */
+	__u32 uid;
+	/* Pieces of the pool's: mostly the instance's recipe has the same. */
+	struct pool *pool;
+	char *exe; /* "" where unknown */
 	struct strings argv;
 	char *cgroup; /* NULL where unknown */
 	uint64_t exec_time;
-	__u32 uid;
 };
 
 /* Makes an image with one reference from what a recipe knows, or NULL without memory. */
-struct image *image_new(const struct recipe *recipe, uint64_t exec_time);
+struct image *image_new(struct pool *pool, const struct recipe *recipe, uint64_t exec_time);
 struct image *image_share(struct image *image);
 void image_release(struct image *image); /* NULL is fine */
 
@@ -73,7 +76,7 @@ struct instance {
 		uint64_t life;
 		uint32_t pid, wait_status;
 	} background; /* the last that died of what main had sent there, in that life; pid 0: nothing did */
-	struct recipe *recipe; /* owned */
+	struct recipe *recipe; /* owned; set by lineage_set_recipe() alone */
 	struct policy policy;
 	void *attachment; /* the daemon's: timer, log file, ... */
 	struct lineage *lineage;
@@ -91,6 +94,7 @@ struct lineage_gone {
 };
 
 struct lineage {
+	struct pool pool;	   /* what recipes and images are made of */
 	struct process *processes; /* by key */
 	struct instance *instances;
 	struct instance *vacant; /* those without a living main, the latest at the end */
@@ -137,6 +141,9 @@ struct instance *lineage_begin_as(struct lineage *lineage, uint64_t id, size_t w
 				  const struct watch_config *config, uint64_t seed);
 /* The one of that id, or NULL: it may have been forgotten since. */
 struct instance *lineage_instance(const struct lineage *lineage, uint64_t id);
+/* Gives the instance another recipe, or none: takes it, and keeps one in its place that shares its pieces with the others', where
+ * there is memory for that. */
+void lineage_set_recipe(struct instance *instance, struct recipe *recipe);
 /* Takes `process` into the instance in that role; a former main becomes a member. */
 void lineage_join(struct instance *instance, struct process *process, enum process_role role);
 /* Forgets an instance; its processes are forgotten with it. */

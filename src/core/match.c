@@ -20,7 +20,7 @@ static bool any_glob(const struct string_list *globs, const char *text)
 static bool path_matches(const struct watch_config *watch, const struct recipe *recipe)
 {
 	/* In a chroot the name of a script means something else. */
-	const char *script = recipe->facts.flags & OBIT_EXEC_CHROOT ? NULL : recipe->script_path;
+	const char *script = recipe->facts->flags & OBIT_EXEC_CHROOT ? NULL : recipe->script_path;
 
 	return !watch->path.count || any_glob(&watch->path, recipe->exe) ||
 	       any_glob(&watch->path, script);
@@ -102,17 +102,17 @@ bool match_uid(const struct watch_config *watch, const struct match_people *peop
 static bool uid_matches(const struct watch_config *watch, const struct match_people *people,
 			const struct recipe *recipe)
 {
-	uint32_t uid = recipe->facts.euid;
+	uint32_t uid = recipe->facts->euid;
 
 	return match_uid(watch, people, uid) ||
-	       (watch->uid.match == UID_SERVICE && recipe->facts.exe_uid == uid);
+	       (watch->uid.match == UID_SERVICE && recipe->facts->exe_uid == uid);
 }
 
 static bool is_host_process(const struct recipe *recipe, const char *container)
 {
 	const __u32 host = OBIT_EXEC_HOST_PIDNS | OBIT_EXEC_HOST_MNT_OWNER;
 
-	return !container && (recipe->facts.flags & host) == host;
+	return !container && (recipe->facts->flags & host) == host;
 }
 
 static bool container_matches(const struct watch_config *watch, const struct recipe *recipe)

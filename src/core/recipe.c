@@ -13,45 +13,127 @@ struct recipe *recipe_new(enum recipe_source source)
 {
 	struct recipe *recipe = calloc(1, sizeof(*recipe));
 
-	if (recipe)
-		recipe->source = source;
+	if (!recipe)
+		return NULL;
+	recipe->source = source;
+	recipe->facts = calloc(1, sizeof(*recipe->facts));
+	if (!recipe->facts) {
+		free(recipe);
+		return NULL;
+	}
 	return recipe;
+}
+
+/* ---- its memory ---- */
+
+#define TEXTS 12
+
+struct text {
+	char **bytes; /* NULL: unknown */
+	size_t size;
+};
+
+static struct text path_of(char **path)
+{
+	return (struct text){path, *path ? strlen(*path) + 1 : 0};
+}
+
+static void list_texts(struct recipe *recipe, struct text ret[static TEXTS])
+{
+	const struct text all[TEXTS] = {
+		path_of(&recipe->exe),
+		path_of(&recipe->script),
+		path_of(&recipe->script_path),
+		path_of(&recipe->cwd),
+		path_of(&recipe->root),
+		path_of(&recipe->cgroup),
+		path_of(&recipe->stdio[0]),
+		path_of(&recipe->stdio[1]),
+		path_of(&recipe->stdio[2]),
+		path_of(&recipe->label),
+		{&recipe->argv.bytes, recipe->argv.size},
+		{&recipe->env.bytes, recipe->env.size},
+	};
+
+	memcpy(ret, all, sizeof(all));
+}
+
+static void drop(struct pool *pool, void *bytes)
+{
+	if (pool)
+		pool_release(pool, bytes);
+	else
+		free(bytes);
 }
 
 void recipe_free(struct recipe *recipe)
 {
+	struct text texts[TEXTS];
+
 	if (!recipe)
 		return;
-	free(recipe->exe);
-	free(recipe->script);
-	free(recipe->script_path);
-	free(recipe->cwd);
-	free(recipe->root);
-	free(recipe->cgroup);
-	for (size_t i = 0; i < ARRAY_SIZE(recipe->stdio); i++)
-		free(recipe->stdio[i]);
-	free(recipe->label);
-	free(recipe->argv.bytes);
-	free(recipe->env.bytes);
+	list_texts(recipe, texts);
+	for (size_t i = 0; i < TEXTS; i++)
+		drop(recipe->pool, *texts[i].bytes);
+	drop(recipe->pool, recipe->facts);
 	free(recipe);
-}
-
-static size_t text_bytes(const char *text)
-{
-	return text ? strlen(text) + 1 : 0;
 }
 
 size_t recipe_bytes(const struct recipe *recipe)
 {
-	const char *const texts[] = {recipe->exe,  recipe->script, recipe->script_path, recipe->cwd,
-				     recipe->root, recipe->cgroup, recipe->label};
-	size_t bytes = sizeof(*recipe) + recipe->argv.size + recipe->env.size;
+	struct recipe copy = *recipe;
+	size_t bytes = sizeof(*recipe);
+	struct text texts[TEXTS];
 
-	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
-		bytes += text_bytes(texts[i]);
-	for (size_t i = 0; i < ARRAY_SIZE(recipe->stdio); i++)
-		bytes += text_bytes(recipe->stdio[i]);
-	return bytes;
+	if (recipe->pool)
+		return bytes;
+	list_texts(&copy, texts);
+	for (size_t i = 0; i < TEXTS; i++)
+		bytes += texts[i].size;
+	return bytes + sizeof(*recipe->facts);
+}
+
+/* What was cut is told with how long it had been. */
+static void keep_common(struct obit_exec_record *facts)
+{
+	facts->header = (struct obit_record){0};
+	facts->letter = (struct obit_letter){0};
+	memset(facts->comm, 0, sizeof(facts->comm));
+	memset(facts->groups + facts->group_count, 0,
+	       (OBIT_GROUPS_MAX - facts->group_count) * sizeof(*facts->groups));
+	facts->cgroup_id = 0;
+	facts->pad = 0;
+	if (!(facts->flags & OBIT_EXEC_ARGS_CUT))
+		facts->argv_bytes = 0;
+	if (!(facts->flags & OBIT_EXEC_ENV_CUT))
+		facts->env_bytes = 0;
+}
+
+struct recipe *recipe_share(const struct recipe *recipe, struct pool *pool)
+{
+	struct obit_exec_record facts = *recipe->facts;
+	struct recipe *shared = malloc(sizeof(*shared));
+	struct text texts[TEXTS];
+	bool is_whole;
+
+	if (!shared)
+		return NULL;
+	keep_common(&facts);
+	*shared = *recipe;
+	shared->pool = pool;
+	shared->facts = pool_take(pool, facts.euid, &facts, sizeof(facts));
+	is_whole = shared->facts;
+	list_texts(shared, texts);
+	for (size_t i = 0; i < TEXTS; i++)
+		if (*texts[i].bytes) {
+			*texts[i].bytes = pool_take(pool, facts.euid, *texts[i].bytes,
+						    texts[i].size);
+			is_whole &= *texts[i].bytes != NULL;
+		}
+	if (is_whole)
+		return shared;
+	recipe_free(shared);
+	return NULL;
 }
 
 /* ---- from the kernel's records ---- */
@@ -163,21 +245,21 @@ static void resolve_script(struct recipe *recipe)
 	const __u32 unsure = OBIT_EXEC_CHROOT | OBIT_EXEC_PATH_CUT | OBIT_EXEC_CWD_DELETED;
 	const char *script = recipe->script;
 
-	if (!script || (*script != '/' && (!recipe->cwd || recipe->facts.flags & unsure)))
+	if (!script || (*script != '/' && (!recipe->cwd || recipe->facts->flags & unsure)))
 		return;
 	recipe->script_path = *script == '/' ? strdup(script) : join(recipe->cwd, script);
 }
 
 int recipe_finish(struct recipe *recipe, const struct obit_exec_record *exec)
 {
-	recipe->facts = *exec;
+	*recipe->facts = *exec;
 	if (recipe->root && strcmp(recipe->root, "/") != 0)
-		recipe->facts.flags |= OBIT_EXEC_CHROOT;
+		recipe->facts->flags |= OBIT_EXEC_CHROOT;
 	resolve_script(recipe);
 	if (recipe->argv.size != exec->argv_bytes)
-		recipe->facts.flags |= OBIT_EXEC_ARGS_CUT;
+		recipe->facts->flags |= OBIT_EXEC_ARGS_CUT;
 	if (recipe->env.size != exec->env_bytes)
-		recipe->facts.flags |= OBIT_EXEC_ENV_CUT;
+		recipe->facts->flags |= OBIT_EXEC_ENV_CUT;
 	terminate(&recipe->argv);
 	terminate(&recipe->env);
 	return 0;
@@ -195,9 +277,9 @@ static bool limit(struct strings *strings, uint64_t most)
 void recipe_limit(struct recipe *recipe, uint64_t most)
 {
 	if (limit(&recipe->argv, most))
-		recipe->facts.flags |= OBIT_EXEC_ARGS_CUT;
+		recipe->facts->flags |= OBIT_EXEC_ARGS_CUT;
 	if (limit(&recipe->env, most))
-		recipe->facts.flags |= OBIT_EXEC_ENV_CUT;
+		recipe->facts->flags |= OBIT_EXEC_ENV_CUT;
 }
 
 /* ---- strings ---- */
@@ -267,7 +349,7 @@ const char *recipe_missing(const struct recipe *recipe, unsigned i)
 	if (recipe->label_unknown && i-- == 0)
 		return "its security label (it was gone before that could be read)";
 	for (size_t g = 0; g < ARRAY_SIZE(gaps); g++)
-		if (recipe->facts.flags & gaps[g].flag && i-- == 0)
+		if (recipe->facts->flags & gaps[g].flag && i-- == 0)
 			return gaps[g].phrase;
 	return NULL;
 }
@@ -276,7 +358,7 @@ const char *recipe_missing(const struct recipe *recipe, unsigned i)
  * host. */
 static const char *namespace_refusal(const struct recipe *recipe)
 {
-	const struct obit_exec_record *facts = &recipe->facts;
+	const struct obit_exec_record *facts = recipe->facts;
 
 	if (!(facts->flags & OBIT_EXEC_HOST_PIDNS))
 		return "it lives in another pid namespace, which obit never enters";
@@ -301,14 +383,14 @@ static const char *other_namespace(const struct recipe *recipe)
 	};
 
 	for (size_t i = 0; i < OBIT_NAMESPACES; i++)
-		if (recipe->facts.flags & (__u32)OBIT_EXEC_OTHER_NS << i)
+		if (recipe->facts->flags & (__u32)OBIT_EXEC_OTHER_NS << i)
 			return words[i];
 	return NULL;
 }
 
 static const char *privilege_refusal(const struct recipe *recipe)
 {
-	const struct obit_exec_record *facts = &recipe->facts;
+	const struct obit_exec_record *facts = recipe->facts;
 
 	if (facts->flags & OBIT_EXEC_SECURE)
 		return "it gained privileges at exec (setuid, setgid or file capabilities)";
@@ -331,9 +413,9 @@ static const char *first_missing(const struct recipe *recipe, const struct watch
 	uint64_t bytes = 0;
 
 	if (missing && !strcmp(missing, END_OF_ARGV))
-		bytes = recipe->facts.argv_bytes;
+		bytes = recipe->facts->argv_bytes;
 	else if (missing && !strcmp(missing, END_OF_ENV))
-		bytes = recipe->facts.env_bytes;
+		bytes = recipe->facts->env_bytes;
 	if (bytes <= watch->recipe_max)
 		return missing;
 	snprintf(buf, MISSING_SIZE, "%s (%" PRIu64 " KiB, above recipe_max)", missing,
@@ -356,7 +438,7 @@ const char *recipe_refusal(const struct recipe *recipe, const struct watch_confi
 	}
 	if (watch->command)
 		return NULL;
-	if (watch->account.known && watch->account.uid != recipe->facts.euid)
+	if (watch->account.known && watch->account.uid != recipe->facts->euid)
 		why = "another user than its own is to run it, to whom its argv is not handed";
 	if (watch->directory && recipe->script && !recipe->script_path)
 		why = "which file its script is cannot be told from another directory";

@@ -10,6 +10,7 @@
 
 #include "bpf/abi.h"
 #include "core/config.h"
+#include "core/pool.h"
 
 /* NUL-terminated strings one after the other, as in /proc/PID/cmdline. */
 struct strings {
@@ -36,15 +37,23 @@ struct recipe {
 	bool label_unknown; /* there may be one, and it was gone before that could be read */
 	struct strings argv;
 	struct strings env;
-	struct obit_exec_record facts; /* credentials, limits, ... and enum obit_exec_flags */
+	struct obit_exec_record
+		*facts;	       /* owned: credentials, limits, ... and enum obit_exec_flags */
 	uint64_t stack;	       /* of RECIPE_PROC: where the last exec has put it; 0: unknown */
 	bool argv_overwritten; /* of RECIPE_PROC: what stands in argv is no command line */
+	struct pool *
+		pool; /* of recipe_share(): whose pieces texts and facts are; NULL: it has them alone */
 };
 
 struct recipe *recipe_new(enum recipe_source source);
 void recipe_free(struct recipe *recipe); /* NULL is fine */
 
-/* How much memory it takes, without what the allocator adds. */
+/* The same recipe, of pieces that it shares with those of the same user that have equal ones: to be kept, and never changed
+ * again. What is of one process alone is not among its facts any more (the record's header and letter, comm, cgroup_id; of what is
+ * whole, argv_bytes and env_bytes). NULL without memory. */
+struct recipe *recipe_share(const struct recipe *recipe, struct pool *pool);
+
+/* How much memory it takes, without what the allocator adds and what is its pool's. */
 size_t recipe_bytes(const struct recipe *recipe);
 
 /* Takes one chunk of text. Chunks of a kind come in order. 0, -ENOMEM, or -EBADMSG for a gap (a record

@@ -36,7 +36,7 @@ static char *put(char *at, const void *bytes, size_t size)
 int recipe_pack(struct recipe *recipe, char **ret_bytes, size_t *ret_size)
 {
 	struct packed packed = {
-		.facts = recipe->facts,
+		.facts = *recipe->facts,
 		.stack = recipe->stack,
 		.source = recipe->source,
 		.argv_overwritten = recipe->argv_overwritten,
@@ -101,7 +101,7 @@ static int unpack(const char *bytes, size_t size, struct recipe *recipe)
 	if (packed.source > RECIPE_PROC || packed.facts.group_count > OBIT_GROUPS_MAX)
 		return -EBADMSG;
 	recipe->source = packed.source;
-	recipe->facts = packed.facts;
+	*recipe->facts = packed.facts;
 	recipe->stack = packed.stack;
 	recipe->argv_overwritten = packed.argv_overwritten;
 	recipe->label_unknown = packed.label_unknown;

@@ -142,7 +142,7 @@ static void join_child(struct daemon *daemon, struct instance *instance, pid_t p
 	instance->spawning = (__u32)pid;
 	if (!process || process->instance)
 		return; /* its birth is not told yet: children_born() will find it */
-	image = image_new(instance->recipe, clock_boot_ns());
+	image = image_new(&daemon->lineage.pool, instance->recipe, clock_boot_ns());
 	if (image)
 		lineage_set_image(process, image);
 	image_release(image);
@@ -303,7 +303,7 @@ int children_start_spawner(struct daemon *daemon)
 static struct spawn_place find_place(struct daemon *daemon, const struct recipe *recipe,
 				     struct spawn_report *report)
 {
-	__u32 hierarchy = recipe->facts.cgroup_hierarchy;
+	__u32 hierarchy = recipe->facts->cgroup_hierarchy;
 	const char *path = recipe->cgroup ? recipe->cgroup : "/";
 	struct spawn_place place = {.fd = -1, .v2 = hierarchy == 0};
 	char owner[OWNER_SIZE];

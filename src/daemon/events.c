@@ -102,14 +102,14 @@ static void begin(struct daemon *daemon, struct process *process, size_t watch,
 		return;
 	}
 	read_label(daemon, &process->key, recipe);
-	recipe_free(instance->recipe);
-	instance->recipe = recipe;
+	lineage_set_recipe(instance, recipe);
+	recipe = instance->recipe;
 	((struct attachment *)instance->attachment)->recipe_changed = true;
 	instance->adopted = recipe->source == RECIPE_PROC;
 	instance->daemonized = instance->spawned = false;
 	act_begin_life(instance);
 	instance->began = began;
-	instance->uid = recipe->facts.euid;
+	instance->uid = recipe->facts->euid;
 	lineage_join(instance, process, ROLE_MAIN);
 	keep_process(daemon, process);
 	daemon->watches[watch].absent_since_ns = 0;
@@ -195,7 +195,7 @@ static void take_exec(struct daemon *daemon, const struct obit_key *key,
 		recipe_free(recipe);
 		return;
 	}
-	image = image_new(recipe, began);
+	image = image_new(&daemon->lineage.pool, recipe, began);
 	if (!process)
 		process = lineage_add(&daemon->lineage, key, letter, image);
 	else
@@ -254,7 +254,7 @@ static int capture(struct daemon *daemon, const struct obit_key *key, struct rec
 
 	if (r == 0)
 		r = cgroupfs_of(&daemon->cgroupfs, (pid_t)key->tgid,
-				&recipe->facts.cgroup_hierarchy, &recipe->cgroup);
+				&recipe->facts->cgroup_hierarchy, &recipe->cgroup);
 	return r == 0 && proc_is_leaving(key) ? -ESRCH : r;
 }
 
@@ -277,9 +277,9 @@ static void take_from_proc(struct daemon *daemon, const struct obit_key *key,
 	}
 	/* Only the kernel side sees whose the executable's mount is, and who is in a Landlock domain. */
 	if (!(letter->flags & OBIT_LETTER_HOST))
-		recipe->facts.flags &= ~(__u32)OBIT_EXEC_HOST_MNT_OWNER;
+		recipe->facts->flags &= ~(__u32)OBIT_EXEC_HOST_MNT_OWNER;
 	if (letter->flags & OBIT_LETTER_LANDLOCK)
-		recipe->facts.flags |= OBIT_EXEC_LANDLOCK;
+		recipe->facts->flags |= OBIT_EXEC_LANDLOCK;
 	take_exec(daemon, key, letter, recipe);
 }
 

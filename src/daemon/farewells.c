@@ -52,7 +52,7 @@ static bool await_straggler(struct daemon *daemon, struct instance *instance)
 	path = signals_cgroup(daemon, instance->recipe);
 	if (!path)
 		return false;
-	pid = cgroupfs_find(&daemon->cgroupfs, instance->recipe->facts.cgroup_hierarchy, path,
+	pid = cgroupfs_find(&daemon->cgroupfs, instance->recipe->facts->cgroup_hierarchy, path,
 			    lives);
 	if (!pid)
 		return false;

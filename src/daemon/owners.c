@@ -105,7 +105,7 @@ void owners_meet(struct daemon *daemon, struct instance *instance)
 	uint32_t pid = instance->main ? instance->main->key.tgid : 0;
 
 	meet(daemon, instance, pid, pid ? parent_of((pid_t)pid) : 0, recipe ? recipe->cgroup : NULL,
-	     recipe && !(recipe->facts.flags & OBIT_EXEC_HOST_PIDNS));
+	     recipe && !(recipe->facts->flags & OBIT_EXEC_HOST_PIDNS));
 }
 
 void owners_meet_again(struct daemon *daemon, struct instance *instance)

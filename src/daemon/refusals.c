@@ -28,7 +28,7 @@ const char *refusals_of_trust(const struct watch_config *watch, const struct rec
 {
 	char what[RECIPE_SENTENCE_SIZE];
 
-	if (watch->command || recipe->facts.euid != 0 || !others_can_change(recipe, what))
+	if (watch->command || recipe->facts->euid != 0 || !others_can_change(recipe, what))
 		return NULL;
 	snprintf(buf, RECIPE_SENTENCE_SIZE,
 		 "%.170s; command = \"...\" in watch %.40s would start it", what, watch->name);

@@ -243,8 +243,8 @@ static struct json_object *render_stdio(const struct recipe *recipe)
 		put_number(entry, "fd", (uint64_t)i);
 		put_string(entry, "path", recipe->stdio[i]);
 		put_string(entry, "how",
-			   stdio_how(&recipe->facts.stdio[i], recipe->stdio[i],
-				     i > 0 && recipe->facts.uid == 0 && recipe->facts.euid == 0));
+			   stdio_how(&recipe->facts->stdio[i], recipe->stdio[i],
+				     i > 0 && recipe->facts->uid == 0 && recipe->facts->euid == 0));
 		append_json(array, entry);
 	}
 	return array;
@@ -271,7 +271,7 @@ static struct json_object *render_recipe(const struct recipe *recipe,
 	char umask_text[8];
 
 	object = json_object_new_object();
-	snprintf(umask_text, sizeof(umask_text), "%04o", recipe->facts.umask & 0777);
+	snprintf(umask_text, sizeof(umask_text), "%04o", recipe->facts->umask & 0777);
 	put_string(object, "exe", recipe->exe);
 	put_string(object, "script", recipe->script);
 	put_string(object, "script_path", recipe->script_path);
@@ -280,15 +280,15 @@ static struct json_object *render_recipe(const struct recipe *recipe,
 	put_string(object, "cwd", recipe->cwd);
 	put_string(object, "root", recipe->root);
 	put_string(object, "umask", umask_text);
-	put_number(object, "uid", recipe->facts.euid);
-	put_number(object, "gid", recipe->facts.egid);
-	for (__u32 i = 0; i < recipe->facts.group_count; i++)
-		append_json(groups, json_object_new_int64(recipe->facts.groups[i]));
+	put_number(object, "uid", recipe->facts->euid);
+	put_number(object, "gid", recipe->facts->egid);
+	for (__u32 i = 0; i < recipe->facts->group_count; i++)
+		append_json(groups, json_object_new_int64(recipe->facts->groups[i]));
 	put_json(object, "groups", groups);
 	put_string(object, "cgroup", recipe->cgroup);
 	put_string(object, "label", recipe->label);
-	put_json(object, "nice", json_object_new_int(recipe->facts.nice));
-	put_json(object, "oom_score_adj", json_object_new_int(recipe->facts.oom_score_adj));
+	put_json(object, "nice", json_object_new_int(recipe->facts->nice));
+	put_json(object, "oom_score_adj", json_object_new_int(recipe->facts->oom_score_adj));
 	put_json(object, "stdio", render_stdio(recipe));
 	put_string(object, "source", recipe->source == RECIPE_EXEC ? "exec" : "proc");
 	put_gaps(object, recipe, watch);
@@ -327,7 +327,7 @@ struct json_object *render_show(const struct daemon *daemon, size_t watch,
 static uint64_t count_recipe_bytes(const struct daemon *daemon)
 {
 	const struct instance *instance;
-	uint64_t bytes = 0;
+	uint64_t bytes = pool_bytes(&daemon->lineage.pool);
 
 	DL_FOREACH (daemon->lineage.instances, instance)
 		bytes += instance->recipe ? recipe_bytes(instance->recipe) : 0;

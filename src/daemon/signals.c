@@ -32,7 +32,7 @@ const char *signals_cgroup(const struct daemon *daemon, const struct recipe *rec
 	const char *path = recipe ? recipe->cgroup : NULL;
 
 	if (!path || !strcmp(path, "/") ||
-	    glance_is_own_cgroup(daemon, &recipe->facts.cgroup_hierarchy, path))
+	    glance_is_own_cgroup(daemon, &recipe->facts->cgroup_hierarchy, path))
 		return NULL;
 	return path;
 }
@@ -40,7 +40,7 @@ const char *signals_cgroup(const struct daemon *daemon, const struct recipe *rec
 /* kill_mode = cgroup: offspring and strangers in the service's cgroup too. */
 static bool kill_cgroup(struct daemon *daemon, const struct recipe *recipe, int signal)
 {
-	__u32 hierarchy = recipe ? recipe->facts.cgroup_hierarchy : 0;
+	__u32 hierarchy = recipe ? recipe->facts->cgroup_hierarchy : 0;
 	const char *path = signals_cgroup(daemon, recipe);
 	_cleanup_close_ int fd = -1;
 

@@ -203,9 +203,9 @@ static struct recipe *recipe_of(struct json_object *death)
 	if (!recipe)
 		return NULL;
 	number_of(death, "uid", &uid);
-	recipe->facts.euid = (uint32_t)uid;
-	recipe->facts.exe_uid = UINT32_MAX;
-	recipe->facts.flags = OBIT_EXEC_HOST_PIDNS | OBIT_EXEC_HOST_MNT_OWNER;
+	recipe->facts->euid = (uint32_t)uid;
+	recipe->facts->exe_uid = UINT32_MAX;
+	recipe->facts->flags = OBIT_EXEC_HOST_PIDNS | OBIT_EXEC_HOST_MNT_OWNER;
 	recipe->exe = strdup(path ? path : "");
 	recipe->cgroup = strdup(cgroup ? cgroup : "");
 	if (!recipe->exe || !recipe->cgroup || fill_argv(recipe, death) < 0) {

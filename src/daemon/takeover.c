@@ -297,7 +297,7 @@ static struct instance *restore_instance(struct daemon *daemon, const struct ret
 		recipe_free(recipe);
 		return NULL;
 	}
-	instance->recipe = recipe;
+	lineage_set_recipe(instance, recipe);
 	fill(instance, kept);
 	if (!recipe)
 		((struct attachment *)instance->attachment)->kept_recipe = 0;
@@ -374,7 +374,7 @@ static void restore_image(struct daemon *daemon, struct process *process, struct
 	struct image *image = NULL;
 
 	if (captured && (is_other || (process->role != ROLE_MAIN && process->execed)))
-		image = image_new(recipe, process->instance->began);
+		image = image_new(&daemon->lineage.pool, recipe, process->instance->began);
 	lineage_set_image(process, image ? image : common);
 	image_release(image);
 	recipe_free(recipe);
@@ -382,7 +382,8 @@ static void restore_image(struct daemon *daemon, struct process *process, struct
 
 static void restore_images(struct daemon *daemon, struct instance *instance)
 {
-	struct image *common = instance->recipe ? image_new(instance->recipe, instance->began)
+	struct image *common = instance->recipe ? image_new(&daemon->lineage.pool, instance->recipe,
+							    instance->began)
 						: NULL;
 	struct process *process;
 

@@ -220,11 +220,11 @@ static void capture_paths(pid_t pid, struct recipe *recipe)
 	recipe->cwd = read_link(pid, "cwd");
 	recipe->root = read_link(pid, "root");
 	if (proc_text_cut_deleted(recipe->exe))
-		recipe->facts.flags |= OBIT_EXEC_EXE_DELETED;
+		recipe->facts->flags |= OBIT_EXEC_EXE_DELETED;
 	if (proc_text_cut_deleted(recipe->cwd))
-		recipe->facts.flags |= OBIT_EXEC_CWD_DELETED;
+		recipe->facts->flags |= OBIT_EXEC_CWD_DELETED;
 	if (recipe->root && strcmp(recipe->root, "/") != 0)
-		recipe->facts.flags |= OBIT_EXEC_CHROOT;
+		recipe->facts->flags |= OBIT_EXEC_CHROOT;
 }
 
 static void capture_stdio(pid_t pid, struct recipe *recipe)
@@ -239,11 +239,11 @@ static void capture_stdio(pid_t pid, struct recipe *recipe)
 		snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
 		if (stat(path, &st) < 0)
 			continue;
-		recipe->facts.stdio[i].mode = st.st_mode;
+		recipe->facts->stdio[i].mode = st.st_mode;
 		recipe->stdio[i] = read_link(pid, name);
 		snprintf(name, sizeof(name), "fdinfo/%d", i);
 		if (read_proc(pid, name, &info, &size) == 0)
-			recipe->facts.stdio[i].flags = proc_text_open_flags(info);
+			recipe->facts->stdio[i].flags = proc_text_open_flags(info);
 	}
 }
 
@@ -261,8 +261,8 @@ static int capture_strings(pid_t pid, struct recipe *recipe)
 		return r;
 	if (recipe->env.size && recipe->env.bytes[recipe->env.size - 1] != '\0')
 		recipe->env.size++;
-	recipe->facts.argv_bytes = recipe->argv.size;
-	recipe->facts.env_bytes = recipe->env.size;
+	recipe->facts->argv_bytes = recipe->argv.size;
+	recipe->facts->env_bytes = recipe->env.size;
 	return 0;
 }
 
@@ -273,7 +273,7 @@ static int capture_status(pid_t pid, struct recipe *recipe)
 	int r = read_proc(pid, "status", &status, &size);
 
 	if (r == 0)
-		proc_text_status(status, &recipe->facts);
+		proc_text_status(status, recipe->facts);
 	return r;
 }
 
@@ -289,7 +289,7 @@ static unsigned long long read_number(pid_t pid, const char *name, int base,
 
 static void capture_habits(pid_t pid, struct recipe *recipe)
 {
-	struct obit_exec_record *facts = &recipe->facts;
+	struct obit_exec_record *facts = recipe->facts;
 	long priority = syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, pid);
 
 	facts->coredump_filter = (__u32)read_number(pid, "coredump_filter", 16, 0);
@@ -328,12 +328,12 @@ static void compare_namespaces(pid_t pid, const __u32 host[static OBIT_NAMESPACE
 	proc_namespaces(pid, own); /* what it does not show is not the host's */
 	for (size_t i = 0; i < OBIT_NAMESPACES; i++)
 		if (own[i] != host[i])
-			recipe->facts.flags |= (__u32)OBIT_EXEC_OTHER_NS << i;
+			recipe->facts->flags |= (__u32)OBIT_EXEC_OTHER_NS << i;
 }
 
 static void capture_limits(pid_t pid, struct recipe *recipe)
 {
-	struct obit_exec_record *facts = &recipe->facts;
+	struct obit_exec_record *facts = recipe->facts;
 	struct sched_param param = {0};
 	_cleanup_free_ char *score = NULL;
 	size_t size;
@@ -381,11 +381,11 @@ static void capture_exe_facts(pid_t pid, struct recipe *recipe)
 
 	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
 	if (stat(path, &st) == 0) {
-		recipe->facts.exe_uid = st.st_uid;
-		recipe->facts.exe_mode = st.st_mode;
+		recipe->facts->exe_uid = st.st_uid;
+		recipe->facts->exe_mode = st.st_mode;
 	}
 	if (mounts_are_hosts(pid) && credentials_are_hosts(pid))
-		recipe->facts.flags |= OBIT_EXEC_HOST_MNT_OWNER;
+		recipe->facts->flags |= OBIT_EXEC_HOST_MNT_OWNER;
 }
 
 static bool was_secure_exec(pid_t pid)
@@ -414,7 +414,7 @@ int proc_capture(const struct obit_key *key, const __u32 host[static OBIT_NAMESP
 	compare_namespaces(pid, host, recipe);
 	capture_exe_facts(pid, recipe);
 	if (was_secure_exec(pid))
-		recipe->facts.flags |= OBIT_EXEC_SECURE;
+		recipe->facts->flags |= OBIT_EXEC_SECURE;
 	if (read_stat(pid, &stat) == 0)
 		recipe->stack = stat.stack;
 	r = capture_strings(pid, recipe);

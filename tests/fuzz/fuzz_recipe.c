@@ -25,6 +25,24 @@ static size_t walk(const struct strings *strings)
 	return count;
 }
 
+/* One that shares its pieces is as long, and outlives the other. */
+static void check_shared(struct recipe *recipe, size_t size)
+{
+	struct pool pool = {0};
+	struct recipe *shared = recipe_share(recipe, &pool), *again;
+	char *packed;
+	size_t packed_size;
+
+	REQUIRE(shared);
+	again = recipe_share(shared, &pool);
+	REQUIRE(again);
+	recipe_free(shared);
+	REQUIRE(recipe_pack(again, &packed, &packed_size) == 0 && packed_size == size);
+	free(packed);
+	recipe_free(again);
+	REQUIRE(!pool_bytes(&pool));
+}
+
 /* What was taken can be read to its end, asked why not, and packed into the same bytes. */
 static void check_recipe(const char *bytes, size_t size)
 {
@@ -45,6 +63,7 @@ static void check_recipe(const char *bytes, size_t size)
 	REQUIRE(recipe_pack(recipe, &packed, &packed_size) == 0);
 	REQUIRE(packed_size == size);
 	free(packed);
+	check_shared(recipe, size);
 	if (launch_prepare(recipe, &watch, NULL, &launch) == 0)
 		launch_clear(&launch);
 	recipe_free(recipe);

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Many respawns at once: some at a time, each in its turn.
-# shellcheck disable=SC2030,SC2031 # variables of lib.bash; each test is a process of its own
+# shellcheck disable=SC2030,SC2031,SC2034 # variables of lib.bash; each test is a process of its own
 
 load lib
 
@@ -52,4 +52,32 @@ $(watch_text stamp "$T/stamp" "restart = always" "uid = any")"
 	obit stop stamp
 	retry_until 10 state_is stamp down
 	[ "$(obit ls --json | jq '[.[].instances[] | select(.state != "down")] | length')" = 0 ]
+}
+
+# bytes_below LIMIT: what the recipes take.
+bytes_below() {
+	[ "$(obit stats --json | jq .daemon.recipe_bytes)" -lt "$1" ]
+}
+
+@test "what many were started with is held once, by this daemon and the next, and each comes back with it" {
+	local LARGE pid
+
+	OBITD_OPTIONS=()
+	printf -v LARGE '%050000d' 0
+	export LARGE
+	echo "LARGE=$LARGE" >"$T/line"
+	start_obitd "$(watch_text stamp "$T/stamp" "restart = always" "uid = any")"
+	start_stamps 20
+	bytes_below 100000
+	kill_obitd
+	unset LARGE
+	launch_obitd
+	retry_until 20 stamps_are 20
+	bytes_below 100000
+	kill -KILL "${STARTED[@]}"
+	retry_until 30 all_are_back 20
+	bytes_below 100000
+	for pid in $(our_pids); do
+		tr '\0' '\n' <"/proc/$pid/environ" | grep -qFxf "$T/line"
+	done
 }

@@ -43,7 +43,7 @@ static void a_recipe_is_launched_as_it_was(void **state)
 	expect_words(launch.argv, WORDS("nginx", "", "-g", "daemon off;"));
 	expect_words(launch.envp, WORDS("PATH=/bin", "LANG=C", ""));
 	assert_string_equal(launch.directory, "/srv");
-	assert_ptr_equal(launch.facts, &recipe->facts);
+	assert_ptr_equal(launch.facts, recipe->facts);
 	assert_null(launch.stdio[0]);
 	assert_string_equal(launch.stdio[1], "/var/log/x");
 	launch_clear(&launch);
@@ -290,10 +290,10 @@ static void another_user_has_its_own_ids_and_no_old_capabilities(void **state)
 
 	(void)state;
 	watch_config_init(&watch);
-	recipe->facts.group_count = 3;
-	recipe->facts.groups[0] = 27;
-	recipe->facts.cap_ambient = recipe->facts.cap_inheritable = 1 << 10;
-	recipe->facts.umask = 022;
+	recipe->facts->group_count = 3;
+	recipe->facts->groups[0] = 27;
+	recipe->facts->cap_ambient = recipe->facts->cap_inheritable = 1 << 10;
+	recipe->facts->umask = 022;
 	watch.account = (struct account){
 		.known = true, .uid = 33, .gid = 34, .groups = {35, 36}, .group_count = 2};
 	launch = prepare(recipe, &watch);
@@ -309,8 +309,8 @@ static void another_user_has_its_own_ids_and_no_old_capabilities(void **state)
 	assert_int_equal(launch.facts->cap_ambient, 0);
 	assert_int_equal(launch.facts->cap_inheritable, 0);
 	assert_int_equal(launch.facts->umask, 022);
-	assert_int_equal(recipe->facts.uid, 0); /* the recipe keeps its own */
-	assert_int_equal(recipe->facts.group_count, 3);
+	assert_int_equal(recipe->facts->uid, 0); /* the recipe keeps its own */
+	assert_int_equal(recipe->facts->group_count, 3);
 	launch_clear(&launch);
 	recipe_free(recipe);
 }
@@ -395,7 +395,7 @@ static struct parcel pack_one(void)
 	set_strings(&recipe->env, WORDS("PATH=/bin", "A="));
 	recipe->stdio[2] = copy_of("/dev/null");
 	recipe->label = copy_of("web (enforce)");
-	recipe->facts.euid = 33;
+	recipe->facts->euid = 33;
 	launch = prepare(recipe, &watch);
 	assert_int_equal(launch_pack(&launch, &parcel.bytes, &parcel.size), 0);
 	launch_clear(&launch);

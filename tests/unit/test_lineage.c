@@ -35,6 +35,7 @@ static void family_free(struct family *family)
 		lineage_gone(&family->lineage, process);
 	assert_null(family->lineage.processes);
 	assert_null(family->lineage.instances);
+	assert_int_equal(pool_bytes(&family->lineage.pool), 0);
 }
 
 static struct obit_key key_of(unsigned tgid)
@@ -71,10 +72,11 @@ static struct process *add(struct family *family, unsigned tgid, struct image *i
 }
 
 /* What an exec does: another image, its own. */
-static void exec_image(struct process *process, const char *exe, const char *const *argv)
+static void exec_image(struct family *family, struct process *process, const char *exe,
+		       const char *const *argv)
 {
 	struct recipe *recipe = make_recipe(exe, argv);
-	struct image *image = image_new(recipe, S(1));
+	struct image *image = image_new(&family->lineage.pool, recipe, S(1));
 
 	assert_non_null(image);
 	lineage_set_image(process, image);
@@ -92,8 +94,8 @@ static struct instance *begin(struct family *family, unsigned tgid, const char *
 
 	assert_non_null(instance);
 	assert_non_null(process);
-	instance->recipe = make_recipe(exe, argv);
-	exec_image(process, exe, argv);
+	lineage_set_recipe(instance, make_recipe(exe, argv));
+	exec_image(family, process, exe, argv);
 	lineage_join(instance, process, ROLE_MAIN);
 	return instance;
 }
@@ -119,14 +121,14 @@ static void expect_reached(const struct instance *instance, enum kill_mode mode,
 }
 
 /* A member runs the same program by those words. */
-static void exec_anew(struct process *process, const char *const *argv, enum recipe_source source,
-		      uint64_t stack)
+static void exec_anew(struct family *family, struct process *process, const char *const *argv,
+		      enum recipe_source source, uint64_t stack)
 {
 	struct recipe *recipe = make_recipe("/usr/sbin/d", argv);
 
 	recipe->source = source;
 	recipe->stack = stack;
-	exec_image(process, "/usr/sbin/d", argv);
+	exec_image(family, process, "/usr/sbin/d", argv);
 	lineage_set_apart(process, recipe);
 	recipe_free(recipe);
 }
@@ -139,7 +141,7 @@ static struct instance *begin_sessions(struct family *family)
 
 	fork_of(family, 10, 11);
 	session = fork_of(family, 10, 12);
-	exec_anew(session, WORDS("d", "-R"), RECIPE_EXEC, 0);
+	exec_anew(family, session, WORDS("d", "-R"), RECIPE_EXEC, 0);
 	fork_of(family, 12, 13);
 	return instance;
 }
@@ -177,7 +179,7 @@ static void a_successor_is_not_apart(void **state)
 	family_init(&family);
 	instance = begin_daemon(&family, 10);
 	successor = fork_of(&family, 10, 11);
-	exec_anew(successor, WORDS("d", "-f"), RECIPE_EXEC, 0);
+	exec_anew(&family, successor, WORDS("d", "-f"), RECIPE_EXEC, 0);
 	expect_reached(instance, KILL_MODE_INSTANCE, 1, false);
 	family_free(&family);
 }
@@ -204,7 +206,7 @@ static void of_what_ran_before_the_stack_tells_who_is_apart(void **state)
 		instance = begin_daemon(&family, 10);
 		instance->recipe->stack = rows[i].main;
 		member = fork_of(&family, 10, 11);
-		exec_anew(member, WORDS("d: at work"), RECIPE_PROC, rows[i].member);
+		exec_anew(&family, member, WORDS("d: at work"), RECIPE_PROC, rows[i].member);
 		assert_int_equal(member->apart, rows[i].apart);
 		family_free(&family);
 	}
@@ -399,13 +401,13 @@ static void images_live_as_long_as_somebody_runs_them(void **state)
 	struct image *image;
 
 	(void)state;
-	recipe->facts.uid = 1;
-	recipe->facts.euid = 33;
-	image = image_new(recipe, 77);
+	recipe->facts->uid = 1;
+	recipe->facts->euid = 33;
+	family_init(&family);
+	image = image_new(&family.lineage.pool, recipe, 77);
 	assert_non_null(image);
 	assert_int_equal(image->uid, 33);
 	recipe_free(recipe);
-	family_init(&family);
 	a = add(&family, 10, image);
 	b = add(&family, 11, image);
 	assert_int_equal(image->references, 3);
@@ -427,7 +429,8 @@ static void images_live_as_long_as_somebody_runs_them(void **state)
 static void an_image_of_an_unknown_executable_is_empty(void **state)
 {
 	struct recipe *recipe = recipe_new(RECIPE_PROC);
-	struct image *image = image_new(recipe, 1);
+	struct pool pool = {0};
+	struct image *image = image_new(&pool, recipe, 1);
 
 	(void)state;
 	assert_string_equal(image->exe, "");
@@ -435,6 +438,68 @@ static void an_image_of_an_unknown_executable_is_empty(void **state)
 	assert_int_equal(image->argv.size, 0);
 	image_release(image);
 	recipe_free(recipe);
+	assert_int_equal(pool.pieces, 0);
+}
+
+static void an_image_that_cannot_be_made_whole_is_none(void **state)
+{
+	struct recipe *recipe = make_recipe("/usr/sbin/d", WORDS("d"));
+	struct pool pool = {0};
+	size_t size = recipe->argv.size;
+
+	(void)state;
+	recipe->argv.size = (size_t)1 << 31; /* more than a pool takes, as if there was no memory */
+	assert_null(image_new(&pool, recipe, 1));
+	assert_int_equal(pool.pieces, 0);
+	recipe->argv.size = size;
+	recipe_free(recipe);
+}
+
+/* ---- recipes ---- */
+
+static void instances_of_one_program_hold_it_once(void **state)
+{
+	struct family family;
+	struct instance *a, *b;
+	size_t pieces;
+
+	(void)state;
+	family_init(&family);
+	a = begin_daemon(&family, 10);
+	pieces = family.lineage.pool.pieces;
+	b = begin_daemon(&family, 11);
+	assert_ptr_not_equal(a->recipe, b->recipe);
+	assert_ptr_equal(a->recipe->exe, b->recipe->exe);
+	assert_ptr_equal(a->recipe->facts, b->recipe->facts);
+	assert_ptr_equal(a->recipe->argv.bytes, a->main->image->argv.bytes);
+	assert_int_equal(family.lineage.pool.pieces, pieces);
+	lineage_set_recipe(a, make_recipe("/usr/sbin/e", WORDS("d", "-f")));
+	assert_string_equal(a->recipe->exe, "/usr/sbin/e");
+	assert_string_equal(b->recipe->exe, "/usr/sbin/d");
+	assert_ptr_equal(a->recipe->argv.bytes, b->recipe->argv.bytes);
+	lineage_end(&family.lineage, b);
+	assert_string_equal(a->recipe->argv.bytes, "d");
+	family_free(&family);
+}
+
+static void without_memory_a_recipe_is_kept_as_it_came(void **state)
+{
+	struct recipe *recipe = make_recipe("/usr/sbin/e", WORDS("e"));
+	struct family family;
+	struct instance *instance;
+	size_t bytes;
+
+	(void)state;
+	family_init(&family);
+	instance = begin_daemon(&family, 10);
+	bytes = pool_bytes(&family.lineage.pool);
+	set_strings(&recipe->env, WORDS("A=1"));
+	recipe->env.size = (size_t)1 << 31; /* more than a pool takes, as if there was no memory */
+	lineage_set_recipe(instance, recipe);
+	recipe->env.size = sizeof("A=1");
+	assert_ptr_equal(instance->recipe, recipe);
+	assert_in_range(pool_bytes(&family.lineage.pool), 1, bytes - 1);
+	family_free(&family);
 }
 
 /* ---- roles ---- */
@@ -627,7 +692,7 @@ static void what_had_left_main_is_remembered_when_it_ends(void **state)
 	assert_int_equal(instance->background.wait_status, 5 << 8);
 	assert_int_equal(instance->background.life, find(&family, 10)->life);
 	assert_int_equal(noted_background(instance, find(&family, 11), OBIT_EXIT_ORPHAN), 11);
-	exec_image(worker, "/usr/sbin/worker", WORDS("d", "-f"));
+	exec_image(&family, worker, "/usr/sbin/worker", WORDS("d", "-f"));
 	assert_int_equal(noted_background(instance, worker, OBIT_EXIT_SESSION_LEADER), 0);
 	lineage_died(find(&family, 10));
 	lineage_gone(&family.lineage, find(&family, 10));
@@ -650,7 +715,7 @@ static void what_has_outlived_an_earlier_main_is_no_heir(void **state)
 	lineage_died(find(&family, 10));
 	lineage_gone(&family.lineage, find(&family, 10));
 	again = add(&family, 20, NULL);
-	exec_image(again, "/usr/sbin/d", WORDS("d", "-f"));
+	exec_image(&family, again, "/usr/sbin/d", WORDS("d", "-f"));
 	lineage_join(instance, again, ROLE_MAIN);
 	assert_null(heirs_of(instance).by_fork);
 	child = fork_of(&family, 20, 21);
@@ -672,7 +737,7 @@ static void another_executable_is_no_heir_by_fork(void **state)
 	family_init(&family);
 	instance = begin_daemon(&family, 10);
 	worker = fork_of(&family, 10, 11);
-	exec_image(worker, "/usr/sbin/worker", WORDS("d", "-f"));
+	exec_image(&family, worker, "/usr/sbin/worker", WORDS("d", "-f"));
 	assert_null(heirs_of(instance).by_fork);
 	assert_null(heirs_of(instance).by_exec);
 	fork_of(&family, 11, 12);
@@ -703,7 +768,7 @@ static void an_exec_heir_has_the_recipes_own_words(void **state)
 		family_init(&family);
 		instance = begin_daemon(&family, 10);
 		process = fork_of(&family, 10, 11);
-		exec_image(process, rows[i].exe, rows[i].argv);
+		exec_image(&family, process, rows[i].exe, rows[i].argv);
 		assert_ptr_equal(heirs_of(instance).by_exec, rows[i].heir ? process : NULL);
 		family_free(&family);
 	}
@@ -722,7 +787,7 @@ static void a_worker_is_no_exec_heir(void **state)
 	fork_of(&family, 10, 11);
 	assert_null(heirs_of(instance).by_exec);
 	successor = fork_of(&family, 10, 12);
-	exec_image(successor, "/usr/sbin/d", WORDS("d", "-f"));
+	exec_image(&family, successor, "/usr/sbin/d", WORDS("d", "-f"));
 	fork_of(&family, 12, 13); /* the successor's worker */
 	assert_ptr_equal(heirs_of(instance).by_exec, successor);
 	lineage_died(successor);
@@ -763,7 +828,7 @@ static void an_instance_without_main_waits_for_its_own_recipe(void **state)
 	assert_null(vacant(&family, 0, "/usr/sbin/e", WORDS("d", "-f")));
 	assert_null(vacant(&family, 0, "/usr/sbin/d", WORDS("d")));
 	other_user = make_recipe("/usr/sbin/d", WORDS("d", "-f"));
-	other_user->facts.euid = 33;
+	other_user->facts->euid = 33;
 	assert_null(lineage_vacant(&family.lineage, 0, other_user));
 	recipe_free(other_user);
 	family_free(&family);
@@ -773,6 +838,7 @@ static void an_instance_without_main_waits_for_its_own_recipe(void **state)
 static bool is_awaited_in(enum policy_state awaited, const char *old, const char *new)
 {
 	struct recipe *recipe = make_recipe("/usr/sbin/runc", WORDS("runc", "init"));
+	struct recipe *was = make_recipe("/usr/sbin/d", WORDS("d", "-f"));
 	struct family family;
 	struct instance *instance;
 	bool found;
@@ -781,10 +847,11 @@ static bool is_awaited_in(enum policy_state awaited, const char *old, const char
 	instance = begin_daemon(&family, 10);
 	lineage_gone(&family.lineage, instance->main);
 	instance->policy.state = awaited;
-	free(instance->recipe->cgroup);
-	instance->recipe->cgroup = strdup(old);
+	free(was->cgroup);
+	was->cgroup = copy_of(old);
+	lineage_set_recipe(instance, was);
 	free(recipe->cgroup);
-	recipe->cgroup = strdup(new);
+	recipe->cgroup = copy_of(new);
 	found = lineage_vacant(&family.lineage, 0, recipe) == instance;
 	recipe_free(recipe);
 	family_free(&family);
@@ -822,7 +889,7 @@ static void who_is_being_started_or_stopped_is_not_vacant(void **state)
 	assert_null(vacant_daemon(&family));
 	instance->policy.state = POLICY_WAITING;
 	assert_ptr_equal(vacant_daemon(&family), instance);
-	recipe_free(TAKE_PTR(instance->recipe));
+	lineage_set_recipe(instance, NULL);
 	assert_null(vacant_daemon(&family));
 	family_free(&family);
 }
@@ -904,6 +971,7 @@ static void exact_paths_are_services(void **state)
 	char exact[] = "/usr/sbin/d", glob[] = "/usr/sbin/*", script[] = "/opt/run.sh";
 	char *one[] = {exact}, *two[] = {glob, exact}, *globs[] = {glob}, *scripts[] = {script};
 	struct obit_letter letter = {.exit = {.time = S(101), .flags = OBIT_EXIT_HAD_TTY}};
+	struct recipe *recipe = make_recipe("/usr/sbin/d", WORDS("d", "-f"));
 	struct family family;
 	struct instance *instance;
 
@@ -921,7 +989,8 @@ static void exact_paths_are_services(void **state)
 	assert_false(lineage_is_service(instance, &family.watch, &letter));
 	family.watch.path = (struct string_list){scripts, 1};
 	assert_false(lineage_is_service(instance, &family.watch, &letter));
-	instance->recipe->script_path = copy_of("/opt/run.sh");
+	recipe->script_path = copy_of("/opt/run.sh");
+	lineage_set_recipe(instance, recipe);
 	assert_true(lineage_is_service(instance, &family.watch, &letter));
 	family_free(&family);
 }
@@ -1019,7 +1088,7 @@ static void do_add(struct random_family *r, unsigned pid)
 	assert_int_equal(process != NULL, !r->model.known[pid]);
 	if (!process)
 		return;
-	exec_image(process, "/usr/sbin/d", WORDS("d"));
+	exec_image(&r->family, process, "/usr/sbin/d", WORDS("d"));
 	r->model.known[pid] = true;
 	r->model.role[pid] = ROLE_OFFSPRING;
 }
@@ -1178,6 +1247,9 @@ int main(void)
 		cmocka_unit_test(who_leaves_is_offspring_and_no_longer_counted),
 		cmocka_unit_test(images_live_as_long_as_somebody_runs_them),
 		cmocka_unit_test(an_image_of_an_unknown_executable_is_empty),
+		cmocka_unit_test(an_image_that_cannot_be_made_whole_is_none),
+		cmocka_unit_test(instances_of_one_program_hold_it_once),
+		cmocka_unit_test(without_memory_a_recipe_is_kept_as_it_came),
 		cmocka_unit_test(a_former_main_becomes_a_member),
 		cmocka_unit_test(a_member_moves_between_instances),
 		cmocka_unit_test(the_dead_are_counted_once),

@@ -237,9 +237,9 @@ static void uid_is_service_any_or_a_list(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(uid_table); i++) {
 		struct recipe *recipe = make_nginx();
 
-		recipe->facts.uid = 4242; /* what counts is the effective one */
-		recipe->facts.euid = uid_table[i].euid;
-		recipe->facts.exe_uid = uid_table[i].owner;
+		recipe->facts->uid = 4242; /* what counts is the effective one */
+		recipe->facts->euid = uid_table[i].euid;
+		recipe->facts->exe_uid = uid_table[i].owner;
 		if (matches("path = \"/**\"", recipe) != uid_table[i].service ||
 		    matches("path = \"/**\" uid = service", recipe) != uid_table[i].service ||
 		    matches("path = \"/**\" uid = any", recipe) != uid_table[i].any ||
@@ -280,7 +280,7 @@ static void container_is_no_any_or_a_glob(void **state)
 		free(TAKE_PTR(recipe->cgroup));
 		if (container_table[i].cgroup)
 			recipe->cgroup = copy_of(container_table[i].cgroup);
-		recipe->facts.flags &= ~container_table[i].clear;
+		recipe->facts->flags &= ~container_table[i].clear;
 		if (matches("path = \"/**\"", recipe) != container_table[i].no ||
 		    matches("path = \"/**\" container = no", recipe) != container_table[i].no ||
 		    matches("path = \"/**\" container = any", recipe) != container_table[i].any ||
@@ -321,7 +321,7 @@ static void all_keys_must_hold(void **state)
 	struct recipe *recipe = make_nginx();
 
 	(void)state;
-	recipe->facts.euid = 33;
+	recipe->facts->euid = 33;
 	expect_rows(rows, ARRAY_SIZE(rows), recipe);
 	recipe_free(recipe);
 }
@@ -336,7 +336,7 @@ static void the_first_watch_wins(void **state)
 
 	(void)state;
 	assert_int_equal(match(text, recipe), 2);
-	recipe->facts.euid = 33;
+	recipe->facts->euid = 33;
 	assert_int_equal(match(text, recipe), 1);
 	free(recipe->exe);
 	recipe->exe = copy_of("/usr/bin/nobody");

@@ -43,7 +43,7 @@ static void chunks_are_joined_in_their_order(void **state)
 		expect_next(&recipe->argv, &position, "-g");
 		expect_next(&recipe->argv, &position, "daemon off;");
 		assert_null(strings_next(&recipe->argv, &position));
-		assert_false(recipe->facts.flags & OBIT_EXEC_ARGS_CUT);
+		assert_false(recipe->facts->flags & OBIT_EXEC_ARGS_CUT);
 		recipe_free(recipe);
 	}
 }
@@ -62,7 +62,7 @@ static void argv_and_env_do_not_mix(void **state)
 	assert_int_equal(strings_count(&recipe->argv), 2);
 	assert_int_equal(strings_count(&recipe->env), 2);
 	assert_string_equal(strings_find(&recipe->env, "B"), "B=2");
-	assert_int_equal(recipe->facts.flags, 0);
+	assert_int_equal(recipe->facts->flags, 0);
 	recipe_free(recipe);
 }
 
@@ -78,10 +78,10 @@ static void a_whole_text_is_complete(void **state)
 	bytes[length - 1] = '\0';
 	recipe = recipe_of_argv(bytes, length, OBIT_TEXT_CHUNK, length);
 	assert_int_equal(recipe->argv.size, length);
-	assert_false(recipe->facts.flags & OBIT_EXEC_ARGS_CUT);
+	assert_false(recipe->facts->flags & OBIT_EXEC_ARGS_CUT);
 	recipe_free(recipe);
 	recipe = recipe_of_argv(bytes, length, OBIT_TEXT_CHUNK, length + 1);
-	assert_true(recipe->facts.flags & OBIT_EXEC_ARGS_CUT);
+	assert_true(recipe->facts->flags & OBIT_EXEC_ARGS_CUT);
 	recipe_free(recipe);
 }
 
@@ -100,7 +100,7 @@ static void a_gap_marks_the_text_incomplete(void **state)
 		assert_int_equal(add_text(recipe, kinds[i], 0, "abc", 4), 0);
 		assert_int_equal(add_text(recipe, kinds[i], 8, "ghi", 4), -EBADMSG);
 		assert_int_equal(recipe_finish(recipe, &exec), 0);
-		assert_int_equal(recipe->facts.flags, flags[i]);
+		assert_int_equal(recipe->facts->flags, flags[i]);
 		assert_int_equal((i ? &recipe->env : &recipe->argv)->size, 4);
 		recipe_free(recipe);
 	}
@@ -114,14 +114,14 @@ static void a_limit_cuts_argv_and_environment_each(void **state)
 	set_strings(&recipe->env, WORDS("A=1"));
 	recipe_limit(recipe, 6);
 	assert_int_equal(recipe->argv.size, 6);
-	assert_int_equal(recipe->facts.flags, 0);
+	assert_int_equal(recipe->facts->flags, 0);
 	recipe_limit(recipe, 5);
 	assert_memory_equal(recipe->argv.bytes, "a\0bc", 5);
 	assert_int_equal(recipe->argv.size, 5);
-	assert_int_equal(recipe->facts.flags, OBIT_EXEC_ARGS_CUT);
+	assert_int_equal(recipe->facts->flags, OBIT_EXEC_ARGS_CUT);
 	recipe_limit(recipe, 3);
 	assert_string_equal(recipe->env.bytes, "A=");
-	assert_int_equal(recipe->facts.flags, OBIT_EXEC_ARGS_CUT | OBIT_EXEC_ENV_CUT);
+	assert_int_equal(recipe->facts->flags, OBIT_EXEC_ARGS_CUT | OBIT_EXEC_ENV_CUT);
 	recipe_free(recipe);
 }
 
@@ -134,7 +134,7 @@ static void a_lost_front_leaves_nothing(void **state)
 	assert_int_equal(add_text(recipe, OBIT_TEXT_ARGV, 4, "def", 4), -EBADMSG);
 	assert_int_equal(recipe_finish(recipe, &exec), 0);
 	assert_int_equal(strings_count(&recipe->argv), 0);
-	assert_int_equal(recipe->facts.flags, OBIT_EXEC_ARGS_CUT);
+	assert_int_equal(recipe->facts->flags, OBIT_EXEC_ARGS_CUT);
 	recipe_free(recipe);
 }
 
@@ -148,7 +148,7 @@ static void a_record_that_comes_twice_counts_once(void **state)
 	assert_int_equal(add_text(recipe, OBIT_TEXT_ARGV, 0, "abc", 4), -EBADMSG);
 	assert_int_equal(recipe_finish(recipe, &exec), 0);
 	assert_int_equal(recipe->argv.size, 4);
-	assert_int_equal(recipe->facts.flags, 0);
+	assert_int_equal(recipe->facts->flags, 0);
 	recipe_free(recipe);
 }
 
@@ -164,14 +164,14 @@ static void what_was_cut_is_terminated(void **state)
 	expect_next(&recipe->argv, &position, "a");
 	expect_next(&recipe->argv, &position, "bcd");
 	assert_null(strings_next(&recipe->argv, &position));
-	assert_true(recipe->facts.flags & OBIT_EXEC_ARGS_CUT);
+	assert_true(recipe->facts->flags & OBIT_EXEC_ARGS_CUT);
 	recipe_free(recipe);
 	recipe = recipe_new(RECIPE_EXEC);
 	assert_int_equal(add_text(recipe, OBIT_TEXT_ENV, 0, "A=12", 4), 0);
 	assert_int_equal(recipe_finish(recipe, &exec), 0);
 	assert_int_equal(recipe->env.size, 5);
 	assert_string_equal(strings_find(&recipe->env, "A"), "A=12");
-	assert_int_equal(recipe->facts.flags, OBIT_EXEC_ENV_CUT);
+	assert_int_equal(recipe->facts->flags, OBIT_EXEC_ENV_CUT);
 	recipe_free(recipe);
 }
 
@@ -182,8 +182,8 @@ static void the_kernels_own_flags_stay(void **state)
 
 	(void)state;
 	assert_int_equal(recipe_finish(recipe, &exec), 0);
-	assert_int_equal(recipe->facts.flags, OBIT_EXEC_ENV_CUT | OBIT_EXEC_SECURE);
-	assert_int_equal(recipe->facts.euid, 33);
+	assert_int_equal(recipe->facts->flags, OBIT_EXEC_ENV_CUT | OBIT_EXEC_SECURE);
+	assert_int_equal(recipe->facts->euid, 33);
 	recipe_free(recipe);
 }
 
@@ -195,7 +195,7 @@ static void a_program_without_arguments_has_none(void **state)
 	(void)state;
 	assert_int_equal(strings_count(&recipe->argv), 0);
 	assert_null(strings_next(&recipe->argv, &position));
-	assert_int_equal(recipe->facts.flags, 0);
+	assert_int_equal(recipe->facts->flags, 0);
 	recipe_free(recipe);
 }
 
@@ -212,7 +212,7 @@ static void empty_arguments_are_arguments(void **state)
 	expect_next(&recipe->argv, &position, "");
 	expect_next(&recipe->argv, &position, "b");
 	assert_null(strings_next(&recipe->argv, &position));
-	assert_false(recipe->facts.flags & OBIT_EXEC_ARGS_CUT);
+	assert_false(recipe->facts->flags & OBIT_EXEC_ARGS_CUT);
 	recipe_free(recipe);
 }
 
@@ -264,7 +264,7 @@ static void another_root_is_a_chroot(void **state)
 			add_text(recipe, OBIT_TEXT_ROOT, 0, rows[i].root, strlen(rows[i].root) + 1),
 			0);
 		assert_int_equal(recipe_finish(recipe, &exec), 0);
-		assert_int_equal(recipe->facts.flags, rows[i].flags);
+		assert_int_equal(recipe->facts->flags, rows[i].flags);
 		recipe_free(recipe);
 	}
 }
@@ -387,7 +387,7 @@ static void tear(struct recipe *recipe, const struct gap *gap)
 {
 	recipe->argv_overwritten |= gap->overwritten;
 	recipe->label_unknown |= gap->no_label;
-	recipe->facts.flags |= gap->flags;
+	recipe->facts->flags |= gap->flags;
 	if (gap->no_exe)
 		free(TAKE_PTR(recipe->exe));
 	if (gap->no_cwd)
@@ -458,8 +458,8 @@ static void each_refusal_has_its_sentence(void **state)
 		struct recipe *recipe = make_recipe("/usr/sbin/x", WORDS("x"));
 		const char *text;
 
-		recipe->facts.flags |= refusal_table[i].set;
-		recipe->facts.flags &= ~refusal_table[i].clear;
+		recipe->facts->flags |= refusal_table[i].set;
+		recipe->facts->flags &= ~refusal_table[i].clear;
 		if (refusal_table[i].env)
 			set_strings(&recipe->env, WORDS("A=1", refusal_table[i].env));
 		watch.command = NULL;
@@ -491,17 +491,17 @@ static void what_was_too_large_is_told_with_its_size(void **state)
 	(void)state;
 	watch_config_init(&watch);
 	watch.name = name;
-	recipe->facts.flags |= OBIT_EXEC_ENV_CUT;
-	recipe->facts.env_bytes = 256 * 1024;
+	recipe->facts->flags |= OBIT_EXEC_ENV_CUT;
+	recipe->facts->env_bytes = 256 * 1024;
 	assert_string_equal(recipe_refusal(recipe, &watch, buf),
 			    "its recipe lacks the end of the environment; command = \"/x ...\" in "
 			    "watch web would start it");
-	recipe->facts.env_bytes++;
+	recipe->facts->env_bytes++;
 	assert_string_equal(recipe_refusal(recipe, &watch, buf),
 			    "its recipe lacks the end of the environment (257 KiB, above "
 			    "recipe_max); command = \"/x ...\" in watch web would start it");
-	recipe->facts.flags |= OBIT_EXEC_ARGS_CUT;
-	recipe->facts.argv_bytes = 1 << 20;
+	recipe->facts->flags |= OBIT_EXEC_ARGS_CUT;
+	recipe->facts->argv_bytes = 1 << 20;
 	assert_non_null(strstr(recipe_refusal(recipe, &watch, buf),
 			       "the end of argv (1024 KiB, above recipe_max)"));
 	recipe_free(recipe);
@@ -518,7 +518,7 @@ static void a_complete_recipe_is_not_refused(void **state)
 	watch.name = name;
 	set_strings(&recipe->env, WORDS("LISTEN_FDS_START=3", "LISTEN=1"));
 	assert_null(recipe_refusal(recipe, &watch, buf));
-	recipe->facts.flags |= OBIT_EXEC_HAS_TTY | OBIT_EXEC_NO_NEW_PRIVS | OBIT_EXEC_EXE_DELETED;
+	recipe->facts->flags |= OBIT_EXEC_HAS_TTY | OBIT_EXEC_NO_NEW_PRIVS | OBIT_EXEC_EXE_DELETED;
 	assert_null(recipe_refusal(recipe, &watch, buf));
 	recipe_free(recipe);
 }
@@ -568,6 +568,119 @@ static void a_long_path_does_not_cost_the_way_out(void **state)
 	recipe_free(recipe);
 }
 
+/* ---- what recipes share ---- */
+
+/* As the kernel tells of the process `pid`. */
+static struct recipe *recipe_of_process(unsigned pid, uint32_t uid)
+{
+	struct recipe *recipe = make_recipe("/usr/sbin/d", WORDS("d", "-f"));
+
+	set_strings(&recipe->env, WORDS("PATH=/bin", "TOKEN=secret"));
+	recipe->stdio[2] = copy_of("/dev/null");
+	recipe->stack = pid;
+	recipe->facts->header.key.tgid = pid;
+	recipe->facts->letter.exec_sequence = pid;
+	recipe->facts->comm[0] = (char)pid;
+	recipe->facts->cgroup_id = pid;
+	recipe->facts->argv_bytes = recipe->argv.size;
+	recipe->facts->env_bytes = recipe->env.size;
+	recipe->facts->euid = uid;
+	recipe->facts->umask = 027;
+	recipe->facts->group_count = 1;
+	recipe->facts->groups[0] = 33;
+	recipe->facts->groups[1] = pid; /* of whoever had more groups before it */
+	return recipe;
+}
+
+static struct recipe *share(struct recipe *recipe, struct pool *pool)
+{
+	struct recipe *shared = recipe_share(recipe, pool);
+
+	assert_non_null(shared);
+	recipe_free(recipe);
+	return shared;
+}
+
+static void expect_equal(const struct recipe *a, const struct recipe *b)
+{
+	assert_ptr_equal(a->exe, b->exe);
+	assert_ptr_equal(a->cwd, b->cwd);
+	assert_ptr_equal(a->cgroup, b->cgroup);
+	assert_ptr_equal(a->stdio[2], b->stdio[2]);
+	assert_ptr_equal(a->argv.bytes, b->argv.bytes);
+	assert_ptr_equal(a->env.bytes, b->env.bytes);
+	assert_ptr_equal(a->facts, b->facts);
+}
+
+static void what_lasts_is_shared_and_still_there(void **state)
+{
+	struct pool pool = {0};
+	struct recipe *a = share(recipe_of_process(1, 33), &pool), *b;
+	size_t pieces = pool.pieces, whole;
+
+	(void)state;
+	b = recipe_of_process(2, 33);
+	whole = recipe_bytes(b);
+	b = share(b, &pool);
+	assert_int_equal(pool.pieces, pieces);
+	assert_ptr_equal(a->cwd, a->root); /* in one recipe, too */
+	expect_equal(a, b);
+	assert_true(recipe_bytes(a) + recipe_bytes(b) + pool_bytes(&pool) < 2 * whole);
+	recipe_free(a);
+	assert_int_equal(b->stack, 2);
+	assert_string_equal(b->exe, "/usr/sbin/d");
+	assert_string_equal(strings_find(&b->env, "TOKEN"), "TOKEN=secret");
+	assert_int_equal(strings_count(&b->argv), 2);
+	assert_int_equal(b->facts->umask, 027);
+	assert_int_equal(b->facts->euid, 33);
+	assert_int_equal(b->facts->groups[0], 33);
+	assert_null(b->stdio[0]);
+	recipe_free(b);
+	assert_int_equal(pool_bytes(&pool), 0);
+}
+
+static void another_users_are_others(void **state)
+{
+	struct pool pool = {0};
+	struct recipe *a = share(recipe_of_process(1, 33), &pool);
+	struct recipe *b = share(recipe_of_process(1, 34), &pool);
+
+	(void)state;
+	assert_ptr_not_equal(a->env.bytes, b->env.bytes);
+	assert_ptr_not_equal(a->exe, b->exe);
+	recipe_free(a);
+	recipe_free(b);
+}
+
+static void how_much_was_cut_is_still_told(void **state)
+{
+	struct pool pool = {0};
+	struct recipe *a = recipe_of_process(1, 0);
+
+	(void)state;
+	a->facts->flags |= OBIT_EXEC_ENV_CUT;
+	a->facts->env_bytes = 1 << 20;
+	a = share(a, &pool);
+	assert_int_equal(a->facts->env_bytes, 1 << 20);
+	assert_int_equal(a->facts->argv_bytes, 0);
+	recipe_free(a);
+}
+
+static void of_what_cannot_be_shared_whole_nothing_is(void **state)
+{
+	struct pool pool = {0};
+	struct recipe *a = recipe_of_process(1, 0);
+	size_t size = a->env.size;
+
+	(void)state;
+	a->env.size = (size_t)1 << 31; /* more than a pool takes, as if there was no memory */
+	assert_null(recipe_share(a, &pool));
+	assert_int_equal(pool_bytes(&pool), 0);
+	a->env.size = size;
+	assert_string_equal(strings_find(&a->env, "PATH"), "PATH=/bin");
+	recipe_free(a);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -595,6 +708,10 @@ int main(void)
 		cmocka_unit_test(a_complete_recipe_is_not_refused),
 		cmocka_unit_test(every_missing_part_is_refused),
 		cmocka_unit_test(a_long_path_does_not_cost_the_way_out),
+		cmocka_unit_test(what_lasts_is_shared_and_still_there),
+		cmocka_unit_test(another_users_are_others),
+		cmocka_unit_test(how_much_was_cut_is_still_told),
+		cmocka_unit_test(of_what_cannot_be_shared_whole_nothing_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

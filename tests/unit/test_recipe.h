@@ -52,7 +52,7 @@ static inline struct recipe *make_recipe(const char *exe, const char *const *arg
 	recipe->root = copy_of("/");
 	recipe->cgroup = copy_of("/system.slice");
 	set_strings(&recipe->argv, argv);
-	recipe->facts.flags = OBIT_EXEC_HOST_PIDNS | OBIT_EXEC_HOST_MNT_OWNER;
+	recipe->facts->flags = OBIT_EXEC_HOST_PIDNS | OBIT_EXEC_HOST_MNT_OWNER;
 	return recipe;
 }
 

@@ -15,9 +15,9 @@ static struct recipe *make_full(void)
 	recipe->source = RECIPE_PROC;
 	recipe->stack = 0x7ffc12345678;
 	recipe->argv_overwritten = true;
-	recipe->facts.umask = 027;
-	recipe->facts.group_count = 2;
-	recipe->facts.groups[1] = 33;
+	recipe->facts->umask = 027;
+	recipe->facts->group_count = 2;
+	recipe->facts->groups[1] = 33;
 	return recipe;
 }
 
@@ -43,7 +43,7 @@ static void expect_same(const struct recipe *a, const struct recipe *b)
 		expect_path(a->stdio[i], b->stdio[i]);
 	assert_true(strings_equal(&a->argv, &b->argv));
 	assert_true(strings_equal(&a->env, &b->env));
-	assert_memory_equal(&a->facts, &b->facts, sizeof(a->facts));
+	assert_memory_equal(a->facts, b->facts, sizeof(*a->facts));
 	assert_int_equal(a->stack, b->stack);
 	assert_int_equal(a->argv_overwritten, b->argv_overwritten);
 }
@@ -111,7 +111,7 @@ static void no_byte_of_it_is_believed(void **state)
 		bytes[at] ^= (char)0xff;
 		if (recipe_unpack(bytes, size, &back) == 0) {
 			assert_true(strings_count(&back->argv) <= back->argv.size);
-			assert_true(back->facts.group_count <= OBIT_GROUPS_MAX);
+			assert_true(back->facts->group_count <= OBIT_GROUPS_MAX);
 			recipe_free(back);
 		} else {
 			refused++;
