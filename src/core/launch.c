@@ -159,6 +159,15 @@ static int prepare_account(const struct recipe *recipe, const struct watch_confi
 }
 _Static_assert(ACCOUNT_GROUPS_MAX == OBIT_GROUPS_MAX, "as many groups");
 
+void launch_guarded(const struct recipe *recipe, const struct watch_config *watch,
+		    const char *ret[static LAUNCH_GUARDED])
+{
+	bool guards = !watch->command && recipe->facts->euid == 0;
+
+	ret[0] = guards ? recipe->exe : NULL;
+	ret[1] = guards ? recipe->script_path : NULL;
+}
+
 int launch_prepare(const struct recipe *recipe, const struct watch_config *watch,
 		   const char *notify_path, struct launch *ret)
 {
@@ -170,6 +179,7 @@ int launch_prepare(const struct recipe *recipe, const struct watch_config *watch
 	for (size_t i = 0; i < ARRAY_SIZE(launch.stdio); i++)
 		launch.stdio[i] = recipe->stdio[i];
 	launch.label = watch->command ? NULL : recipe->label;
+	launch_guarded(recipe, watch, launch.guarded);
 	r = watch->command ? prepare_command(watch, &launch) : prepare_captured(recipe, &launch);
 	if (r == 0)
 		r = prepare_notify(watch, notify_path, &launch);
@@ -213,7 +223,7 @@ bool launch_label_words(const char *label, char buf[static LAUNCH_LABEL_SIZE])
 /* ---- packing: the facts, the counts, then strings; an absent one is told by its length ---- */
 
 #define ABSENT	UINT32_MAX
-#define SINGLES 6 /* path, directory, stdio, label */
+#define SINGLES 8 /* path, directory, stdio, label, what is guarded */
 
 struct packed {
 	struct obit_exec_record facts;
@@ -242,8 +252,9 @@ static char *put_strings(char *at, const char *const *strings)
 
 int launch_pack(const struct launch *launch, char **ret_bytes, size_t *ret_size)
 {
-	const char *singles[SINGLES] = {launch->path,	  launch->directory, launch->stdio[0],
-					launch->stdio[1], launch->stdio[2],  launch->label};
+	const char *singles[SINGLES] = {launch->path,	    launch->directory, launch->stdio[0],
+					launch->stdio[1],   launch->stdio[2],  launch->label,
+					launch->guarded[0], launch->guarded[1]};
 	size_t argv_bytes, env_bytes, size = sizeof(struct packed);
 	struct packed packed = {.facts = *launch->facts, .follow = launch->follow};
 	char *bytes, *at;
@@ -305,8 +316,9 @@ int launch_unpack(const char *bytes, size_t size, struct launch *ret)
 	const struct packed *packed = (const void *)bytes;
 	const char *at = bytes + sizeof(*packed), *end = bytes + size;
 	struct launch launch = {.facts = &packed->facts};
-	const char **singles[SINGLES] = {&launch.path,	   &launch.directory, &launch.stdio[0],
-					 &launch.stdio[1], &launch.stdio[2],  &launch.label};
+	const char **singles[SINGLES] = {&launch.path,	     &launch.directory, &launch.stdio[0],
+					 &launch.stdio[1],   &launch.stdio[2],	&launch.label,
+					 &launch.guarded[0], &launch.guarded[1]};
 
 	if (size < sizeof(*packed) || packed->facts.group_count > OBIT_GROUPS_MAX)
 		return -EBADMSG;

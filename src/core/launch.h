@@ -6,6 +6,13 @@
 
 #include "core/recipe.h"
 
+#define LAUNCH_GUARDED 2
+
+/* Which files others than root must not be able to change, for this to be started by its recipe: what root was seen to
+ * execute, and the script that it interprets. NULL where there is none: what a command says is executed in any case. */
+void launch_guarded(const struct recipe *recipe, const struct watch_config *watch,
+		    const char *ret[static LAUNCH_GUARDED]);
+
 /* The strings and facts are borrowed: from recipe and watch, or from the packed bytes. */
 struct launch {
 	const struct obit_exec_record *facts;
@@ -17,7 +24,8 @@ struct launch {
 	const char *stdio[3];  /* NULL: unknown */
 	const char
 		*label; /* of its security module; NULL: none, or whatever comes about by itself */
-	char *words;	/* owned: the words of `command` */
+	const char *guarded[LAUNCH_GUARDED];	/* of launch_guarded() */
+	char *words;				/* owned: the words of `command` */
 	char *notify_socket, *watchdog_usec;	/* owned: two of envp, where it is to notify */
 	struct obit_exec_record *changed_facts; /* owned: facts, where `user` changes them */
 };

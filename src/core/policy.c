@@ -254,6 +254,9 @@ static void take_input(struct policy *policy, const struct policy_input *input, 
 	case INPUT_SPAWN_FAILED:
 		policy_on_spawn_failed(policy, out, input->error, now_ns);
 		return;
+	case INPUT_SPAWN_REFUSED:
+		policy_on_spawn_refused(policy, out, input->words, now_ns);
+		return;
 	case INPUT_OWNER_SAID:
 		policy_on_owner_said(policy, out, input, now_ns);
 		return;

@@ -27,21 +27,22 @@
 	X(DOWN, "down")		 /* an operator stopped it */
 
 #define POLICY_INPUTS(X)                                                                           \
-	X(STARTED)	/* a process that obit did not start is main now: .began_ns */             \
-	X(MAIN_DIED)	/* with .death */                                                          \
-	X(MEMBER_DIED)	/* with .death.pid, .wait_status */                                        \
-	X(ALL_GONE)	/* nothing of the instance is left, zombies at most */                     \
-	X(TIMER)	/* the deadline of the last ACTION_TIMER has passed */                     \
-	X(SPAWNED)	/* the exec of ACTION_SPAWN succeeded */                                   \
-	X(READY)	/* it says that it is ready */                                             \
-	X(EXTEND)	/* it wants more time for that: .until_ns */                               \
-	X(SPAWN_FAILED) /* it did not: .error */                                                   \
-	X(OWNER_SAID)	/* what ACTION_ASK_OWNER was answered: .answer */                          \
-	X(OWNER_DONE)	/* the command of ACTION_RESTART_BY_OWNER or STOP_BY_OWNER succeeded */    \
-	X(OWNER_FAILED) /* it did not: .words */                                                   \
-	X(HUNG)		/* it lives, and does not do its work: .hang, .death.refusal */            \
-	X(RECOVERED)	/* it does again */                                                        \
-	X(STOP)		/* the operator's commands */                                              \
+	X(STARTED)	 /* a process that obit did not start is main now: .began_ns */            \
+	X(MAIN_DIED)	 /* with .death */                                                         \
+	X(MEMBER_DIED)	 /* with .death.pid, .wait_status */                                       \
+	X(ALL_GONE)	 /* nothing of the instance is left, zombies at most */                    \
+	X(TIMER)	 /* the deadline of the last ACTION_TIMER has passed */                    \
+	X(SPAWNED)	 /* the exec of ACTION_SPAWN succeeded */                                  \
+	X(READY)	 /* it says that it is ready */                                            \
+	X(EXTEND)	 /* it wants more time for that: .until_ns */                              \
+	X(SPAWN_FAILED)	 /* it did not: .error */                                                  \
+	X(SPAWN_REFUSED) /* it must not be started: .words */                                      \
+	X(OWNER_SAID)	 /* what ACTION_ASK_OWNER was answered: .answer */                         \
+	X(OWNER_DONE)	 /* the command of ACTION_RESTART_BY_OWNER or STOP_BY_OWNER succeeded */   \
+	X(OWNER_FAILED)	 /* it did not: .words */                                                  \
+	X(HUNG)		 /* it lives, and does not do its work: .hang, .death.refusal */           \
+	X(RECOVERED)	 /* it does again */                                                       \
+	X(STOP)		 /* the operator's commands */                                             \
 	X(START)                                                                                   \
 	X(RESTART)                                                                                 \
 	X(REVIVE)                                                                                  \
@@ -102,7 +103,7 @@ struct policy_input {
 	int error;		   /* SPAWN_FAILED: errno, positive */
 	enum owner_answer answer;  /* OWNER_SAID */
 	const char *
-		words; /* OWNER_SAID, OWNER_FAILED: why, where there is more to say; NULL: there is not.
+		words; /* OWNER_SAID, OWNER_FAILED: why, where there is more to say; NULL: there is not. SPAWN_REFUSED: why.
 			  SPAWNED: how it is not as it was, for who tells of it */
 	uint64_t began_ns; /* STARTED: when its program was executed; 0: now */
 	uint64_t
@@ -110,8 +111,8 @@ struct policy_input {
 };
 
 enum policy_action_kind {
-	ACTION_SPAWN,	  /* start it by its recipe; answer SPAWNED or SPAWN_FAILED */
-	ACTION_KILL,	  /* send .signal to what kill_mode says */
+	ACTION_SPAWN, /* start it by its recipe; answer SPAWNED, SPAWN_FAILED or SPAWN_REFUSED */
+	ACTION_KILL,  /* send .signal to what kill_mode says */
 	ACTION_TAKE_HEIR, /* the fork heir becomes main */
 	ACTION_TAKE_EXEC_HEIR,
 	ACTION_ASK_OWNER, /* answer OWNER_SAID */

@@ -25,6 +25,9 @@ void policy_on_extend(struct policy *policy, struct policy_output *out, uint64_t
 void policy_on_spawn_failed(struct policy *policy, struct policy_output *out, int error,
 			    uint64_t now);
 
+void policy_on_spawn_refused(struct policy *policy, struct policy_output *out, const char *why,
+			     uint64_t now);
+
 void policy_on_main_died(struct policy *policy, struct policy_output *out,
 			 const struct policy_death *death, uint64_t now);
 void policy_on_member_died(struct policy *policy, struct policy_output *out,

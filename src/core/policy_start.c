@@ -176,3 +176,24 @@ void policy_on_spawn_failed(struct policy *policy, struct policy_output *out, in
 	else if (policy->state == POLICY_STARTING)
 		retry_spawn(policy, out, error, now);
 }
+
+/* Until somebody has changed that, and starts it. */
+void policy_on_spawn_refused(struct policy *policy, struct policy_output *out, const char *why,
+			     uint64_t now)
+{
+	char text[POLICY_NOTE_SIZE];
+
+	if (policy->state == POLICY_STOPPING) {
+		policy_on_all_gone(policy, out, now); /* there is nothing that could be stopped */
+		return;
+	}
+	if (policy->state != POLICY_STARTING)
+		return;
+	policy_forget_start(policy);
+	policy_end(policy, out, now);
+	policy->gone = true;
+	snprintf(text, sizeof(text), "%s: %.280s",
+		 policy->automatic ? "not respawned" : "not started", why);
+	policy_say_and_note(policy, out, text);
+	out->verdict = VERDICT_REPORT;
+}

@@ -103,6 +103,20 @@ static void spawn_failed(struct daemon *daemon, struct instance *instance, int e
 	log_error("%s: %s; %s", watch_of(daemon, instance)->name, text, decision.detail);
 }
 
+/* The child has looked, and must not be. */
+static void spawn_refused(struct daemon *daemon, struct instance *instance, const char *why)
+{
+	const struct watch_config *watch = watch_of(daemon, instance);
+	char sentence[RECIPE_SENTENCE_SIZE];
+	struct policy_input refused = {.kind = INPUT_SPAWN_REFUSED};
+	struct policy_output decision;
+
+	refused.words = refusals_with_command(watch, why, sentence);
+	instance->spawning = 0;
+	act_step(daemon, instance, &refused, &decision);
+	log_warning("%s: %s", watch->name, decision.detail);
+}
+
 /* `notices` tell how it is not as it was; of a child that is `inherited` by whom it was asked for. */
 static void spawn_succeeded(struct daemon *daemon, struct instance *instance, pid_t pid,
 			    const char *notices, bool inherited)
@@ -179,7 +193,10 @@ static void end_report(struct attachment *attachment)
 	/* It never was the program: its end is no death of the instance. */
 	if (instance->main && instance->main->key.tgid == (__u32)report.pid)
 		leave(daemon, instance->main);
-	spawn_failed(daemon, instance, report.error, report.text);
+	if (report.refused)
+		spawn_refused(daemon, instance, report.text);
+	else
+		spawn_failed(daemon, instance, report.error, report.text);
 }
 
 /* What an inherited child would have reported is in its letter. */
@@ -353,7 +370,6 @@ static int ask(struct daemon *daemon, struct instance *instance, bool held,
 static int ask_for_child(struct daemon *daemon, struct instance *instance, bool held,
 			 char sentence[static RECIPE_SENTENCE_SIZE])
 {
-	const struct watch_config *watch = watch_of(daemon, instance);
 	struct attachment *attachment = instance->attachment;
 	_cleanup_free_ struct spawn_report *report = NULL;
 	int r;
@@ -362,8 +378,6 @@ static int ask_for_child(struct daemon *daemon, struct instance *instance, bool 
 		snprintf(sentence, RECIPE_SENTENCE_SIZE, "how it was started is not known");
 		return -EPERM;
 	}
-	if (refusals_of_trust(watch, instance->recipe, sentence))
-		return -EPERM;
 	if (attachment->hanged.tgid && proc_is_alive(&attachment->hanged)) {
 		snprintf(sentence, RECIPE_SENTENCE_SIZE,
 			 "the last child (pid %u) hangs still, and cannot be killed",

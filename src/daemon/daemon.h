@@ -174,6 +174,7 @@ struct attachment {
 	bool failure_told;   /* that a respawn after it has failed has been told */
 	bool moves;	     /* its children are moved into their cgroup: see struct spawn_place */
 	bool emptying;	     /* its whole cgroup is being stopped */
+	bool untrusted; /* others than root can change its files, as was seen when it began to hang */
 };
 
 /* A death whose process is not gone yet. */
@@ -674,19 +675,20 @@ void farewells_free(struct daemon *daemon);
 
 /* ---- refusals.c ---- */
 
-/* Why a death of this instance must not be answered by a respawn; NULL if it may. */
+/* Why a death of this instance must not be answered by a respawn; NULL if it may. Whether others than root can change what
+ * root would run is left to the child: to look at files may take as long as a file system likes. */
 const char *refusals_of_death(struct daemon *daemon, struct instance *instance,
 			      const struct obit_letter *letter,
 			      char buf[static RECIPE_SENTENCE_SIZE]);
-/* The part of it that lies in how the process was started, and is known before it dies. */
+/* What is known of that before it dies, and what the child would look at: files. */
 const char *refusals_of_recipe(const struct daemon *daemon, const struct instance *instance,
 			       char buf[static RECIPE_SENTENCE_SIZE]);
-/* The part of that which holds for an operator's start, too. */
+/* The part of it that lies in how the process was started, and holds for an operator's start, too. */
 const char *refusals_of_start(const struct daemon *daemon, const struct instance *instance,
 			      char buf[static RECIPE_SENTENCE_SIZE]);
-/* The other part, which files can change at any time: can others than root change what root would run? */
-const char *refusals_of_trust(const struct watch_config *watch, const struct recipe *recipe,
-			      char buf[static RECIPE_SENTENCE_SIZE]);
+/* `why`, and the way out. Returns `buf`. */
+const char *refusals_with_command(const struct watch_config *watch, const char *why,
+				  char buf[static RECIPE_SENTENCE_SIZE]);
 
 /* ---- hangs.c ---- */
 

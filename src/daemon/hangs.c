@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* What hangs, whoever found that out -> where its threads are in the kernel, an input of the policy, what follows. */
+#include <errno.h>
 #include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,26 +9,48 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "core/launch.h"
 #include "daemon/daemon.h"
 #include "daemon/put.h"
 #include "io/confine.h"
 #include "io/hooks.h"
 #include "io/proc.h"
 #include "io/stacks.h"
+#include "io/trust.h"
 
 #define READERS_MAX  4 /* of stacks, at once; what hangs beyond that has none in its obituary */
 #define READ_TIMEOUT (500 * NS_PER_MS)
 
-/* ---- stacks ---- */
+/* ---- stacks, and whether it could be started again ---- */
 
-/* In a child: it may block where the process is in an exec that does. Stacks are told to CAP_SYS_ADMIN alone. */
-static int read_stacks(const char *const *argv)
+/* In a child: it may block where the process is in an exec that does, or on a file system. Stacks are told to CAP_SYS_ADMIN
+ * alone. "!WHY" comes first where others than root can change one of the files behind the pid. */
+static int look(const char *const *argv)
 {
-	int r;
+	char why[RECIPE_SENTENCE_SIZE];
+	int r = 0;
 
-	confine_self(CONFINE_CAP(CAP_SYS_ADMIN) | CONFINE_CAP(CAP_SYS_PTRACE));
+	confine_self(CONFINE_CAP(CAP_SYS_ADMIN) | CONFINE_CAP(CAP_SYS_PTRACE) |
+		     CONFINE_CAP(CAP_DAC_READ_SEARCH));
+	for (size_t i = 1; argv[i] && r != -EPERM; i++) {
+		r = trust_check(argv[i], why);
+		if (r == -EPERM)
+			printf("!%s\n", why);
+	}
 	r = stacks_print(stdout, (pid_t)strtol(argv[0], NULL, 10));
 	return fflush(stdout) || r < 0;
+}
+
+/* Takes the first line of what was found, if it is one of those. Returns the rest. */
+static const char *take_why(const char *text, char why[static RECIPE_SENTENCE_SIZE])
+{
+	size_t length = strcspn(text, "\n");
+
+	*why = '\0';
+	if (*text != '!')
+		return text;
+	snprintf(why, RECIPE_SENTENCE_SIZE, "%.*s", (int)length - 1, text + 1);
+	return text + length + (text[length] == '\n');
 }
 
 /* "TID STATE WCHAN COMM" */
@@ -98,7 +121,8 @@ static void tell(struct daemon *daemon, struct instance *instance,
 	hook_events_hang(daemon, instance, decision);
 }
 
-static void decide(struct daemon *daemon, struct instance *instance)
+/* `untrusted`: why a child would refuse to be it; NULL: it would not, or that is not known. */
+static void decide(struct daemon *daemon, struct instance *instance, const char *untrusted)
 {
 	struct attachment *attachment = instance->attachment;
 	_cleanup_free_ struct policy_hang *hang = TAKE_PTR(attachment->hang);
@@ -116,6 +140,9 @@ static void decide(struct daemon *daemon, struct instance *instance)
 	if (proc_has_terminal(&instance->main->key))
 		letter.exit.flags |= OBIT_EXIT_HAD_TTY;
 	input.death.refusal = refusals_of_death(daemon, instance, &letter, refusal);
+	if (!input.death.refusal && untrusted && !*instance->policy.owner.name)
+		input.death.refusal = refusals_with_command(watch_of(daemon, instance), untrusted,
+							    refusal);
 	act_step(daemon, instance, &input, &decision);
 	tell(daemon, instance, &decision);
 }
@@ -129,35 +156,55 @@ void hangs_tell(struct daemon *daemon, struct instance *instance,
 	tell(daemon, instance, decision);
 }
 
-static void on_stacks(void *arg, const struct hook_result *result)
+static void on_look(void *arg, const struct hook_result *result)
 {
 	struct daemon *daemon = arg;
 	struct instance *instance = lineage_instance(&daemon->lineage, result->id);
 	struct attachment *attachment = instance ? instance->attachment : NULL;
 
+	char untrusted[RECIPE_SENTENCE_SIZE];
+	const char *stacks;
+
 	if (!attachment || !attachment->hang)
 		return;
+	stacks = take_why(result->output, untrusted);
 	json_object_put(attachment->hang_threads);
-	attachment->hang_threads = *result->output ? parse_stacks(result->output) : NULL;
-	decide(daemon, instance);
+	attachment->hang_threads = *stacks ? parse_stacks(stacks) : NULL;
+	attachment->untrusted = *untrusted != '\0';
+	decide(daemon, instance, attachment->untrusted ? untrusted : NULL);
 }
 
-/* 0, or -errno where nobody will tell of them. */
-static int ask_for_stacks(struct daemon *daemon, const struct instance *instance, pid_t pid)
+/* One after the other. */
+static void list_guarded(const struct daemon *daemon, const struct instance *instance,
+			 const char *ret[static LAUNCH_GUARDED])
+{
+	const char *guarded[LAUNCH_GUARDED];
+	size_t n = 0;
+
+	launch_guarded(instance->recipe, watch_of(daemon, instance), guarded);
+	for (size_t i = 0; i < LAUNCH_GUARDED; i++)
+		if (guarded[i])
+			ret[n++] = guarded[i];
+}
+
+/* 0, or -errno where nobody will tell what was found. */
+static int have_a_look(struct daemon *daemon, const struct instance *instance, pid_t pid)
 {
 	char number[16];
-	const char *const argv[] = {number, NULL}, *const envp[] = {NULL};
+	const char *argv[1 + LAUNCH_GUARDED + 1] = {number}, *const envp[] = {NULL};
 	struct hook reader = {
-		.name = "reading stacks",
+		.name = "looking at what hangs",
 		.id = instance->id,
 		.argv = argv,
 		.envp = envp,
 		.input = "",
 		.timeout_ns = READ_TIMEOUT,
-		.call = read_stacks,
+		.call = look,
 		.captures = true,
 	};
 
+	if (instance->recipe)
+		list_guarded(daemon, instance, argv + 1);
 	snprintf(number, sizeof(number), "%d", pid);
 	return hooks_run(daemon->stack_readers, &reader);
 }
@@ -169,6 +216,8 @@ void hangs_report(struct daemon *daemon, struct instance *instance, enum hang_by
 
 	if (instance->policy.state != POLICY_UP || !instance->main || attachment->hang)
 		return;
+	if (instance->policy.hang.by != HANG_NONE && attachment->untrusted)
+		return; /* it is left as it is, and that was told */
 	attachment->hang = malloc(sizeof(*attachment->hang));
 	if (!attachment->hang) {
 		daemon_out_of_memory(daemon, "telling that something hangs");
@@ -178,11 +227,10 @@ void hangs_report(struct daemon *daemon, struct instance *instance, enum hang_by
 	snprintf(attachment->hang->words, sizeof(attachment->hang->words), "%s", words);
 	if (instance->policy.hang.by == HANG_NONE) {
 		json_object_put(TAKE_PTR(attachment->hang_threads));
-		if (ask_for_stacks(daemon, instance, pid ? pid : (pid_t)instance->main->key.tgid) ==
-		    0)
+		if (have_a_look(daemon, instance, pid ? pid : (pid_t)instance->main->key.tgid) == 0)
 			return;
 	}
-	decide(daemon, instance);
+	decide(daemon, instance, NULL);
 }
 
 void hangs_recovered(struct daemon *daemon, struct instance *instance)
@@ -206,7 +254,7 @@ int hangs_open(struct daemon *daemon)
 	struct hooks_options options = {
 		.running_max = READERS_MAX,
 		.waiting_max = 0,
-		.told = on_stacks,
+		.told = on_look,
 		.arg = daemon,
 	};
 

@@ -39,7 +39,7 @@ void outcomes_await(struct instance *instance, const struct policy_output *decis
 /* In the words of an obituary's "action", and two more. */
 static const char *action_of(const struct policy *policy, const struct policy_output *decision)
 {
-	if (!*policy->owner.name && policy->state != POLICY_BURIED)
+	if (!*policy->owner.name && policy->state != POLICY_BURIED && policy->state != POLICY_ENDED)
 		return policy_verdict_name(VERDICT_RESPAWN);
 	switch (policy->state) {
 	case POLICY_UP:
@@ -90,6 +90,8 @@ static bool is_news(const struct attachment *attachment, const struct policy_inp
 	enum policy_input_kind kind = input->kind;
 	bool is_owned = *policy->owner.name;
 
+	if (kind == INPUT_SPAWN_REFUSED)
+		return true;
 	if (kind == INPUT_SPAWN_FAILED)
 		return !attachment->failure_told || !is_open(policy->state);
 	if (kind == INPUT_SPAWNED || (kind == INPUT_STARTED && !is_owned))

@@ -3,35 +3,15 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "core/launch.h"
 #include "daemon/daemon.h"
 #include "io/trust.h"
 
-/* Can others than root change what root would run? A file that is missing may come back; what comes back is looked
- * at again before exec. */
-static bool others_can_change(const struct recipe *recipe, char buf[static RECIPE_SENTENCE_SIZE])
+const char *refusals_with_command(const struct watch_config *watch, const char *why,
+				  char buf[static RECIPE_SENTENCE_SIZE])
 {
-	if (!recipe->exe)
-		return false; /* there is nothing to run */
-	if (trust_check(recipe->exe, buf) == -EPERM)
-		return true;
-	if (recipe->script && !recipe->script_path) {
-		snprintf(buf, RECIPE_SENTENCE_SIZE,
-			 "it runs as root, and which file its script %.80s is, is not known",
-			 recipe->script);
-		return true;
-	}
-	return recipe->script && trust_check(recipe->script_path, buf) == -EPERM;
-}
-
-const char *refusals_of_trust(const struct watch_config *watch, const struct recipe *recipe,
-			      char buf[static RECIPE_SENTENCE_SIZE])
-{
-	char what[RECIPE_SENTENCE_SIZE];
-
-	if (watch->command || recipe->facts->euid != 0 || !others_can_change(recipe, what))
-		return NULL;
 	snprintf(buf, RECIPE_SENTENCE_SIZE,
-		 "%.170s; command = \"...\" in watch %.40s would start it", what, watch->name);
+		 "%.170s; command = \"...\" in watch %.40s would start it", why, watch->name);
 	return buf;
 }
 
@@ -54,10 +34,17 @@ const char *refusals_of_recipe(const struct daemon *daemon, const struct instanc
 			       char buf[static RECIPE_SENTENCE_SIZE])
 {
 	const char *why = refusals_of_start(daemon, instance, buf);
+	const struct watch_config *watch = watch_of(daemon, instance);
+	const char *guarded[LAUNCH_GUARDED];
+	char what[RECIPE_SENTENCE_SIZE];
 
 	if (why || *instance->policy.owner.name)
 		return why;
-	return refusals_of_trust(watch_of(daemon, instance), instance->recipe, buf);
+	launch_guarded(instance->recipe, watch, guarded);
+	for (size_t i = 0; i < LAUNCH_GUARDED; i++)
+		if (guarded[i] && trust_check(guarded[i], what) == -EPERM)
+			return refusals_with_command(watch, what, buf);
+	return NULL;
 }
 
 const char *refusals_of_death(struct daemon *daemon, struct instance *instance,
@@ -74,5 +61,5 @@ const char *refusals_of_death(struct daemon *daemon, struct instance *instance,
 		return "the host is going down (runlevel 0 or 6)";
 	if (instance->recipe && !lineage_is_service(instance, watch, letter))
 		return "a job, not a service (it had a terminal, or lived less than settle)";
-	return refusals_of_recipe(daemon, instance, buf);
+	return refusals_of_start(daemon, instance, buf);
 }

@@ -50,7 +50,8 @@ struct spawn_child {
  * then, with the target's rights, directory and files. One that is `held` waits there for its release, so that all
  * that can be done before the old process is gone is done by then, and the spawner waits with it: who asks for a second
  * child must release or discard the first one. Held or not, it leaves where it finds itself discarded or the
- * caller dead. Never blocks. 0, or -errno when it could not even be asked for. */
+ * caller dead; so it does where others than root can change what the launch guards. Never blocks. 0, or -errno when it
+ * could not even be asked for. */
 int spawner_ask(struct spawner *spawner, const struct launch *launch,
 		const struct spawn_place *place, const struct spawn_number *number, bool held,
 		struct spawn_child *ret);
@@ -62,10 +63,11 @@ void spawn_release(struct spawn_child *child);
 void spawn_discard(struct spawn_child *child);
 
 struct spawn_report {
-	pid_t pid;	   /* of the child, the caller's to reap; 0: not born yet */
-	bool execed;	   /* false: the child is gone, see error */
-	int error;	   /* errno of what failed, positive */
-	char text[128];	   /* what failed, in words; "" if nothing */
+	pid_t pid;    /* of the child, the caller's to reap; 0: not born yet */
+	bool execed;  /* false: the child is gone, see error */
+	bool refused; /* nothing may be started by its recipe, as things are: .text says why */
+	int error;    /* errno of what failed, positive */
+	char text[RECIPE_SENTENCE_SIZE]; /* what failed, in words; "" if nothing */
 	char notices[256]; /* what could not be restored but did not stop it; "" if nothing */
 };
 

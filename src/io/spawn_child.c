@@ -29,6 +29,7 @@
 
 #include "base/cleanup.h"
 #include "io/sys.h"
+#include "io/trust.h"
 
 #ifndef PR_SET_MEMORY_MERGE
 #define PR_SET_MEMORY_MERGE 67 /* since 6.4 */
@@ -82,6 +83,24 @@ static void say(int report, enum stage stage, int error)
 	/* Smaller than PIPE_BUF: whole or not at all. */
 	if (write(report, &message, sizeof(message)) < 0 || spawn_stages[stage].fatal)
 		_exit(127);
+}
+
+/* A file that is missing may come back; what comes back is looked at again. */
+static void check_trust(const struct launch *launch, int report)
+{
+	struct {
+		struct spawn_message message;
+		struct spawn_refusal refusal;
+	} words = {.message = {.stage = STAGE_TRUST, .error = EPERM}};
+
+	for (size_t i = 0; i < LAUNCH_GUARDED; i++) {
+		if (!launch->guarded[i] ||
+		    trust_check(launch->guarded[i], words.refusal.sentence) != -EPERM)
+			continue;
+		if (write(report, &words, sizeof(words)) < 0)
+			errno = 0; /* nobody listens any more */
+		_exit(127);
+	}
 }
 
 static void say_if(int report, enum stage stage, int result)
@@ -408,6 +427,7 @@ _Noreturn static void become(const struct spawn_order *order)
 	int report = order->report;
 
 	say(report, STAGE_BORN, getpid());
+	check_trust(launch, report);
 	restore_dispositions(launch->facts);
 	setsid();
 	enter_cgroup(&order->place, report);

@@ -9,6 +9,7 @@
 /* What the child may say, in the order it may say it. */
 #define STAGES(X)                                                                                  \
 	X(BORN, "", false) /* not a failure: .error is its pid */                                  \
+	X(TRUST, "", true) /* with a struct spawn_refusal behind it */                             \
 	X(REQUEST, "read the request for a child", true)                                           \
 	X(CLONE, "make a child", true)                                                             \
 	X(CGROUP, "enter its cgroup", false)                                                       \
@@ -39,6 +40,11 @@ extern const struct spawn_stage spawn_stages[_STAGE_MAX];
 struct spawn_message {
 	int stage;
 	int error;
+};
+
+/* Behind a message of STAGE_TRUST: why. */
+struct spawn_refusal {
+	char sentence[RECIPE_SENTENCE_SIZE];
 };
 
 /* What a child is made of. */

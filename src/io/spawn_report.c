@@ -10,6 +10,18 @@
 #define STAGE_WORDS(name, words, fatal) [STAGE_##name] = {words, fatal},
 const struct spawn_stage spawn_stages[] = {STAGES(STAGE_WORDS)};
 
+/* It was written in one piece with its message, and so can be read. */
+static void take_refusal(int report_fd, struct spawn_report *report)
+{
+	struct spawn_refusal refusal;
+
+	report->refused = true;
+	if (read(report_fd, &refusal, sizeof(refusal)) != sizeof(refusal))
+		return;
+	snprintf(report->text, sizeof(report->text), "%.*s", (int)sizeof(refusal.sentence) - 1,
+		 refusal.sentence);
+}
+
 static void take_message(const struct spawn_message *message, struct spawn_report *report)
 {
 	const char *words = spawn_stages[message->stage].words;
@@ -47,6 +59,8 @@ bool spawn_report_read(int report_fd, struct spawn_report *report)
 		if (n != sizeof(message) || message.stage < 0 || message.stage >= _STAGE_MAX)
 			break;
 		take_message(&message, report);
+		if (message.stage == STAGE_TRUST)
+			take_refusal(report_fd, report);
 		if (!report->execed)
 			return true; /* it leaves now */
 	}

@@ -10,6 +10,16 @@
 
 #include "io/sys.h"
 
+#define MAX_LINKS 40 /* as the kernel follows */
+
+/* A way that is gone part by part, as the kernel goes it: on a stack that may be small. */
+struct way {
+	char done[PATH_MAX];  /* where it has come to, without symbolic links; "": the root */
+	char ahead[PATH_MAX]; /* what is left of it, relative to that */
+	struct stat here;     /* of `done` */
+	unsigned links;	      /* that it has followed */
+};
+
 static bool others_can_write(const struct stat *st, const struct stat *child)
 {
 	if (st->st_uid != 0)
@@ -20,85 +30,112 @@ static bool others_can_write(const struct stat *st, const struct stat *child)
 	return !(S_ISDIR(st->st_mode) && (st->st_mode & S_ISVTX) && child && child->st_uid == 0);
 }
 
-#define MAX_LINKS 40 /* as the kernel follows */
-
-static int check_path(const char *path, unsigned links, char sentence[static RECIPE_SENTENCE_SIZE]);
-
-static int cannot_look(const char *path, char sentence[static RECIPE_SENTENCE_SIZE])
+static int cannot_look(const char *path, int error, char sentence[static RECIPE_SENTENCE_SIZE])
 {
-	int r = -errno;
-
-	snprintf(sentence, RECIPE_SENTENCE_SIZE, "%.120s: %s", path, strerror(-r));
-	return r;
+	snprintf(sentence, RECIPE_SENTENCE_SIZE, "%.120s: %s", path, strerror(error));
+	return -error;
 }
 
-/* Where the symbolic link leads. Itself it is as safe as the directory that it is in. */
-static int check_link(const char *link, unsigned links, char sentence[static RECIPE_SENTENCE_SIZE])
-{
-	char target[PATH_MAX], path[2 * PATH_MAX];
-	ssize_t n = sys_readlink(link, target, sizeof(target) - 1);
-	size_t directory = (size_t)(strrchr(link, '/') - link) + 1;
-
-	if (n < 0)
-		return cannot_look(link, sentence);
-	if (links >= MAX_LINKS) {
-		errno = ELOOP;
-		return cannot_look(link, sentence);
-	}
-	target[n] = '\0';
-	snprintf(path, sizeof(path), "%.*s%s", *target == '/' ? 0 : (int)directory, link, target);
-	return check_path(path, links + 1, sentence);
-}
-
-/* One file on the way, that `child` is in (NULL: it is the last one). Fills `ret` with what it is, a link or not. */
-static int check_part(const char *part, const struct stat *child, unsigned links, struct stat *ret,
+/* Whether `child`, which is in it (NULL: it is the last one), is safe there. */
+static int check_here(const struct way *way, const struct stat *child,
 		      char sentence[static RECIPE_SENTENCE_SIZE])
 {
-	struct stat st;
-
-	if (sys_lstat(part, ret) < 0)
-		return cannot_look(part, sentence);
-	st = *ret;
-	if (S_ISLNK(ret->st_mode)) {
-		int r = check_link(part, links, sentence);
-
-		if (r < 0)
-			return r;
-		if (sys_stat(part, &st) < 0)
-			return cannot_look(part, sentence);
-	}
-	if (!others_can_write(&st, child))
+	if (!others_can_write(&way->here, child))
 		return 0;
 	snprintf(sentence, RECIPE_SENTENCE_SIZE,
 		 "it runs as root, and others than root can change %.80s (owner %u, mode %04o)",
-		 part, st.st_uid, st.st_mode & 07777);
+		 *way->done ? way->done : "/", way->here.st_uid, way->here.st_mode & 07777);
 	return -EPERM;
 }
 
-static int check_path(const char *path, unsigned links, char sentence[static RECIPE_SENTENCE_SIZE])
+static int look_here(struct way *way, char sentence[static RECIPE_SENTENCE_SIZE])
 {
-	char part[2 * PATH_MAX];
-	struct stat st, child;
-	bool first = true;
+	const char *path = *way->done ? way->done : "/";
 
-	snprintf(part, sizeof(part), "%s", path);
-	for (;;) {
-		int r = check_part(*part ? part : "/", first ? NULL : &child, links, &st, sentence);
-		char *slash = strrchr(part, '/');
+	return sys_lstat(path, &way->here) < 0 ? cannot_look(path, errno, sentence) : 0;
+}
 
-		if (r < 0 || !*part || !slash)
-			return r;
+/* Takes the next part off what is ahead. False at the end. */
+static bool next_part(struct way *way, char part[static NAME_MAX + 2])
+{
+	size_t skipped = strspn(way->ahead, "/");
+	size_t length = strcspn(way->ahead + skipped, "/");
+
+	if (!length)
+		return false;
+	snprintf(part, NAME_MAX + 2, "%.*s", (int)length, way->ahead + skipped);
+	memmove(way->ahead, way->ahead + skipped + length,
+		strlen(way->ahead + skipped + length) + 1);
+	return true;
+}
+
+/* Itself it is as safe as the directory that it is in, which `done` is again. */
+static int follow(struct way *way, size_t before, char sentence[static RECIPE_SENTENCE_SIZE])
+{
+	char target[PATH_MAX];
+	ssize_t n = sys_readlink(way->done, target, sizeof(target) - 1);
+
+	if (n < 0)
+		return cannot_look(way->done, errno, sentence);
+	if (++way->links > MAX_LINKS)
+		return cannot_look(way->done, ELOOP, sentence);
+	target[n] = '\0';
+	if ((size_t)n + 1 + strlen(way->ahead) >= sizeof(way->ahead))
+		return cannot_look(way->done, ENAMETOOLONG, sentence);
+	memmove(way->ahead + n + 1, way->ahead, strlen(way->ahead) + 1);
+	memcpy(way->ahead, target, (size_t)n);
+	way->ahead[n] = '/';
+	way->done[*target == '/' ? 0 : before] = '\0';
+	return look_here(way, sentence);
+}
+
+static int go_up(struct way *way, char sentence[static RECIPE_SENTENCE_SIZE])
+{
+	char *slash = strrchr(way->done, '/');
+
+	if (slash)
 		*slash = '\0';
-		child = st;
-		first = false;
-	}
+	return look_here(way, sentence);
+}
+
+static int go_into(struct way *way, const char *part, char sentence[static RECIPE_SENTENCE_SIZE])
+{
+	size_t before = strlen(way->done);
+	struct stat child;
+	int r;
+
+	if (before + 1 + strlen(part) >= sizeof(way->done))
+		return cannot_look(way->done, ENAMETOOLONG, sentence);
+	snprintf(way->done + before, sizeof(way->done) - before, "/%s", part);
+	if (sys_lstat(way->done, &child) < 0)
+		return cannot_look(way->done, errno, sentence);
+	way->done[before] = '\0';
+	r = check_here(way, &child, sentence);
+	if (r < 0)
+		return r;
+	way->done[before] = '/';
+	if (S_ISLNK(child.st_mode))
+		return follow(way, before, sentence);
+	way->here = child;
+	return 0;
 }
 
 int trust_check(const char *path, char sentence[static RECIPE_SENTENCE_SIZE])
 {
-	if (*path != '/') {
-		errno = EINVAL;
-		return cannot_look(path, sentence);
+	char part[NAME_MAX + 2];
+	struct way way = {0};
+	int r;
+
+	if (*path != '/')
+		return cannot_look(path, EINVAL, sentence);
+	if ((size_t)snprintf(way.ahead, sizeof(way.ahead), "%s", path) >= sizeof(way.ahead))
+		return cannot_look(path, ENAMETOOLONG, sentence);
+	r = look_here(&way, sentence);
+	while (r == 0 && next_part(&way, part)) {
+		if (!strcmp(part, ".."))
+			r = go_up(&way, sentence);
+		else if (strcmp(part, ".") != 0)
+			r = go_into(&way, part, sentence);
 	}
-	return check_path(path, 0, sentence);
+	return r == 0 ? check_here(&way, NULL, sentence) : r;
 }

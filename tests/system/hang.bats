@@ -48,3 +48,33 @@ $(watch_text other "$T/other")"
 	state_is web down
 	refute children_on_their_way 2
 }
+
+# bury_directory DIRECTORY: a file system that does not answer lies over it; its pid goes into DEADFS_PID.
+bury_directory() {
+	[ -c /dev/fuse ] || skip "no FUSE here"
+	start_program "$VICTIMS/deadfs" "$1"
+	DEADFS_PID=${STARTED[-1]}
+	retry_until 5 grep -q "^deadfs $1 " /proc/self/mounts # to look at it would take for ever
+}
+
+@test "the files that root runs lie on a file system that does not answer: nothing else waits for it" {
+	mkdir "$T/net"
+	copy_victim service net/service
+	start_obitd "$(watch_text web "$T/net/service" "start_timeout = 1s" "backoff_initial = 100ms" "backoff_max = 100ms")
+$(watch_text other "$T/other")"
+	start_program "$T/net/service" --state "$T/service.state"
+	start_program "$T/other" --state "$T/other.state"
+	wait_state web up
+	wait_state other up
+	bury_directory "$T/net"
+	kill -KILL "$(service_pid)"
+	retry_until 5 children_on_their_way 2
+	kill -KILL "$(ls_field other .pid)"
+	retry_until 5 restarts_are other 1
+	wait_state other up
+	retry_until 10 log_has "web: not executed within 2(\.[0-9])?s: .*Connection timed out"
+	kill -KILL "$DEADFS_PID"
+	umount -l "$T/net"
+	retry_until 10 restarts_are web 1
+	wait_state web up
+}

@@ -131,6 +131,23 @@ hang_is_recorded() {
 	retry_until 10 restarts_reach 2
 }
 
+note_is() {
+	# shellcheck disable=SC2053 # a pattern
+	[[ "$(ls_field web .note)" == $1 ]]
+}
+
+@test "what hangs is left alone where others than root can change what would run again" {
+	watch_notifier "hang_timeout = 400ms"
+	touch "$T/alive"
+	run_steps say READY=1 beat "$T/alive" pause
+	wait_state web up
+	pid=$(ls_field web .pid)
+	chmod 0777 "$T"
+	rm "$T/alive"
+	retry_until 10 note_is "hung: no WATCHDOG=1 for *; not stopped: it runs as root, and others than root can change $T (owner 0, mode 0777); command = *"
+	is_alive "$pid"
+}
+
 @test "SIGKILL ends what ignores SIGABRT, and it is a hang all the same" {
 	watch_notifier "kill_timeout = 200ms"
 	run_steps ignore-abort say 'READY=1\nWATCHDOG=trigger' pause

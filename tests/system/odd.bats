@@ -131,6 +131,7 @@ back_from_the_background() {
 	[ "$(event start 2 .cwd)" = / ]
 	retry_until 5 log_has "cannot enter the working directory"
 	retry_until 5 outcome_is 'respawn: respawned, but cannot enter the working directory: No such file or directory'
+	obit why web >&3
 	[[ "$(obit why web)" == *"Respawned, but cannot enter the working directory: No such file or"* ]]
 }
 
@@ -198,14 +199,21 @@ outcome_is() {
 
 # ---- refused ----
 
-# expect_refusal SENTENCE: it is not respawned, and told why and what would help.
+# expect_refusal SENTENCE [FIELD]: it is not respawned, and told why and what would help.
 expect_refusal() {
 	wait_state web up
 	kill -KILL "$(service_pid)"
 	wait_state web ended
 	[[ "$(ls_field web .note)" == *"$1"*'; command = "..." in watch web would start it' ]]
-	[[ "$(last_death web .action_detail)" == *"$1"* ]]
+	[[ "$(last_death web "${2:-.action_detail}")" == *"$1"* ]]
 	[ "$(event_count start)" = 1 ]
+}
+
+# expect_later_refusal SENTENCE: the same, where it was to be respawned until somebody had looked at its files.
+expect_later_refusal() {
+	expect_refusal "$1" .outcome.action_detail
+	[ "$(last_death web '[.action, .outcome.action] | join(" ")')" = "respawn report" ]
+	[[ "$(obit why web | tr -s '\n ' ' ')" == *"Not respawned: $1"* ]]
 }
 
 @test "refused: a setuid program" {
@@ -227,7 +235,7 @@ expect_refusal() {
 	start_obitd "$(watch_text web "$T/home/service")"
 	start_program "$T/home/service" --state "$T/service.state"
 	wait_events up 1
-	expect_refusal "it runs as root, and others than root can change $T/home (owner 12345, mode 0755)"
+	expect_later_refusal "it runs as root, and others than root can change $T/home (owner 12345, mode 0755)"
 }
 
 @test "refused: what root would run through a symbolic link into a user's directory" {
@@ -241,7 +249,7 @@ expect_refusal() {
 	mv "$T/app" "$T/home/app"
 	chown 12345 "$T/home"
 	ln -s home/app "$T/app"
-	expect_refusal "it runs as root, and others than root can change $T/home (owner 12345, mode 0755)"
+	expect_later_refusal "it runs as root, and others than root can change $T/home (owner 12345, mode 0755)"
 }
 
 # command_of_others FILE: the file, which does not belong to root.

@@ -140,6 +140,7 @@ static inline bool world_allows(const struct world *world, enum policy_input_kin
 		return empty && !world->members && !world->told_gone;
 	case INPUT_SPAWNED:
 	case INPUT_SPAWN_FAILED:
+	case INPUT_SPAWN_REFUSED:
 		return spawning;
 	case INPUT_OWNER_SAID:
 		return world->policy.state == POLICY_ASKING && !world->timer;
@@ -301,6 +302,7 @@ static inline void world_before_input(struct world *world, const struct policy_i
 			world->told_gone = world->free = false;
 		break;
 	case INPUT_SPAWN_FAILED:
+	case INPUT_SPAWN_REFUSED:
 		world->main = MAIN_DEAD;
 		if (world->policy.state == POLICY_STOPPING) {
 			world->main = MAIN_NONE;
@@ -521,6 +523,15 @@ static inline void world_await_timer(struct world *world)
 		world->timer = 0; /* it fires, and is no more */
 }
 
+/* Rarely it must not be started at all. */
+static inline void world_draw_failure(struct world *world, struct policy_input *ret)
+{
+	ret->error = world_draw_error(world);
+	if (world_draw(world, 8) < 7)
+		return;
+	*ret = (struct policy_input){.kind = INPUT_SPAWN_REFUSED, .words = "it is refused"};
+}
+
 static inline void world_step(struct world *world)
 {
 	struct policy_input input = {.kind = world_draw_kind(world)};
@@ -538,7 +549,7 @@ static inline void world_step(struct world *world)
 	else if (input.kind == INPUT_OWNER_SAID)
 		input.answer = world_draw(world, _OWNER_ANSWER_MAX);
 	else if (input.kind == INPUT_SPAWN_FAILED)
-		input.error = world_draw_error(world);
+		world_draw_failure(world, &input);
 	else if (input.kind == INPUT_PAUSE || input.kind == INPUT_EXTEND)
 		input.until_ns = world_draw_until(world);
 	else if (input.kind == INPUT_TIMER)

@@ -377,6 +377,37 @@ static void a_command_without_words_is_none(void **state)
 	recipe_free(recipe);
 }
 
+static void what_root_is_to_run_is_guarded(void **state)
+{
+	struct recipe *recipe = make_recipe("/bin/sh", WORDS("sh", "/opt/b.sh"));
+	const char *guarded[LAUNCH_GUARDED];
+	char command[] = "/opt/b.sh";
+	struct watch_config watch;
+
+	(void)state;
+	watch_config_init(&watch);
+	launch_guarded(recipe, &watch, guarded);
+	assert_string_equal(guarded[0], "/bin/sh");
+	assert_null(guarded[1]);
+	recipe->script_path = copy_of("/opt/b.sh");
+	launch_guarded(recipe, &watch, guarded);
+	assert_string_equal(guarded[0], "/bin/sh");
+	assert_string_equal(guarded[1], "/opt/b.sh");
+	recipe->facts->uid = 33; /* what it may do goes by the other one */
+	launch_guarded(recipe, &watch, guarded);
+	assert_non_null(guarded[0]);
+	recipe->facts->euid = 33;
+	launch_guarded(recipe, &watch, guarded);
+	assert_null(guarded[0]);
+	assert_null(guarded[1]);
+	recipe->facts->euid = 0;
+	watch.command = command; /* whoever has written that answers for it */
+	launch_guarded(recipe, &watch, guarded);
+	assert_null(guarded[0]);
+	assert_null(guarded[1]);
+	recipe_free(recipe);
+}
+
 /* ---- packed and unpacked ---- */
 
 struct parcel {
@@ -418,6 +449,7 @@ static void a_parcel_holds_it_all(void **state)
 	assert_null(launch.stdio[1]);
 	assert_string_equal(launch.stdio[2], "/dev/null");
 	assert_string_equal(launch.label, "web (enforce)");
+	assert_null(launch.guarded[0]);
 	assert_int_equal(launch.facts->euid, 33);
 	launch_clear(&launch);
 	free(parcel.bytes);
@@ -436,6 +468,8 @@ static void a_parcel_of_next_to_nothing(void **state)
 	launch = prepare(recipe, &watch);
 	assert_int_equal(launch_pack(&launch, &parcel.bytes, &parcel.size), 0);
 	assert_int_equal(launch_unpack(parcel.bytes, parcel.size, &unpacked), 0);
+	assert_string_equal(unpacked.guarded[0], "/x"); /* root's */
+	assert_null(unpacked.guarded[1]);
 	expect_words(unpacked.argv, WORDS());
 	expect_words(unpacked.envp, WORDS());
 	assert_null(unpacked.directory);
@@ -529,6 +563,7 @@ int main(void)
 		cmocka_unit_test(another_user_has_its_own_ids_and_no_old_capabilities),
 		cmocka_unit_test(a_command_is_split_into_words),
 		cmocka_unit_test(a_command_without_words_is_none),
+		cmocka_unit_test(what_root_is_to_run_is_guarded),
 		cmocka_unit_test(a_parcel_holds_it_all),
 		cmocka_unit_test(a_parcel_of_next_to_nothing),
 		cmocka_unit_test(a_parcel_of_any_other_length_is_refused),

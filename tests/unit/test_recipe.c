@@ -322,9 +322,28 @@ static void a_script_from_another_directory_needs_a_path(void **state)
 	watch_config_init(&watch);
 	watch.name = name;
 	recipe->script = copy_of("a/../b.sh");
+	recipe->facts->euid = 1000;
 	assert_null(recipe_refusal(recipe, &watch, buf));
 	watch.directory = directory;
 	assert_non_null(strstr(recipe_refusal(recipe, &watch, buf), "which file its script is"));
+	recipe->script_path = copy_of("/opt/b.sh");
+	assert_null(recipe_refusal(recipe, &watch, buf));
+	recipe_free(recipe);
+}
+
+static void which_script_root_is_to_run_must_be_known(void **state)
+{
+	struct recipe *recipe = make_recipe("/bin/sh", WORDS("sh", "a/../b.sh"));
+	char name[] = "web", buf[RECIPE_SENTENCE_SIZE];
+	struct watch_config watch;
+
+	(void)state;
+	watch_config_init(&watch);
+	watch.name = name;
+	recipe->script = copy_of("a/../b.sh");
+	assert_string_equal(recipe_refusal(recipe, &watch, buf),
+			    "it runs as root, and which file its script is, is not known; "
+			    "command = \"...\" in watch web would start it");
 	recipe->script_path = copy_of("/opt/b.sh");
 	assert_null(recipe_refusal(recipe, &watch, buf));
 	recipe_free(recipe);
@@ -699,6 +718,7 @@ int main(void)
 		cmocka_unit_test(another_root_is_a_chroot),
 		cmocka_unit_test(a_script_is_resolved_where_that_is_sure),
 		cmocka_unit_test(a_script_from_another_directory_needs_a_path),
+		cmocka_unit_test(which_script_root_is_to_run_must_be_known),
 		cmocka_unit_test(equal_strings_are_equal_to_the_byte),
 		cmocka_unit_test(a_variable_is_found_by_its_whole_name),
 		cmocka_unit_test(what_is_missing_is_named),

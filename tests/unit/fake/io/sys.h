@@ -14,6 +14,8 @@
 #define sys_renameat	    real_sys_renameat
 #define sys_ioctl	    real_sys_ioctl
 #define sys_stat	    real_sys_stat
+#define sys_lstat	    real_sys_lstat
+#define sys_readlink	    real_sys_readlink
 #define sys_fstat	    real_sys_fstat
 #define sys_geteuid	    real_sys_geteuid
 #define sys_glob	    real_sys_glob
@@ -40,6 +42,8 @@
 #undef sys_renameat
 #undef sys_ioctl
 #undef sys_stat
+#undef sys_lstat
+#undef sys_readlink
 #undef sys_fstat
 #undef sys_geteuid
 #undef sys_glob
@@ -67,6 +71,8 @@ struct fake_sys {
 	int (*renameat)(int from, const char *old, int to, const char *name);
 	int (*ioctl)(int fd, unsigned long request, void *arg);
 	int (*stat)(const char *path, struct stat *st);
+	int (*lstat)(const char *path, struct stat *st);
+	ssize_t (*readlink)(const char *path, char *buf, size_t size);
 	int (*fstat)(int fd, struct stat *st);
 	uid_t (*geteuid)(void);
 	int (*glob)(const char *pattern, int flags, glob_t *found);
@@ -104,6 +110,8 @@ FAKE(int, fdatasync, (int fd), (fd))
 FAKE(int, renameat, (int from, const char *old, int to, const char *name), (from, old, to, name))
 FAKE(int, ioctl, (int fd, unsigned long request, void *arg), (fd, request, arg))
 FAKE(int, stat, (const char *path, struct stat *st), (path, st))
+FAKE(int, lstat, (const char *path, struct stat *st), (path, st))
+FAKE(ssize_t, readlink, (const char *path, char *buf, size_t size), (path, buf, size))
 FAKE(int, fstat, (int fd, struct stat *st), (fd, st))
 FAKE(uid_t, geteuid, (void), ())
 FAKE(int, glob, (const char *pattern, int flags, glob_t *found), (pattern, flags, found))
