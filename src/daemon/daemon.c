@@ -474,6 +474,7 @@ int daemon_run(const struct options *options)
 			    "command line",
 			    options->config);
 	footprint_limit();
+	footprint_trim(); /* what reading took: no helper process is to inherit it */
 	raise_limits(&daemon);
 	background = go_background(options, upgraded);
 	config_init(&daemon.config);

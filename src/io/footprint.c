@@ -36,8 +36,13 @@ static int unmap_pages(struct dl_phdr_info *object, size_t size, void *arg)
 	return 0;
 }
 
-void footprint_shrink(void)
+void footprint_trim(void)
 {
 	malloc_trim(0);
+}
+
+void footprint_shrink(void)
+{
+	footprint_trim();
 	dl_iterate_phdr(unmap_pages, NULL);
 }

@@ -6,7 +6,10 @@
 /* What a burst takes is given back after it, from now on. */
 void footprint_limit(void);
 
-/* Now: freed memory, and the pages of programs and libraries that have been read: what is needed of them again is mapped
+/* Now: freed memory, also between what is in use. Cheap where there is little of it. */
+void footprint_trim(void);
+
+/* The same, and the pages of programs and libraries that have been read: what is needed of them again is mapped
  * again, from the page cache. Memory that is locked stays. */
 void footprint_shrink(void);
 

@@ -465,6 +465,14 @@ has_given_back() {
 	retry_until 10 has_given_back "$held"
 }
 
+# Whoever looks at it all, as start_obitd does, has an object made for each.
+@test "what a long answer took while it was made is given back" {
+	! grep -q __asan_init "$OBITD" || skip "not here: the sanitizer keeps what is freed"
+	start_obitd "$(seq 4000 | awk -v dir="$T" '{ printf "watch w-%d { path = \"%s/w-%d\" }\n", $1, dir, $1 }')"
+	[ "$(obit ls --json | wc -c)" -gt 1000000 ]
+	[ "$(private_kib)" -lt 8000 ]
+}
+
 # How many mappings of its maps obitd has: each ring has some.
 maps_mapped() {
 	grep -c 'bpf-map\|bpf_map' "/proc/$OBITD_PID/maps"
