@@ -82,6 +82,7 @@ struct instance {
 	struct lineage *lineage;
 	struct instance *prev, *next;		    /* utlist DL */
 	struct instance *vacant_prev, *vacant_next; /* the same, while `vacant` */
+	struct instance *watch_prev, *watch_next;   /* the daemon's: the same, of its watch */
 	UT_hash_handle hh;			    /* by id */
 };
 

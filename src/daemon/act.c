@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <utlist.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -33,6 +34,7 @@ int act_attach(struct daemon *daemon, struct instance *instance)
 	attachment->child = SPAWN_NO_CHILD;
 	attachment->straggler_fd = -1;
 	instance->attachment = attachment;
+	DL_APPEND2(daemon->watches[instance->watch].instances, instance, watch_prev, watch_next);
 	manager_changed(daemon);
 	return 0;
 }
@@ -52,6 +54,7 @@ void act_detach(struct daemon *daemon, struct instance *instance)
 
 	if (!attachment)
 		return;
+	DL_DELETE2(daemon->watches[instance->watch].instances, instance, watch_prev, watch_next);
 	heap_remove(&daemon->timers, &attachment->timer);
 	launches_leave(attachment);
 	children_detach(attachment);

@@ -91,8 +91,9 @@ struct watch_state {
 	/* Of main processes: those that this daemon has told, and of those before it the ones that it still
 	 * knew when it began to watch under this name. */
 	uint64_t deaths;
-	uint64_t restarts;		/* of instances that are forgotten */
-	uint64_t absent_since_ns;	/* 0: something of it is known */
+	struct instance *instances; /* utlist DL by watch_prev and watch_next, the oldest first */
+	uint64_t restarts;	    /* of instances that are forgotten */
+	uint64_t absent_since_ns;   /* 0: something of it is known */
 	struct json_object *last_death; /* a reference, or NULL */
 	bool paused;
 	uint64_t paused_until_ns;   /* 0: until it is resumed */

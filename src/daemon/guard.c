@@ -70,9 +70,8 @@ void guard_judge(const struct daemon *daemon, size_t watch, struct health_verdic
 	struct health_watch health = begin_look(daemon, watch);
 	const struct instance *instance;
 
-	DL_FOREACH (daemon->lineage.instances, instance)
-		if (instance->watch == watch)
-			fold_instance(&health, instance);
+	DL_FOREACH2 (daemon->watches[watch].instances, instance, watch_next)
+		fold_instance(&health, instance);
 	end_look(daemon, watch, &health);
 	health.critical = true; /* the question is about this one */
 	health_feed(&health, 1, &well, clock_running_ns(), ret);

@@ -172,6 +172,17 @@ static void move_instance(struct daemon *daemon, struct instance *instance,
 	instance->watch = (size_t)now;
 }
 
+/* Their watches have other numbers now. */
+static void list_by_watch(struct daemon *daemon, struct watch_state *states, size_t count)
+{
+	struct instance *instance;
+
+	for (size_t i = 0; i < count; i++)
+		states[i].instances = NULL;
+	DL_FOREACH (daemon->lineage.instances, instance)
+		DL_APPEND2(states[instance->watch].instances, instance, watch_prev, watch_next);
+}
+
 static void go_on_with_probes(struct daemon *daemon)
 {
 	struct instance *instance, *next;
@@ -206,6 +217,7 @@ int reload_apply(struct daemon *daemon, struct config *fresh, struct json_object
 		move_instance(daemon, instance, fresh, &match, &cursor);
 	lineage_forget_gone(&daemon->lineage);
 	take_restarts(daemon, fresh, states);
+	list_by_watch(daemon, states, fresh->watch_count);
 	drop_removed(daemon, fresh);
 	free_states(daemon->watches, daemon->config.watch_count);
 	daemon->config = *fresh;

@@ -82,9 +82,8 @@ static const struct instance *heaviest(const struct daemon *daemon, size_t watch
 {
 	const struct instance *instance, *best = NULL;
 
-	DL_FOREACH (daemon->lineage.instances, instance)
-		if (instance->watch == watch &&
-		    (!best || weight_of(instance->policy.state) <= weight_of(best->policy.state)))
+	DL_FOREACH2 (daemon->watches[watch].instances, instance, watch_next)
+		if (!best || weight_of(instance->policy.state) <= weight_of(best->policy.state))
 			best = instance;
 	return best;
 }
@@ -134,8 +133,8 @@ static const struct instance *newest_running(const struct daemon *daemon, size_t
 {
 	const struct instance *instance, *newest = NULL;
 
-	DL_FOREACH (daemon->lineage.instances, instance)
-		if (instance->watch == watch && lineage_runs(instance))
+	DL_FOREACH2 (daemon->watches[watch].instances, instance, watch_next)
+		if (lineage_runs(instance))
 			newest = instance;
 	return newest;
 }
@@ -146,9 +145,7 @@ static struct json_object *render_instances(const struct daemon *daemon, size_t 
 	struct json_object *array = json_object_new_array();
 	const struct instance *instance;
 
-	DL_FOREACH (daemon->lineage.instances, instance) {
-		if (instance->watch != watch)
-			continue;
+	DL_FOREACH2 (daemon->watches[watch].instances, instance, watch_next) {
 		*ret_restarts += instance->policy.restarts;
 		append_json(array, render_instance(instance));
 	}
@@ -310,8 +307,8 @@ struct json_object *render_show(const struct daemon *daemon, size_t watch,
 		   : config->file ? config->file
 				  : "obit watch");
 	put_json(object, "watch", render_watch_config(config, view));
-	DL_FOREACH (daemon->lineage.instances, instance) {
-		if (instance->watch != watch || (only && instance != only))
+	DL_FOREACH2 (daemon->watches[watch].instances, instance, watch_next) {
+		if (only && instance != only)
 			continue;
 		item = render_instance(instance);
 		put_json(item, "recipe",
