@@ -132,6 +132,7 @@ void watch_config_free(struct watch_config *watch)
 		config_list_free(list_at(watch, owned_lists[i]));
 	config_probes_free(watch);
 	free(watch->uid.uids);
+	free(watch->account);
 	*watch = (struct watch_config){0};
 }
 
@@ -141,6 +142,19 @@ int config_own_string(char **string)
 		return 0;
 	*string = strndup(*string, strlen(*string));
 	return *string ? 0 : -ENOMEM;
+}
+
+int config_own_account(struct account **account)
+{
+	const struct account *theirs = *account;
+
+	if (!theirs)
+		return 0;
+	*account = malloc(sizeof(**account));
+	if (!*account)
+		return -ENOMEM;
+	**account = *theirs;
+	return 0;
 }
 
 int config_own_list(struct string_list *list)
@@ -174,6 +188,7 @@ static int copy_watch(const struct watch_config *watch, struct watch_config *cop
 
 	*copy = *watch;
 	r = own_uids(&copy->uid);
+	r = config_own_account(&copy->account) < 0 ? -ENOMEM : r;
 	r = config_probes_own(copy) < 0 ? -ENOMEM : r;
 	for (size_t i = 0; i < ARRAY_SIZE(owned_strings); i++)
 		r = config_own_string(string_at(copy, owned_strings[i])) < 0 ? -ENOMEM : r;

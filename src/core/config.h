@@ -56,7 +56,6 @@ enum container_match { CONTAINER_NO, CONTAINER_ANY, CONTAINER_GLOB };
 
 /* An entry of the user database. */
 struct account {
-	bool known;
 	uint32_t uid, gid;
 	uint32_t groups[ACCOUNT_GROUPS_MAX]; /* supplementary ones */
 	uint32_t group_count;
@@ -69,11 +68,11 @@ struct probe_config {
 	char *expect; /* http: text that the answer has; NULL: any */
 	char *user;   /* command: who runs it; NULL: root */
 	unsigned target_line, user_line;
-	struct account account; /* who that is, looked up by the caller of config_parse() */
-	uint64_t interval_ns;	/* from one to the next */
-	uint64_t timeout_ns;	/* at most interval_ns */
-	unsigned threshold;	/* so many failures in a row are a hang */
-	uint64_t grace_ns;	/* between the start of an instance and the first */
+	struct account *account; /* owned: who that is, looked up by the caller of config_parse() */
+	uint64_t interval_ns;	 /* from one to the next */
+	uint64_t timeout_ns;	 /* at most interval_ns */
+	unsigned threshold;	 /* so many failures in a row are a hang */
+	uint64_t grace_ns;	 /* between the start of an instance and the first */
 };
 
 /* Where the keys of a watch were written that its caller looks at again; 0: nowhere. */
@@ -125,7 +124,8 @@ struct watch_config {
 	char *user;	 /* NULL: as captured */
 	char *directory; /* NULL: as captured */
 
-	struct account account; /* who `user` is, looked up by the caller of config_parse() */
+	struct account
+		*account; /* owned: who `user` is, looked up by the caller of config_parse() */
 
 	enum owner_mode owner;
 	uint64_t settle_ns;

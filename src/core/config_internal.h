@@ -205,6 +205,7 @@ int config_add_owner(struct config *config, const char *name, const char *file, 
 
 /* Replaces a pointer to what another structure owns by one to a copy, or by NULL. 0 or -ENOMEM. */
 int config_own_string(char **string);
+int config_own_account(struct account **account);
 int config_own_list(struct string_list *list);
 
 /* Appends a watch with all defaults on the path or glob that `value` is, named after it and written where it

@@ -24,6 +24,7 @@ void config_probe_free(struct probe_config *probe)
 	free(probe->target);
 	free(probe->expect);
 	free(probe->user);
+	free(probe->account);
 	*probe = (struct probe_config){0};
 }
 
@@ -133,6 +134,7 @@ int config_probes_own(struct watch_config *watch)
 		r = config_own_string(&copy.target);
 		r = config_own_string(&copy.expect) < 0 ? -ENOMEM : r;
 		r = config_own_string(&copy.user) < 0 ? -ENOMEM : r;
+		r = config_own_account(&copy.account) < 0 ? -ENOMEM : r;
 		if (r == 0)
 			r = config_probe_append(watch, &copy);
 		config_probe_free(&copy);

@@ -43,7 +43,7 @@ static bool is_overridden(const struct string_list *env, const char *entry)
 /* Argv, environment, directory and files are one user's words: they are never handed to another. */
 static bool changes_user(const struct recipe *recipe, const struct watch_config *watch)
 {
-	return watch->account.known && watch->account.uid != recipe->facts->euid;
+	return watch->account && watch->account->uid != recipe->facts->euid;
 }
 
 /* What sd_notify(3) and sd_watchdog_enabled(3) look for. */
@@ -133,11 +133,11 @@ static int prepare_command(const struct watch_config *watch, struct launch *laun
 static int prepare_account(const struct recipe *recipe, const struct watch_config *watch,
 			   struct launch *launch)
 {
-	const struct account *account = &watch->account;
+	const struct account *account = watch->account;
 	struct obit_exec_record *facts;
 
 	launch->facts = recipe->facts;
-	if (!account->known)
+	if (!account)
 		return 0;
 	facts = malloc(sizeof(*facts));
 	if (!facts)

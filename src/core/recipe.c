@@ -438,7 +438,7 @@ const char *recipe_refusal(const struct recipe *recipe, const struct watch_confi
 	}
 	if (watch->command)
 		return NULL;
-	if (watch->account.known && watch->account.uid != recipe->facts->euid)
+	if (watch->account && watch->account->uid != recipe->facts->euid)
 		why = "another user than its own is to run it, to whom its argv is not handed";
 	if (watch->directory && recipe->script && !recipe->script_path)
 		why = "which file its script is cannot be told from another directory";

@@ -145,7 +145,7 @@ static int run_job(struct probe_run *run, const char *const *argv, const char *c
 		.timeout_ns = config->timeout_ns,
 		.captures = true,
 		.captures_errors = true,
-		.account = config->account.known ? &config->account : NULL,
+		.account = config->account,
 		.call = config->type == PROBE_UNIX ? probe_connect_unix : NULL,
 	};
 	int r;

@@ -104,9 +104,10 @@ static int check_program(const struct watch_config *watch, unsigned line, const 
 
 /* The name or number that `user` is, or NULL. */
 static int resolve_user(const struct watch_config *watch, unsigned line, const char *user,
-			struct account *account, struct config_error *error)
+			struct account **ret, struct config_error *error)
 {
 	int count = ACCOUNT_GROUPS_MAX;
+	struct account *account;
 	struct passwd *entry;
 	char what[160];
 
@@ -121,11 +122,17 @@ static int resolve_user(const struct watch_config *watch, unsigned line, const c
 		say_where(watch, line, error, what);
 		return -EINVAL;
 	}
-	account->known = true;
+	account = calloc(1, sizeof(*account));
+	if (!account) {
+		say_where(watch, line, error, "out of memory");
+		return -ENOMEM;
+	}
 	account->uid = entry->pw_uid;
 	account->gid = entry->pw_gid;
 	getgrouplist(entry->pw_name, entry->pw_gid, account->groups, &count);
 	account->group_count = count > ACCOUNT_GROUPS_MAX ? ACCOUNT_GROUPS_MAX : (uint32_t)count;
+	free(*ret);
+	*ret = account;
 	return 0;
 }
 
@@ -178,7 +185,7 @@ static int resolve_watch(struct watch_config *watch, struct config_error *error)
 static bool others_can_change(const struct watch_config *watch, const char *program,
 			      char buf[static RECIPE_SENTENCE_SIZE])
 {
-	bool may_be_root = !watch->account.known || watch->account.uid == 0;
+	bool may_be_root = !watch->account || watch->account->uid == 0;
 
 	return may_be_root && trust_check(program, buf) == -EPERM;
 }
@@ -217,7 +224,7 @@ static void check_user(const struct watch_config *watch)
 	char what[256];
 
 	if (!watch->user || watch->command ||
-	    (rule->uid_count == 1 && rule->uids[0] == watch->account.uid))
+	    (rule->uid_count == 1 && rule->uids[0] == watch->account->uid))
 		return;
 	snprintf(what, sizeof(what),
 		 "user: nothing that ran as another than %.100s is started without a command; "
@@ -263,7 +270,8 @@ static int check_probes(struct watch_config *watch, struct config_error *error)
 		struct probe_config *probe = &watch->probes[i];
 		int r = resolve_user(watch, probe->user_line, probe->user, &probe->account, error);
 
-		if (r == 0 && probe->type == PROBE_COMMAND && !probe->account.uid)
+		if (r == 0 && probe->type == PROBE_COMMAND &&
+		    (!probe->account || !probe->account->uid))
 			r = check_hook(watch, probe->target_line, "probe", probe->target, error);
 		if (r < 0)
 			return r;

@@ -299,7 +299,7 @@ static void on_message(void *arg, pid_t sender, const char *data, size_t size)
 const char *vigil_socket(struct daemon *daemon, const struct instance *instance)
 {
 	const struct watch_config *watch = watch_of(daemon, instance);
-	uid_t uid = watch->account.known ? watch->account.uid : instance->uid;
+	uid_t uid = watch->account ? watch->account->uid : instance->uid;
 	char error[NOTIFY_ERROR_SIZE];
 	const char *path;
 

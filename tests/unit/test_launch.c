@@ -294,8 +294,8 @@ static void another_user_has_its_own_ids_and_no_old_capabilities(void **state)
 	recipe->facts->groups[0] = 27;
 	recipe->facts->cap_ambient = recipe->facts->cap_inheritable = 1 << 10;
 	recipe->facts->umask = 022;
-	watch.account = (struct account){
-		.known = true, .uid = 33, .gid = 34, .groups = {35, 36}, .group_count = 2};
+	watch.account = &(struct account){
+		.uid = 33, .gid = 34, .groups = {35, 36}, .group_count = 2};
 	launch = prepare(recipe, &watch);
 	assert_int_equal(launch.facts->uid, 33);
 	assert_int_equal(launch.facts->euid, 33);
