@@ -203,6 +203,9 @@ static void size_maps(struct obit_bpf *skel, const struct bpf_source_options *op
 	bpf_map__set_max_entries(skel->maps.processes, processes);
 	bpf_map__set_max_entries(skel->maps.members, processes);
 	bpf_map__set_max_entries(skel->maps.events, ring_size(options->ring_bytes));
+	/* An instance takes a piece, and its recipe mostly one or two. */
+	if (processes / 2 > bpf_map__max_entries(skel->maps.state))
+		bpf_map__set_max_entries(skel->maps.state, processes / 2);
 	shrink(skel->maps.signals, few);
 	shrink(skel->maps.cgroups, few);
 }

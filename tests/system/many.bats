@@ -54,6 +54,23 @@ $(watch_text stamp "$T/stamp" "restart = always" "uid = any")"
 	[ "$(obit ls --json | jq '[.[].instances[] | select(.state != "down")] | length')" = 0 ]
 }
 
+nothing_is_unkept() {
+	[ "$(obit stats --json | jq .losses.unkept)" = 0 ]
+}
+
+@test "there is room for how all of them were started, for the next daemon" {
+	local i large
+
+	OBITD_OPTIONS=()
+	printf -v large '%0125000d' 0
+	for i in {1..15}; do
+		export "LARGE$i=$large"
+	done
+	start_obitd "$(watch_text stamp "$T/stamp" "restart = always" "uid = any" "recipe_max = 4MiB")"
+	start_stamps 20 # 37 MB
+	nothing_is_unkept
+}
+
 # bytes_below LIMIT: what the recipes take.
 bytes_below() {
 	[ "$(obit stats --json | jq .daemon.recipe_bytes)" -lt "$1" ]
