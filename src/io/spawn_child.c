@@ -177,6 +177,15 @@ static void restore_coredump_filter(__u32 wanted, int report)
 	own_coredump_filter = wanted;
 }
 
+/* Whoever has set none is of no class, whatever number the kernel tells beside that: 5.10 has 4. */
+static bool has_io_priority(__u32 wanted)
+{
+	long now = syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, 0);
+
+	return now == (long)wanted || (IOPRIO_PRIO_CLASS(now) == IOPRIO_CLASS_NONE &&
+				       IOPRIO_PRIO_CLASS(wanted) == IOPRIO_CLASS_NONE);
+}
+
 static void restore_habits(const struct obit_exec_record *facts, int report)
 {
 	int persona = (int)facts->personality;
@@ -186,7 +195,7 @@ static void restore_habits(const struct obit_exec_record *facts, int report)
 	/* Since 6.13 those with a real-time policy have none, and cannot have one. */
 	if (facts->timer_slack_ns)
 		prctl(PR_SET_TIMERSLACK, (unsigned long)facts->timer_slack_ns, 0, 0, 0);
-	if (syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, 0) != (long)facts->io_priority)
+	if (!has_io_priority(facts->io_priority))
 		say_if(report, STAGE_SCHEDULER,
 		       (int)syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, facts->io_priority));
 	restore_coredump_filter(facts->coredump_filter, report);

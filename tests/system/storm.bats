@@ -55,6 +55,11 @@ processes_are() {
 	[ "$(obit stats --json | jq .daemon.processes)" = "$1" ]
 }
 
+# Or lost, and counted.
+history_has() {
+	[ "$(obit stats --json | jq '.daemon.history_written + .losses.history_lost')" -ge "$1" ]
+}
+
 # expect_storm WATCH: what is written down in $T/out.* was told, pid by pid: to the follower and on disk. Each
 # may have missed some, as they happened too fast for it, and has then counted them.
 expect_storm() {
@@ -63,6 +68,7 @@ expect_storm() {
 	sentinel 2
 	told "$1" <"$T/tail" >"$T/told"
 	expect_real tail "$(missed_by_follower)"
+	retry_until 60 history_has "$(wc -l <"$T/real")"
 	obit log --json | told "$1" >"$T/told"
 	expect_real log "$(obit stats --json | jq .losses.history_lost)"
 	[ "$(obit stats --json | jq .losses.untracked)" = 0 ]
