@@ -97,7 +97,7 @@ kill_web() {
 }
 
 @test "who waits for his respawn waits no longer when the clock is put back, and no less when it is put on" {
-	start_obitd_for_two "backoff_initial = 400ms" "backoff_jitter = 0%"
+	start_obitd_for_two "backoff_initial = $((400 * ${PATIENCE:-1}))ms" "backoff_jitter = 0%"
 	kill_web
 	retry_until 10 restarts_are web 1
 	wait_state web up
@@ -196,7 +196,7 @@ $(watch_text other "$T/other" "start_limit_burst = 0" "backoff_initial = 0")"
 	printf '#!/bin/sh\ntouch %s/asked\nuntil [ -e %s/go ]; do sleep 0.05; done\ntouch %s/answered\n' "$T" "$T" "$T" >"$T/check"
 	chmod 0755 "$T/hook" "$T/check"
 	start_obitd_for_two "on_restart = '$T/hook'" "hook_timeout = 1min" "backoff_initial = 0" \
-		"probe { type = command target = '$T/check' interval = 30s timeout = 20s threshold = 1 grace = 0 }"
+		"probe { type = command target = '$T/check' interval = 3min timeout = 2min threshold = 1 grace = 0 }"
 	kill_web
 	retry_until 10 restarts_are web 1
 	retry_until 10 test -e "$T/begun"
