@@ -191,12 +191,19 @@ $(watch_text other "$T/other" "start_limit_burst = 0" "backoff_initial = 0")"
 	is_alive "$(service_pid)"
 }
 
+has_passed() {
+	[ "$(ls_field web '.instances[0].probes[0].result')" = passed ]
+}
+
 @test "suspended: a hook goes on, and a probe has not failed" {
 	printf '#!/bin/sh\ntouch %s/begun\nuntil [ -e %s/go ]; do sleep 0.05; done\ntouch %s/done\n' "$T" "$T" "$T" >"$T/hook"
-	printf '#!/bin/sh\ntouch %s/asked\nuntil [ -e %s/go ]; do sleep 0.05; done\ntouch %s/answered\n' "$T" "$T" "$T" >"$T/check"
+	# The check of the first life passes, and is over before that ends.
+	printf '#!/bin/sh\n[ -e %s/second ] || exit 0\ntouch %s/asked\nuntil [ -e %s/go ]; do sleep 0.05; done\ntouch %s/answered\n' "$T" "$T" "$T" "$T" >"$T/check"
 	chmod 0755 "$T/hook" "$T/check"
 	start_obitd_for_two "on_restart = '$T/hook'" "hook_timeout = 1min" "backoff_initial = 0" \
 		"probe { type = command target = '$T/check' interval = 3min timeout = 2min threshold = 1 grace = 0 }"
+	retry_until 10 has_passed
+	touch "$T/second"
 	kill_web
 	retry_until 10 restarts_are web 1
 	retry_until 10 test -e "$T/begun"
