@@ -26,15 +26,16 @@ static void be_child(int number, const char *program, const char *argument)
 
 static pid_t start(int number, const char *program, const char *argument)
 {
-	pid_t pid = program ? vfork() : fork();
+	pid_t parent = getpid(), pid = program ? vfork() : fork();
 
 	if (pid != 0)
 		return pid;
 	if (program)
 		be_child(number, program, argument);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	for (;;)
+	while (getppid() == parent) /* it may have died before that */
 		pause();
+	_exit(0);
 }
 
 static int make_links(int count, const char *program, const char *prefix)

@@ -54,7 +54,7 @@ die() {
 }
 
 until_true() {
-	for _ in $(seq 600); do
+	for _ in $(seq "${TRIES:-600}"); do
 		! "$@" >/dev/null 2>&1 || return 0
 		sleep 0.05
 	done
@@ -145,7 +145,7 @@ crowd_start() {
 	: >"$WORK/crowd"
 	"${CROWD_WRAP[@]}" "$BUILD/tests/bench/crowd" "$@" >"$WORK/crowd" &
 	CROWD=$!
-	until_true grep -q started "$WORK/crowd"
+	TRIES=$((600 + $1 / 20)) until_true grep -q started "$WORK/crowd"
 }
 
 # The services that obit watches; without a daemon nobody watches them.
