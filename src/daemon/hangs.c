@@ -230,6 +230,7 @@ void hangs_report(struct daemon *daemon, struct instance *instance, enum hang_by
 		if (have_a_look(daemon, instance, pid ? pid : (pid_t)instance->main->key.tgid) == 0)
 			return;
 	}
+	attachment->untrusted = false; /* of an earlier look; nobody has looked now */
 	decide(daemon, instance, NULL);
 }
 

@@ -557,7 +557,7 @@ quiet_for_a_second() {
 	local before
 
 	before=$(context_switches)
-	sleep 1
+	sleep 1 # it is the silence that is asked for
 	[ "$(context_switches)" = "$before" ]
 }
 
