@@ -37,7 +37,7 @@ says() {
 	if types_have "'oom_lock' type_id"; then
 		says yes "tells whose memory limit was reached"
 	else
-		says " no" "tells whose memory limit was reached:"
+		says "no " "tells whose memory limit was reached:"
 	fi
 	if types_have "FUNC 'cgroup_kill_write'"; then
 		says yes "kills a cgroup at once"

@@ -116,6 +116,41 @@ removed  old
 	[ "$(web_now)" = "$before" ]
 }
 
+# pids_are NAME PID...
+pids_are() {
+	[ "$(ls_field "$1" '[.instances[].pid] | join(" ")')" = "${*:2}" ]
+}
+
+@test "each instance stays with its watch where the watches come in another order, and one of it is dropped" {
+	local a b c
+
+	copy_victim victim first
+	copy_victim victim second
+	copy_victim victim other
+	start_obitd "$(watch_text gone "$T/gone")
+$(watch_text web "$T/*s*")
+$(watch_text other "$T/other")"
+	start_program "$T/first" pause
+	a=$!
+	retry_until 10 pids_are web "$a"
+	start_program "$T/second" pause
+	b=$!
+	retry_until 10 pids_are web "$a" "$b"
+	start_program "$T/other" pause
+	c=$!
+	retry_until 10 pids_are other "$c"
+	reload_with "$(watch_text other "$T/other")
+$(watch_text new "$T/new")
+$(watch_text web "$T/s*")"
+	pids_are web "$b"
+	pids_are other "$c"
+	pids_are new
+	kill -KILL "$b"
+	retry_until 10 deaths_are web 1
+	deaths_are other 0
+	is_alive "$a"
+}
+
 @test "a watch that is renamed is another one: it takes up what runs, and knows nothing of before" {
 	start_obitd "$(web)"
 	start_watched_service web
