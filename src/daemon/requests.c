@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* obit(1)'s commands: a table of what the daemon answers and does. */
 #include "daemon/requests_internal.h"
-#include "io/footprint.h"
 
 #include <string.h>
 
@@ -96,7 +95,6 @@ void requests_handle(void *arg, struct control_client *client, const char *comma
 		request.verb = commands[i].name;
 		if (!refuse(&request, commands[i].kind, commands[i].needs_name))
 			commands[i].run(&request);
-		footprint_trim(); /* of many watches an answer takes megabytes while it is made */
 		return;
 	}
 	control_fail(client, OBIT_EXIT_USAGE, "no command %s here; obitd is version %s", command,

@@ -12,10 +12,12 @@
 #include "base/cleanup.h"
 #include "base/protocol.h"
 #include "base/text.h"
+#include "io/footprint.h"
 
 #define FIRST_BUFFER 4096
 #define STREAM_CHUNK 65536 /* bytes published between two attempts to send within a turn */
 #define GAP_SIZE     96	   /* of the line that tells how many are missing */
+#define LONG_ANSWER  65536 /* bytes: what it was made of has taken several times as much */
 
 /* Sends what the socket takes now. Returns the bytes; a client that is gone becomes dead. */
 static size_t try_send(struct control_client *client, const char *data, size_t length)
@@ -269,6 +271,8 @@ void control_reply(struct control_client *client, struct json_object *data)
 	if (whole && ok)
 		line = line_of(reply, &length);
 	json_object_put(reply);
+	if (length > LONG_ANSWER)
+		footprint_trim();
 	client->answered = true;
 	if (!line)
 		control_fail(client, OBIT_EXIT_FAILED, "out of memory");
