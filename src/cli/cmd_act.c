@@ -18,32 +18,38 @@
 
 /* What a look at the watch has shown. */
 struct sight {
-	char *state; /* safe to print */
+	char *state; /* safe to print, as the note */
 	int64_t pid; /* or ACT_NO_PID */
+	char *note;  /* why it is as it is, or NULL */
 };
 
 static void sight_release(struct sight *sight)
 {
 	free(sight->state);
-	sight->state = NULL;
+	free(sight->note);
+	sight->state = sight->note = NULL;
 }
 #define _cleanup_sight_ _cleanup_(sight_release)
 
 static void sight_set(struct sight *sight, struct json_object *object)
 {
-	free(sight->state);
+	sight_release(sight);
 	sight->state = member_text(object, "state");
+	if (member(object, "note"))
+		sight->note = member_text(object, "note");
 	if (!member_int(object, "pid", &sight->pid))
 		sight->pid = ACT_NO_PID;
 }
 
-static void print_sight(const struct invocation *inv, const char *name, const struct sight *sight)
+/* `note`: or NULL. Who has just stopped it himself need not be told why it is down. */
+static void print_sight(const struct invocation *inv, const char *name, const struct sight *sight,
+			const char *note)
 {
 	printf("%s: ", name);
 	term_print(stdout, &inv->term, state_style(sight->state), sight->state);
 	if (sight->pid != ACT_NO_PID)
 		printf(" (pid %" PRId64 ")", sight->pid);
-	putchar('\n');
+	printf("%s%s\n", note ? "; " : "", note ? note : "");
 }
 
 int cmd_status(const struct invocation *inv)
@@ -60,7 +66,7 @@ int cmd_status(const struct invocation *inv)
 	if (option_given(inv, OPTION_JSON))
 		json_print(stdout, reply.data, true);
 	else
-		print_sight(inv, inv->name, &sight);
+		print_sight(inv, inv->name, &sight, sight.note);
 	return strcmp(sight.state, "up") == 0 ? OBIT_EXIT_OK : OBIT_EXIT_NOT_RUNNING;
 }
 
@@ -109,6 +115,8 @@ static int tell_failure(const struct invocation *inv, const struct target *targe
 			  "waits longer)",
 			  target->name, verb, sight->state, clock_span(inv->wait_ns, span),
 			  target->name);
+	else if (sight->note)
+		log_error("%s is not %s but %s: %s", target->name, verb, sight->state, sight->note);
 	else
 		log_error("%s is not %s but %s (obit why %s may tell more)", target->name, verb,
 			  sight->state, target->name);
@@ -154,6 +162,8 @@ static void print_result(struct json_object *data, const struct sight *sight)
 	json_object_object_add(object, "state", json_object_new_string(sight->state));
 	json_object_object_add(object, "pid",
 			       sight->pid == ACT_NO_PID ? NULL : json_object_new_int64(sight->pid));
+	json_object_object_add(object, "note",
+			       sight->note ? json_object_new_string(sight->note) : NULL);
 	json_print(stdout, object, true);
 }
 
@@ -185,7 +195,7 @@ int cmd_act(const struct invocation *inv)
 	if (json)
 		print_result(reply.data, &sight);
 	else if (waits && r == OBIT_EXIT_OK)
-		print_sight(inv, target.name, &sight);
+		print_sight(inv, target.name, &sight, NULL);
 	return r;
 }
 

@@ -160,6 +160,7 @@ struct json_object *request_render_status(const struct daemon *daemon, const str
 	put_string(reply, "name", daemon->config.watches[target->watch].name);
 	put_json(reply, "state", json_object_get(json_object_object_get(full, "state")));
 	put_json(reply, "pid", json_object_get(json_object_object_get(full, "pid")));
+	put_json(reply, "note", json_object_get(json_object_object_get(full, "note")));
 	json_object_put(full);
 	return reply;
 }

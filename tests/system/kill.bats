@@ -216,7 +216,7 @@ refused() {
 	is_alive "$C"
 	run obit status "web@$B"
 	[ "$status" -eq 3 ]
-	[ "$output" = "web@$B: down" ]
+	[ "$output" = "web@$B: down; stopped by the operator" ]
 	obit status "web@$A" | grep -qx "web@$A: up (pid $A)"
 	[ "$(obit show "web@$C" --json | jq -r '.instances | map(.pid, .recipe.argv[-1]) | join(" ")')" = "$C c" ]
 	[ "$(obit show web --json | jq '.instances | length')" = 3 ]

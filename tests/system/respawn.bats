@@ -697,6 +697,12 @@ tried_again() {
 	kill -KILL "$(ls_field job .pid)"
 	wait_state job ended
 	[[ "$(ls_field job .note)" == *"others than root can change"* ]]
+	run obit start job
+	[ "$status" -eq 1 ]
+	[[ "${lines[-1]}" == "obit: job is not up but ended: not started: it runs as root, and others than root can change $T/job.sh"* ]]
+	run obit status job
+	[ "$status" -eq 3 ]
+	[[ "$output" == "job: ended; not started: it runs as root, and others than root can change $T/job.sh"* ]]
 }
 
 @test "a script that is started through a symbolic link is known by it" {
