@@ -14,7 +14,7 @@ if command -v gojq >/dev/null; then
 fi
 
 obit_setup() {
-	[ "$(id -u)" -eq 0 ] || skip "needs root"
+	[ "$EUID" -eq 0 ] || skip "needs root"
 	[ -e /sys/kernel/btf/vmlinux ] || skip "this kernel has no BTF"
 	mount_bpffs
 	T=$(mktemp -d /tmp/obit-sys.XXXXXX)
@@ -78,7 +78,7 @@ show_evidence() {
 # ---- waiting ----
 
 # retry_until SECONDS COMMAND...: polls every 20 ms; says what it waited for in vain. PATIENCE=5 waits five times as
-# long, for machines that are slow.
+# long, and asks a fifth as often, for machines that are slow: there it is the asking that takes the processor.
 retry_until() {
 	local deadline=$((${EPOCHREALTIME/./} + $1 * ${PATIENCE:-1} * 1000000))
 
@@ -88,7 +88,7 @@ retry_until() {
 			echo "waited in vain for: $*"
 			return 1
 		fi
-		sleep 0.02
+		sleep "$((20 * ${PATIENCE:-1}))e-3"
 	done
 }
 
@@ -145,18 +145,16 @@ no_helper_of_ours() {
 
 # In a loop: something may be forking while we look.
 end_started() {
-	local pid
+	local pid pids
 
 	for pid in "${STARTED[@]}"; do
 		! is_child "$pid" || kill -KILL "$pid" 2>/dev/null
 	done
 	for _ in 1 2 3 4 5; do
-		for pid in $(our_pids); do
-			kill -KILL "$pid" 2>/dev/null
-		done
-		! no_process_of_ours || break
+		mapfile -t pids < <(our_pids)
+		[ ${#pids[@]} -gt 0 ] || break
+		kill -KILL "${pids[@]}" 2>/dev/null || true
 	done
-	return 0
 }
 
 # When nothing runs from there any more: a process of what is unmounted has no path by which it is found.
