@@ -229,7 +229,7 @@ check-system: all $(VICTIM_PROGRAMS) $(BUILD)/obitd-clock $(BUILD)/obitd-heap ##
 	$(Q)tests/run $(BUILD) system
 
 # Without KERNELS: all of this architecture.
-check-kernels: ## system tests on Linux 5.10, 6.1, 6.12 and the newest, in virtual machines (KERNELS=arm64-6.1: on that)
+check-kernels: ## system tests on Linux 5.10, 6.1, 6.12, the newest, in virtual machines (hours; QUICK=1: some; KERNELS=arm64-6.1)
 	$(Q)scripts/deps build test vm
 	$(if $(filter-out arm64-%,$(or $(KERNELS),all)),$(Q)$(MAKE) --no-print-directory all test-programs)
 	$(if $(filter arm64-%,$(KERNELS)),$(Q)$(MAKE) --no-print-directory arm64)
