@@ -68,6 +68,7 @@ int policy_init(struct policy *policy, const struct watch_config *config, uint64
 	*policy = (struct policy){
 		.config = config,
 		.state = POLICY_DOWN,
+		.headless = true,
 		.gone = true,
 		.random = seed | 1,
 		.starts = starts,
@@ -152,7 +153,7 @@ void policy_abandon(struct policy *policy, const char *why, uint64_t now_ns)
 
 void policy_on_all_gone(struct policy *policy, struct policy_output *out, uint64_t now)
 {
-	policy->gone = true;
+	policy->gone = policy->headless = true;
 	switch (policy->state) {
 	case POLICY_WAITING:
 		policy_respawn_when_ready(policy, out, now);

@@ -183,6 +183,7 @@ struct policy {
 	bool replacing;		  /* main runs still, while its owner is told to restart it */
 	bool owner_stops;	  /* STOPPING by its owner's command, which runs */
 	bool too_young;		  /* its death came within min_uptime */
+	bool headless;		  /* main is dead, or there was none yet */
 	bool gone;		  /* nothing of the instance is left */
 	bool automatic;		  /* the spawn under way is a respawn, not an operator's start */
 	bool observing;		  /* set by the caller: decide and tell, but ask for no action */

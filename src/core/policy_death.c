@@ -165,6 +165,7 @@ static bool hand_over(struct policy *policy, struct policy_output *out,
 	} else {
 		return false;
 	}
+	policy->headless = false;
 	out->verdict = VERDICT_HAND_OVER;
 	return true;
 }
@@ -225,6 +226,7 @@ static void answer_hang_death(struct policy *policy, struct policy_output *out,
 void policy_on_main_died(struct policy *policy, struct policy_output *out,
 			 const struct policy_death *death, uint64_t now)
 {
+	policy->headless = true;
 	switch (policy->state) {
 	case POLICY_UP:
 		policy_reset_attempts(policy, now);

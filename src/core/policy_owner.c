@@ -188,20 +188,19 @@ void policy_on_owner_done(struct policy *policy, struct policy_output *out, uint
 	policy_arm(policy, out, now + policy->config->start_timeout_ns);
 }
 
-/* What was to be stopped runs on, unless it has ended all the same. */
+/* What was to be stopped runs on, unless it has ended all the same: then what is left of it is obit's to end. */
 static void owner_cannot(struct policy *policy, struct policy_output *out, const char *what,
 			 const char *words, uint64_t now)
 {
-	bool ended = policy->gone && policy->owner_stops;
+	bool ended = policy->owner_stops && policy->headless;
 
 	policy->owner_stops = false;
-	if (ended) {
-		policy_finish_stop(policy, out, now);
-		return;
-	}
 	policy_say(out, "its owner %s could not %s it: %.200s", policy->owner.name, what,
 		   words ? words : "its command failed");
-	stay_up(policy, out, now);
+	if (ended)
+		owner_has_stopped(policy, out, now);
+	else
+		stay_up(policy, out, now);
 }
 
 void policy_on_owner_failed(struct policy *policy, struct policy_output *out, const char *words,

@@ -38,7 +38,7 @@ static void on_started_by_owner(struct policy *policy, struct policy_output *out
 void policy_on_started(struct policy *policy, struct policy_output *out, uint64_t began,
 		       uint64_t now)
 {
-	policy->gone = false;
+	policy->gone = policy->headless = false;
 	policy->up_since_ns = now;
 	policy->note[0] = '\0';
 	switch (policy->state) {
@@ -72,13 +72,13 @@ void policy_on_spawned(struct policy *policy, struct policy_output *out, uint64_
 {
 	/* Stopped before it was there to be signalled. */
 	if (policy->state == POLICY_STOPPING) {
-		policy->gone = false;
+		policy->gone = policy->headless = false;
 		policy_add(out, (struct policy_action){.kind = ACTION_KILL,
 						       .signal = policy->config->kill_signal});
 	}
 	if (policy->state != POLICY_STARTING)
 		return;
-	policy->gone = false;
+	policy->gone = policy->headless = false;
 	policy->up_since_ns = now;
 	policy->note[0] = '\0';
 	policy->hang.by = HANG_NONE;

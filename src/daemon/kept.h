@@ -6,7 +6,7 @@
 
 #include "core/lineage.h"
 
-#define KEPT_VERSION	4
+#define KEPT_VERSION	5
 #define KEPT_NAME_SIZE	OBIT_NAME_SIZE
 #define KEPT_STARTS_MAX 96 /* of start_limit_burst: of more the newest */
 

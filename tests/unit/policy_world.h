@@ -480,6 +480,8 @@ static inline void world_check(const struct world *world, const struct policy_in
 	REQUIRE(!out->refused || world_is_command(input->kind));
 	REQUIRE(!world_is_command(input->kind) || out->detail[0]);
 	REQUIRE(world->timer == policy->deadline_ns);
+	if (world->lawful && policy->state == POLICY_UP)
+		REQUIRE(world->main == MAIN_RUNS);
 	if (policy->state == POLICY_UP)
 		REQUIRE(!policy->down_since_ns);
 	else

@@ -237,7 +237,7 @@ static const struct cell cells[_POLICY_STATE_MAX][_POLICY_INPUT_MAX] =
 		[POLICY_STOPPING] =
 			{
 				[INPUT_STARTED] = {TO(STOPPING, "whoever it is, the stop goes on")},
-				[INPUT_MAIN_DIED] = {MUTE("as it was told to")},
+				[INPUT_MAIN_DIED] = {TO(STOPPING, "as it was told to")},
 				[INPUT_MEMBER_DIED] = {MUTE("as it was told to")},
 				[INPUT_ALL_GONE] = {TO(DOWN, "stopped"), ACTIONS(CANCEL)},
 				[INPUT_TIMER] = {TO(STOPPING, "harder"),

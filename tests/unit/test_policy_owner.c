@@ -72,6 +72,53 @@ static void what_its_owner_cannot_stop_or_restart_is_up(void **state)
 	bench_free(&bench);
 }
 
+/* Main is dead, and what it leaves is not: nothing is up. */
+static void what_its_owner_cannot_stop_is_not_up_without_a_main(void **state)
+{
+	struct bench bench;
+
+	(void)state;
+	bench_owned_with_commands(&bench);
+	give(&bench, INPUT_STOP);
+	die(&bench, SIGTERM);
+	fail_order(&bench);
+	expect_state(&bench, POLICY_STOPPING);
+	expect_only(&bench, ACTION_TIMER);
+	expect_detail(&bench, "its owner systemd could not stop it: it is ill");
+	fire(&bench);
+	expect_kill(&bench, SIGKILL);
+	give(&bench, INPUT_ALL_GONE);
+	expect_state(&bench, POLICY_DOWN);
+	/* somebody starts it, and it has a main again */
+	give(&bench, INPUT_STARTED);
+	give(&bench, INPUT_STOP);
+	fail_order(&bench);
+	expect_state(&bench, POLICY_UP);
+	/* it was dead before the stop */
+	give_death(&bench, (struct policy_death){.wait_status = EXITED(1), .members = 1});
+	expect_state(&bench, POLICY_ASKING);
+	give(&bench, INPUT_STOP);
+	fail_order(&bench);
+	expect_state(&bench, POLICY_STOPPING);
+	give(&bench, INPUT_ALL_GONE);
+	expect_state(&bench, POLICY_DOWN);
+	bench_free(&bench);
+}
+
+static void an_heir_that_its_owner_cannot_stop_is_up(void **state)
+{
+	struct bench bench;
+
+	(void)state;
+	bench_owned_with_commands(&bench);
+	give_death(&bench, (struct policy_death){.members = 1, .has_fork_heir = true});
+	expect_verdict(&bench, VERDICT_HAND_OVER);
+	give(&bench, INPUT_STOP);
+	fail_order(&bench);
+	expect_state(&bench, POLICY_UP);
+	bench_free(&bench);
+}
+
 static void restart_is_its_owners(void **state)
 {
 	struct bench bench;
@@ -160,6 +207,8 @@ int main(void)
 		cmocka_unit_test(stop_is_its_owners),
 		cmocka_unit_test(what_its_owner_leaves_is_killed),
 		cmocka_unit_test(what_its_owner_cannot_stop_or_restart_is_up),
+		cmocka_unit_test(what_its_owner_cannot_stop_is_not_up_without_a_main),
+		cmocka_unit_test(an_heir_that_its_owner_cannot_stop_is_up),
 		cmocka_unit_test(restart_is_its_owners),
 		cmocka_unit_test(stop_is_told_to_an_owner_that_is_about_to_start_it),
 		cmocka_unit_test(without_its_commands_signals_do),
