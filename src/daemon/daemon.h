@@ -118,6 +118,7 @@ struct vigil {
 	uint64_t beat_ns;      /* when the last one came; 0: none is promised yet */
 	uint64_t period_ns;    /* between two of them at most; 0: none is wanted */
 	bool ready, reloading, leaving;
+	bool looks; /* it does not notify, and is looked at: then beat_ns is of the last look that was good */
 	int error;
 	uint64_t cpu_ns;	   /* of what does not notify: what it had used at the last look */
 	struct vitals_stuck stuck; /* the same */
@@ -721,7 +722,8 @@ const char *vigil_socket(struct daemon *daemon, const struct instance *instance)
 /* A new life begins; has begun, started by obit; the instance is forgotten. */
 void vigil_begin(struct daemon *daemon, struct instance *instance);
 void vigil_started(struct daemon *daemon, struct instance *instance);
-/* Looks whether it gets on, from now on, where it does not notify and the configuration wants that. */
+/* Looks whether it gets on, from now on, where it does not notify and the configuration wants that; no longer where
+ * it notifies. */
 void vigil_follow(struct daemon *daemon, struct instance *instance);
 void vigil_end(struct attachment *attachment);
 /* An earlier daemon had started it, and what it has said meanwhile nobody has heard: it counts as ready. */

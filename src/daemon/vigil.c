@@ -125,16 +125,32 @@ static void on_look(struct attachment *attachment)
 	}
 }
 
+/* It notifies from now on, by its configuration: no sign of life is promised before the first one. */
+static void stop_looking(struct attachment *attachment)
+{
+	struct vigil *vigil = &attachment->vigil;
+
+	vigil->looks = false;
+	vigil->beat_ns = 0;
+	look_in(attachment, 0);
+}
+
 void vigil_follow(struct daemon *daemon, struct instance *instance)
 {
 	const struct watch_config *watch = watch_of(daemon, instance);
 	struct attachment *attachment = instance->attachment;
+	struct vigil *vigil = &attachment->vigil;
 
-	if (watch->notify)
+	if (watch->notify && !vigil->looks)
+		return; /* it may have said how often it gives a sign of life */
+	vigil->period_ns = watch->hang_timeout_ns;
+	if (watch->notify) {
+		stop_looking(attachment);
 		return;
-	attachment->vigil.period_ns = watch->hang_timeout_ns;
-	attachment->vigil.beat_ns = clock_running_ns();
-	look_in(attachment, watch->hang_timeout_ns / LOOKS);
+	}
+	vigil->looks = true;
+	vigil->beat_ns = clock_running_ns();
+	look_in(attachment, vigil->period_ns / LOOKS);
 }
 
 static void on_timer(void *arg)
@@ -152,10 +168,10 @@ static void on_timer(void *arg)
 		heap_remove(&daemon->vigils, node);
 		if (attachment->instance->policy.state != POLICY_UP)
 			continue;
-		if (watch_of(daemon, attachment->instance)->notify)
-			on_no_beat(attachment);
-		else
+		if (attachment->vigil.looks)
 			on_look(attachment);
+		else
+			on_no_beat(attachment);
 	}
 	rearm(daemon);
 }

@@ -250,6 +250,14 @@ watch_silent() {
 	[ "$(last_death "$pid" '.hung.threads[0].state')" = S ]
 }
 
+@test "notify = yes by a reload: who has no socket to say that it is well is not taken for hung" {
+	watch_silent cpu pause
+	sed -i 's/hang_on = cpu/notify = yes/' "$CONF"
+	obit reload
+	retry_until 10 is_older_than $(($(ls_field web .uptime_ns) + 600000000))
+	[ "$(ls_field web .pid)" = "$pid" ]
+}
+
 @test "hang_on = dstate: a thread that cannot be interrupted hangs" {
 	watch_silent dstate vfork
 	retry_until 10 has_died "$pid"
