@@ -45,6 +45,7 @@ void act_begin_life(struct instance *instance)
 
 	attachment->killed = attachment->emptying = false;
 	attachment->actor = (struct actor){0};
+	hangs_forget(instance);
 	farewells_forget_straggler(attachment);
 }
 

@@ -706,6 +706,8 @@ void hangs_report(struct daemon *daemon, struct instance *instance, enum hang_by
 		  uint64_t for_ns, const char *words);
 /* It does again. Costs nothing where nothing else was reported. */
 void hangs_recovered(struct daemon *daemon, struct instance *instance);
+/* Another life begins: what was found out, and is not decided on, was of the one before. */
+void hangs_forget(struct instance *instance);
 /* What an obituary says of it: a new reference, or NULL where it does not hang. */
 struct json_object *hangs_render(const struct instance *instance);
 

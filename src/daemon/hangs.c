@@ -248,6 +248,17 @@ void hangs_recovered(struct daemon *daemon, struct instance *instance)
 		log_notice("%s: %s", watch_of(daemon, instance)->name, decision.detail);
 }
 
+/* Who looks may do so still: what it finds is of processes that are gone. */
+void hangs_forget(struct instance *instance)
+{
+	struct attachment *attachment = instance->attachment;
+
+	if (!attachment->hang)
+		return;
+	free(TAKE_PTR(attachment->hang));
+	hooks_cancel(attachment->daemon->stack_readers, instance->id);
+}
+
 /* ---- the ends ---- */
 
 int hangs_open(struct daemon *daemon)

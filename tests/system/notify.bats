@@ -148,6 +148,38 @@ note_is() {
 	is_alive "$pid"
 }
 
+# hold_looks: whoever looks at what hangs takes 400 ms longer.
+hold_looks() {
+	command -v strace >/dev/null || skip "no strace here"
+	strace -f -o "$T/looks" -p "$OBITD_PID" -e trace=capset -e inject=capset:delay_enter=400000 2>"$T/strace" 3>&- &
+	STARTED+=($!)
+	retry_until 10 grep -q attached "$T/strace"
+}
+
+is_looking() {
+	pgrep -P "$OBITD_PID" -x obitd >/dev/null
+}
+
+has_looked() {
+	[ -s "$T/looks" ] && ! is_looking
+}
+
+@test "what was found of one life is no reason to stop the next one" {
+	watch_notifier
+	run_steps say READY=1 await "$T/trigger" say WATCHDOG=trigger pause
+	wait_state web up
+	hold_looks
+	touch "$T/trigger"
+	retry_until 10 is_looking
+	rm "$T/trigger"
+	kill -KILL "$(ls_field web .pid)"
+	retry_until 10 restarts_reach 2
+	retry_until 10 has_looked
+	refute log_has 'stopped by SIGABRT'
+	wait_state web up
+	[ "$(ls_field web .restarts)" = 2 ]
+}
+
 @test "SIGKILL ends what ignores SIGABRT, and it is a hang all the same" {
 	watch_notifier "kill_timeout = 200ms"
 	run_steps ignore-abort say 'READY=1\nWATCHDOG=trigger' pause
