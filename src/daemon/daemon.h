@@ -265,7 +265,7 @@ struct guard {
 	struct hooks *hooks;
 	uint64_t hook;				 /* which of them is awaited */
 	struct scribe *scribe;			 /* NULL: nothing can be written down */
-	struct json_object *record;		 /* NULL: not judged yet, or nothing was written */
+	struct json_object *record;		 /* NULL: none; before it is judged the last one */
 	char scribe_error[STATE_DIR_ERROR_SIZE]; /* that was logged */
 };
 

@@ -266,7 +266,7 @@ static void begin_to_starve(struct daemon *daemon, const struct health_verdict *
 	struct guard *guard = &daemon->guard;
 
 	snprintf(guard->reason, sizeof(guard->reason), "%s", verdict->text);
-	if (!guard->record) /* no device has been open yet */
+	if (!guard->judged) /* no device has been open yet */
 		return;
 	guard->phase = GUARD_WRITES;
 	guard->phase_until_ns = now + WORDS_NS;
@@ -503,6 +503,7 @@ void guard_open(struct daemon *daemon)
 	guard->is_volatile = !guard->scribe || state_dir_is_volatile(daemon->options->state_dir);
 	words_attach(daemon);
 	dogs_open(guard->dogs, &daemon->config.watchdog);
+	judge_once(daemon); /* first: it begins the record of this boot */
 	on_timer(daemon);
 }
 

@@ -223,7 +223,7 @@ void words_reboot(struct daemon *daemon)
 
 void words_end(struct daemon *daemon)
 {
-	if (!daemon->guard.record)
+	if (!daemon->guard.judged) /* nothing was armed */
 		return;
 	put_bool(daemon->guard.record, "ended", true);
 	write_down(daemon);

@@ -186,20 +186,53 @@ $(watch_text web "$T/service")"
 	stop_obitd
 }
 
+# bury: of a critical watch with min_uptime, whose only life is young.
+bury() {
+	kill -KILL "$(service_pid)"
+	wait_state web buried
+}
+
+@test "what is ill is no reason to starve a watchdog that is not there, whatever an earlier boot has written down" {
+	OBITD_OPTIONS=()
+	printf '#!/bin/sh\ntouch %s/starved\n' "$T" >"$T/on-starve"
+	chmod 0755 "$T/on-starve"
+	start_obitd "$(watchdog "on_starve = $T/on-starve")
+$(watch_text web "$T/service" "critical = yes" "min_uptime = 1h")"
+	start_watched_service web
+	bury
+	kill_obitd
+	echo '{"boot_id":"another","armed":true,"ended":false,"in_a_row":1,"starved":null}' >"$STATE_DIR/watchdog.json"
+	cp "$STATE_DIR/watchdog.json" "$T/before"
+	launch_obitd
+	[ "$(obit watchdog --json | jq -c '[.devices[0].open, .healthy, .phase]')" = '[false,false,"feeds"]' ]
+	stop_obitd
+	[ ! -e "$T/starved" ]
+	cmp "$STATE_DIR/watchdog.json" "$T/before" # for when it is there again
+}
+
 # ---- with a watchdog that is none ----
 
-# start_counted SETTING...: obitd-heap, with a device that it takes for a watchdog.
-start_counted() {
+# start_with_dog WATCHDOG-SETTING SETTING...: obitd-heap, with a device that it takes for a watchdog.
+start_with_dog() {
+	local setting=$1
+
+	shift
 	OBITD=$BUILD/obitd-heap
-	! grep -q __asan_init "$OBITD" || skip "not here: the address sanitizer has an allocator of its own"
 	export OBIT_FEEDS=$T/feeds OBIT_NO_MEMORY=$T/no-memory
 	mknod "$T/dog" c 1 3
 	start_obitd "watchdog {
 	device = \"$T/dog\"
 	timeout = 1s
+	$setting
 }
 $(watch_text web "$T/service" "critical = yes" "$@")"
 	start_watched_service web
+}
+
+# start_counted SETTING...
+start_counted() {
+	! grep -q __asan_init "$BUILD/obitd-heap" || skip "not here: the address sanitizer has an allocator of its own"
+	start_with_dog "" "$@"
 }
 
 feeds() {
@@ -243,4 +276,26 @@ fed_without_allocating() {
 	rm "$T/no-memory"
 	wait_events up 2
 	wait_state web up
+}
+
+phase_is() {
+	[ "$(obit watchdog --json | jq -r .phase)" = "$1" ]
+}
+
+why_it_starves() {
+	jq -r '.starved | "\(.watch): \(.reason)"' "$STATE_DIR/watchdog.json"
+}
+
+@test "why the watchdog starves stays written down when another obitd finds it so" {
+	local why
+	OBITD_OPTIONS=()
+	start_with_dog "" "min_uptime = 1h"
+	bury
+	retry_until 10 phase_is starves
+	why=$(why_it_starves)
+	[[ "$why" == "web: "* ]]
+	kill_obitd
+	launch_obitd
+	retry_until 10 phase_is starves
+	[ "$(why_it_starves)" = "$why" ]
 }
