@@ -277,6 +277,8 @@ static void begin_to_starve(struct daemon *daemon, const struct health_verdict *
 
 void guard_words_written(struct daemon *daemon)
 {
+	if (!daemon->guard.timer)
+		return; /* obitd stops, and has let go of all but the record */
 	if (daemon->guard.phase == GUARD_WRITES)
 		go_on(daemon, clock_running_ns());
 	guard_check(daemon);

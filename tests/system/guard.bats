@@ -196,7 +196,7 @@ bury() {
 	OBITD_OPTIONS=()
 	printf '#!/bin/sh\ntouch %s/starved\n' "$T" >"$T/on-starve"
 	chmod 0755 "$T/on-starve"
-	start_obitd "$(watchdog "on_starve = $T/on-starve")
+	start_obitd "$(watchdog "on_starve = $T/on-starve" "volatile_state = yes")
 $(watch_text web "$T/service" "critical = yes" "min_uptime = 1h")"
 	start_watched_service web
 	bury
@@ -289,7 +289,7 @@ why_it_starves() {
 @test "why the watchdog starves stays written down when another obitd finds it so" {
 	local why
 	OBITD_OPTIONS=()
-	start_with_dog "" "min_uptime = 1h"
+	start_with_dog "volatile_state = yes" "min_uptime = 1h"
 	bury
 	retry_until 10 phase_is starves
 	why=$(why_it_starves)
@@ -298,4 +298,26 @@ why_it_starves() {
 	launch_obitd
 	retry_until 10 phase_is starves
 	[ "$(why_it_starves)" = "$why" ]
+}
+
+@test "obitd is told to stop while it writes down why the watchdog starves: nothing of what would follow is done" {
+	local scribe
+	printf '#!/bin/sh\ntouch %s/starved\n' "$T" >"$T/on-starve"
+	chmod 0755 "$T/on-starve"
+	start_with_dog "on_starve = $T/on-starve volatile_state = yes" "min_uptime = 1h"
+	scribe=$(pgrep -P "$OBITD_PID" -x obitd-scribe)
+	kill -STOP "$scribe"
+	bury
+	retry_until 10 phase_is writes
+	kill -TERM "$OBITD_PID"
+	retry_until 5 is_closed "$T/dog"
+	kill -CONT "$scribe"
+	stop_obitd
+	[ ! -e "$T/starved" ]
+	refute log_has 'is no longer fed'
+}
+
+# is_closed FILE: of what obitd had open.
+is_closed() {
+	! find "/proc/$OBITD_PID/fd" -lname "$1" | grep -q .
 }
