@@ -65,9 +65,11 @@ static const char *watch_note(const struct daemon *daemon, size_t watch,
 
 /* What a person wants to know first: trouble, then life, then rest. */
 static const enum policy_state by_weight[] = {
-	POLICY_BURIED,	POLICY_STOPPING, POLICY_STARTING, POLICY_READYING,
-	POLICY_WAITING, POLICY_UP,	 POLICY_DOWN,	  POLICY_ENDED,
+	POLICY_BURIED,	POLICY_STOPPING, POLICY_STARTING,   POLICY_READYING,
+	POLICY_WAITING, POLICY_ASKING,	 POLICY_RESTARTING, POLICY_EXPECTED,
+	POLICY_UP,	POLICY_DOWN,	 POLICY_ENDED,
 };
+_Static_assert(ARRAY_SIZE(by_weight) == _POLICY_STATE_MAX, "a weight for each state");
 
 static int weight_of(enum policy_state state)
 {

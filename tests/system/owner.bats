@@ -400,6 +400,22 @@ expect_obeyed() {
 	wait_state web up
 }
 
+@test "a watch waits while the owner of one of its instances is told to restart it, whatever the others do" {
+	local pid
+	play_systemd
+	answer active running
+	start_under_systemd
+	pid=$(service_pid)
+	start_watched_service web
+	obit restart "web@$pid" --no-wait
+	retry_until 10 test -e "$T/told"
+	[ "$(ls_field web '.instances | map(.state) | sort | join(" ")')" = "up waiting" ]
+	state_is web waiting
+	obit restart "web@$(service_pid)" --no-wait
+	[ "$(ls_field web '.instances | map(.state) | join(" ")')" = "waiting waiting" ]
+	state_is web waiting
+}
+
 @test "obit stop of what an owner is not asked about stops it, and says whose it is" {
 	play_systemd
 	start_under_systemd 'owner = respect'
