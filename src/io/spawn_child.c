@@ -85,17 +85,23 @@ static void say(int report, enum stage stage, int error)
 		_exit(127);
 }
 
-/* A file that is missing may come back; what comes back is looked at again. */
+/* What could not be looked at to its end is not executed either: somebody may put it there right now. A file that is
+ * missing may come back, and is looked at again then. */
 static void check_trust(const struct launch *launch, int report)
 {
+	static const enum stage unseen[LAUNCH_GUARDED] = {STAGE_EXEC, STAGE_SCRIPT};
 	struct {
 		struct spawn_message message;
 		struct spawn_refusal refusal;
 	} words = {.message = {.stage = STAGE_TRUST, .error = EPERM}};
 
 	for (size_t i = 0; i < LAUNCH_GUARDED; i++) {
-		if (!launch->guarded[i] ||
-		    trust_check(launch->guarded[i], words.refusal.sentence) != -EPERM)
+		int r = launch->guarded[i] ? trust_check(launch->guarded[i], words.refusal.sentence)
+					   : 0;
+
+		if (r < 0 && r != -EPERM)
+			say(report, unseen[i], -r);
+		if (r != -EPERM)
 			continue;
 		if (write(report, &words, sizeof(words)) < 0)
 			errno = 0; /* nobody listens any more */

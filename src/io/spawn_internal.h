@@ -10,6 +10,7 @@
 #define STAGES(X)                                                                                  \
 	X(BORN, "", false) /* not a failure: .error is its pid */                                  \
 	X(TRUST, "", true) /* with a struct spawn_refusal behind it */                             \
+	X(SCRIPT, "look at its script", true)                                                      \
 	X(REQUEST, "read the request for a child", true)                                           \
 	X(CLONE, "make a child", true)                                                             \
 	X(CGROUP, "enter its cgroup", false)                                                       \

@@ -78,3 +78,35 @@ $(watch_text other "$T/other")"
 	retry_until 10 restarts_are web 1
 	wait_state web up
 }
+
+# What is on its way has a session of its own behind the look at its files, if it comes so far.
+look_is_over() {
+	local pid
+
+	! log_has "waits for its executable" || return 0
+	for pid in $(pgrep -P "$OBITD_PID" -x obitd-spawner); do
+		! pgrep -s "$pid" >/dev/null || return 0
+	done
+	return 1
+}
+
+@test "what a user puts there between the look at it and the exec is not run as root" {
+	mkdir "$T/home" "$T/cwd"
+	copy_victim service home/service
+	chown 12345 "$T/home"
+	SERVICE_CWD=$T/cwd
+	start_obitd "$(watch_text web "$T/home/service" "backoff_initial = 100ms" "backoff_max = 100ms")"
+	start_program "$T/home/service" --state "$T/service.state"
+	wait_events up 1
+	wait_state web up
+	mv "$T/home/service" "$T/home/away"
+	bury_directory "$T/cwd" # it is entered behind the look
+	kill -KILL "$(service_pid)"
+	retry_until 5 look_is_over
+	mv "$T/home/away" "$T/home/service"
+	kill -KILL "$DEADFS_PID"
+	umount -l "$T/cwd"
+	wait_state web ended
+	[ "$(event_count start)" = 1 ]
+	[[ "$(ls_field web .note)" == *"others than root can change $T/home"* ]]
+}
