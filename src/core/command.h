@@ -5,7 +5,7 @@
 #define OBIT_CORE_COMMAND_H
 
 /* Splits `text`. *ret_argv, NULL-terminated, points into *ret_words; both are the caller's to free, also on
- * failure. 0 or -ENOMEM; -EINVAL where there is no word. */
+ * failure. 0 or -ENOMEM; -EINVAL where there is no word, -EILSEQ where a quote is not closed. */
 int command_split(const char *text, char **ret_words, const char ***ret_argv);
 
 #endif

@@ -108,6 +108,8 @@ int config_set_size(const struct config_value *value, const struct config_limits
 	uint64_t bytes = 0;
 	int r = units_parse_size(value->text, &bytes);
 
+	if (r == -EINVAL && strspn(value->text, "0123456789"))
+		return fail(value, "a size such as 512KiB, 16MiB or 1GiB (units: B KiB MiB GiB)");
 	if (r < 0 || ((bytes || !limits->or_none) && (bytes < limits->min || bytes > limits->max)))
 		return fail(value, limits->expected);
 	*(uint64_t *)field = bytes;
@@ -280,18 +282,30 @@ int config_set_cgroup(const struct config_value *value, const struct config_limi
 	return store_string(value->text, field);
 }
 
+/* 0, -ENOMEM, or -EINVAL after it is told; `expected` is said of a text without a word. */
+static int split_command(const struct config_value *value, char **ret_words, const char ***ret_argv,
+			 const char *expected)
+{
+	int r = command_split(value->text, ret_words, ret_argv);
+
+	if (r == -EILSEQ)
+		return fail(value, "each quote inside of it to be closed");
+	return r == -EINVAL ? fail(value, expected) : r;
+}
+
 int config_set_hook(const struct config_value *value, const struct config_limits *limits,
 		    void *field)
 {
+	static const char expected[] = "a command that begins with an absolute path";
 	_cleanup_free_ const char **argv = NULL;
 	_cleanup_free_ char *words = NULL;
-	int r = command_split(value->text, &words, &argv);
+	int r = split_command(value, &words, &argv, expected);
 
 	(void)limits;
-	if (r == -ENOMEM)
+	if (r < 0)
 		return r;
-	if (r < 0 || argv[0][0] != '/' || strlen(argv[0]) > CONFIG_PATH_MAX)
-		return fail(value, "a command that begins with an absolute path");
+	if (argv[0][0] != '/' || strlen(argv[0]) > CONFIG_PATH_MAX)
+		return fail(value, expected);
 	return store_string(value->text, field);
 }
 
@@ -305,15 +319,16 @@ static bool can_be_found(const char *program)
 int config_set_order(const struct config_value *value, const struct config_limits *limits,
 		     void *field)
 {
+	static const char expected[] = "a command that begins with an absolute path or a name";
 	_cleanup_free_ const char **argv = NULL;
 	_cleanup_free_ char *words = NULL;
-	int r = command_split(value->text, &words, &argv);
+	int r = split_command(value, &words, &argv, expected);
 
 	(void)limits;
-	if (r == -ENOMEM)
+	if (r < 0)
 		return r;
-	if (r < 0 || !can_be_found(argv[0]))
-		return fail(value, "a command that begins with an absolute path or a name");
+	if (!can_be_found(argv[0]))
+		return fail(value, expected);
 	for (size_t i = 0; argv[i]; i++) {
 		if (owner_has_unknown(argv[i]))
 			return fail(value, "no placeholders but " OWNER_PLACEHOLDERS);
@@ -422,7 +437,7 @@ static int add_uid_number(const struct config_value *value, struct uid_rule *rul
 
 	/* A name needs the user database, which is not read here. */
 	if (parse_integer(value->text, &uid) < 0 || uid >= UID_NONE)
-		return fail(value, "service, any, or uids as numbers");
+		return fail(value, "service, any, or uids as numbers (id -u NAME prints one)");
 	uids = reallocarray(rule->uids, rule->uid_count + 1, sizeof(*uids));
 	if (!uids)
 		return -ENOMEM;
@@ -460,7 +475,8 @@ int config_set_container(const struct config_value *value, const struct config_l
 	(void)limits;
 	for (size_t i = 0; i < ARRAY_SIZE(not_names); i++)
 		if (strcmp(value->text, not_names[i]) == 0)
-			return fail(value, "no, any, or a glob on the container's id or name");
+			return fail(value, "no, any, or a glob on the container's id (of LXC, "
+					   "nspawn and ctr: its name)");
 	if (strcmp(value->text, "no") == 0 || strcmp(value->text, "any") == 0) {
 		watch->container = *value->text == 'n' ? CONTAINER_NO : CONTAINER_ANY;
 		return 0;

@@ -162,7 +162,7 @@ _Static_assert(ACCOUNT_GROUPS_MAX == OBIT_GROUPS_MAX, "as many groups");
 void launch_guarded(const struct recipe *recipe, const struct watch_config *watch,
 		    const char *ret[static LAUNCH_GUARDED])
 {
-	bool guards = !watch->command && recipe->facts->euid == 0;
+	bool guards = !watch->command && recipe_is_root(recipe->facts);
 
 	ret[0] = guards ? recipe->exe : NULL;
 	ret[1] = guards ? recipe->script_path : NULL;

@@ -442,7 +442,7 @@ const char *recipe_refusal(const struct recipe *recipe, const struct watch_confi
 		why = "another user than its own is to run it, to whom its argv is not handed";
 	if (watch->directory && recipe->script && !recipe->script_path)
 		why = "which file its script is cannot be told from another directory";
-	if (!why && recipe->facts->euid == 0 && recipe->script && !recipe->script_path)
+	if (!why && recipe_is_root(recipe->facts) && recipe->script && !recipe->script_path)
 		why = "it runs as root, and which file its script is, is not known";
 	if (why)
 		snprintf(buf, RECIPE_SENTENCE_SIZE,

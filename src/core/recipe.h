@@ -85,6 +85,12 @@ int recipe_unpack(const char *bytes, size_t size, struct recipe **ret);
 const char *recipe_refusal(const struct recipe *recipe, const struct watch_config *watch,
 			   char buf[static RECIPE_SENTENCE_SIZE]);
 
+/* Whether a process with these ids is root, or can be root again: the real and the saved uid can be taken on. */
+static inline bool recipe_is_root(const struct obit_exec_record *facts)
+{
+	return !facts->uid || !facts->euid || !facts->suid;
+}
+
 /* What is missing of it, one short phrase a call: `i` counts from 0; NULL at the end. */
 const char *recipe_missing(const struct recipe *recipe, unsigned i);
 

@@ -277,8 +277,8 @@ static void verify_ids(const struct obit_exec_record *facts, int report)
 
 static void restore_credentials(const struct obit_exec_record *facts, int report)
 {
-	bool is_root = !facts->uid || !facts->euid || !facts->suid;
-	bool keep = !is_root && (facts->cap_inheritable || facts->cap_ambient || facts->securebits);
+	bool keep = !recipe_is_root(facts) &&
+		    (facts->cap_inheritable || facts->cap_ambient || facts->securebits);
 
 	restore_bounding(facts, report);
 	if (keep)

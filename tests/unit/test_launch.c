@@ -333,7 +333,6 @@ static const struct {
 	{"/bin/x \"a\\\"b\\\\c\"", {"/bin/x", "a\"b\\c"}},
 	{"/bin/x 'a\\' b", {"/bin/x", "a\\", "b"}},
 	{"/bin/x a\\", {"/bin/x", "a\\"}},
-	{"/bin/x 'never closed", {"/bin/x", "never closed"}},
 	{"/bin/x $HOME *.c `id`; rm", {"/bin/x", "$HOME", "*.c", "`id`;", "rm"}},
 	{"/bin/x -g 'daemon off;'", {"/bin/x", "-g", "daemon off;"}},
 	{"a b c d e f g", {"a", "b", "c", "d", "e", "f", "g"}},
@@ -361,10 +360,10 @@ static void a_command_is_split_into_words(void **state)
 	recipe_free(recipe);
 }
 
-static void a_command_without_words_is_none(void **state)
+static void a_command_without_words_or_with_an_open_quote_is_none(void **state)
 {
 	struct recipe *recipe = make_recipe("/bin/x", WORDS("x"));
-	char blanks[] = " \t ", nothing[] = "";
+	char blanks[] = " \t ", nothing[] = "", open[] = "/bin/x 'never closed";
 	struct watch_config watch;
 	struct launch launch;
 
@@ -374,6 +373,8 @@ static void a_command_without_words_is_none(void **state)
 	assert_int_equal(launch_prepare(recipe, &watch, NULL, &launch), -EINVAL);
 	watch.command = nothing;
 	assert_int_equal(launch_prepare(recipe, &watch, NULL, &launch), -EINVAL);
+	watch.command = open;
+	assert_int_equal(launch_prepare(recipe, &watch, NULL, &launch), -EILSEQ);
 	recipe_free(recipe);
 }
 
@@ -396,7 +397,15 @@ static void what_root_is_to_run_is_guarded(void **state)
 	recipe->facts->uid = 33; /* what it may do goes by the other one */
 	launch_guarded(recipe, &watch, guarded);
 	assert_non_null(guarded[0]);
-	recipe->facts->euid = 33;
+	recipe->facts->euid = recipe->facts->suid = 33;
+	recipe->facts->uid = 0; /* a real or saved one can be taken on again */
+	launch_guarded(recipe, &watch, guarded);
+	assert_non_null(guarded[0]);
+	recipe->facts->uid = 33;
+	recipe->facts->suid = 0;
+	launch_guarded(recipe, &watch, guarded);
+	assert_non_null(guarded[0]);
+	recipe->facts->suid = 33;
 	launch_guarded(recipe, &watch, guarded);
 	assert_null(guarded[0]);
 	assert_null(guarded[1]);
@@ -426,7 +435,7 @@ static struct parcel pack_one(void)
 	set_strings(&recipe->env, WORDS("PATH=/bin", "A="));
 	recipe->stdio[2] = copy_of("/dev/null");
 	recipe->label = copy_of("web (enforce)");
-	recipe->facts->euid = 33;
+	recipe->facts->uid = recipe->facts->euid = recipe->facts->suid = 33;
 	launch = prepare(recipe, &watch);
 	assert_int_equal(launch_pack(&launch, &parcel.bytes, &parcel.size), 0);
 	launch_clear(&launch);
@@ -562,7 +571,7 @@ int main(void)
 		cmocka_unit_test(the_watchs_directory_overrides),
 		cmocka_unit_test(another_user_has_its_own_ids_and_no_old_capabilities),
 		cmocka_unit_test(a_command_is_split_into_words),
-		cmocka_unit_test(a_command_without_words_is_none),
+		cmocka_unit_test(a_command_without_words_or_with_an_open_quote_is_none),
 		cmocka_unit_test(what_root_is_to_run_is_guarded),
 		cmocka_unit_test(a_parcel_holds_it_all),
 		cmocka_unit_test(a_parcel_of_next_to_nothing),

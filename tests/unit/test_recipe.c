@@ -322,7 +322,7 @@ static void a_script_from_another_directory_needs_a_path(void **state)
 	watch_config_init(&watch);
 	watch.name = name;
 	recipe->script = copy_of("a/../b.sh");
-	recipe->facts->euid = 1000;
+	recipe->facts->uid = recipe->facts->euid = recipe->facts->suid = 1000;
 	assert_null(recipe_refusal(recipe, &watch, buf));
 	watch.directory = directory;
 	assert_non_null(strstr(recipe_refusal(recipe, &watch, buf), "which file its script is"));
