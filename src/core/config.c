@@ -197,6 +197,16 @@ static int copy_watch(const struct watch_config *watch, struct watch_config *cop
 	return r;
 }
 
+#define D(field) offsetof(struct watchdog_config, field)
+static const size_t watchdog_strings[] = {D(governor), D(on_starve), D(own_cgroup),
+					  D(pretimeout_place), D(on_starve_place)};
+#undef D
+
+static char **watchdog_string(struct watchdog_config *watchdog, size_t i)
+{
+	return (char **)((char *)watchdog + watchdog_strings[i]);
+}
+
 void config_init(struct config *config)
 {
 	*config = (struct config){
@@ -222,9 +232,8 @@ void config_free(struct config *config)
 		owner_config_free(&config->owners[i]);
 	free(config->owners);
 	config_list_free(&config->watchdog.device);
-	free(config->watchdog.governor);
-	free(config->watchdog.on_starve);
-	free(config->watchdog.own_cgroup);
+	for (size_t i = 0; i < ARRAY_SIZE(watchdog_strings); i++)
+		free(*watchdog_string(&config->watchdog, i));
 	config_list_free(&config->include);
 	config_list_free(&config->include_armourd);
 	config_list_free(&config->warnings);
@@ -283,7 +292,8 @@ static struct config inherit(const struct config *config)
 	next.owners = NULL;
 	next.owner_count = 0;
 	next.watchdog.device = (struct string_list){0};
-	next.watchdog.governor = next.watchdog.on_starve = next.watchdog.own_cgroup = NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(watchdog_strings); i++)
+		*watchdog_string(&next.watchdog, i) = NULL;
 	next.include = next.include_armourd = next.warnings = (struct string_list){0};
 	return next;
 }
@@ -308,9 +318,9 @@ static int copy_watchdog(const struct watchdog_config *watchdog, struct watchdog
 
 	*copy = *watchdog;
 	r = config_own_list(&copy->device);
-	r = config_own_string(&copy->governor) < 0 ? -ENOMEM : r;
-	r = config_own_string(&copy->on_starve) < 0 ? -ENOMEM : r;
-	return config_own_string(&copy->own_cgroup) < 0 ? -ENOMEM : r;
+	for (size_t i = 0; i < ARRAY_SIZE(watchdog_strings); i++)
+		r = config_own_string(watchdog_string(copy, i)) < 0 ? -ENOMEM : r;
+	return r;
 }
 
 int config_copy(const struct config *config, struct config *ret)
@@ -404,10 +414,10 @@ static void merge_watchdog(struct watchdog_config *watchdog, struct watchdog_con
 
 	*watchdog = *next;
 	next->device = (struct string_list){0};
-	next->governor = next->on_starve = next->own_cgroup = NULL;
-	keep_string(&watchdog->governor, old.governor);
-	keep_string(&watchdog->on_starve, old.on_starve);
-	keep_string(&watchdog->own_cgroup, old.own_cgroup);
+	for (size_t i = 0; i < ARRAY_SIZE(watchdog_strings); i++) {
+		*watchdog_string(next, i) = NULL;
+		keep_string(watchdog_string(watchdog, i), *watchdog_string(&old, i));
+	}
 	if (watchdog->device.count)
 		config_list_free(&old.device);
 	else
@@ -448,6 +458,22 @@ static int merge(struct config *config, struct config *next)
 	config->include_armourd_line = next->include_armourd_line;
 	merge_watchdog(&config->watchdog, &next->watchdog);
 	return 0;
+}
+
+/* Each may come from another file. */
+int config_check_pretimeout(const struct config *config, struct config_error *ret_error)
+{
+	const struct watchdog_config *watchdog = &config->watchdog;
+	char pretimeout[CLOCK_SPAN_SIZE], timeout[CLOCK_SPAN_SIZE];
+
+	if (watchdog->pretimeout_ns < watchdog->timeout_ns)
+		return 0;
+	snprintf(ret_error->text, sizeof(ret_error->text),
+		 "%s: pretimeout: %s is too long; expected less than the timeout of %s",
+		 watchdog->pretimeout_place ? watchdog->pretimeout_place : "?",
+		 clock_span(watchdog->pretimeout_ns, pretimeout),
+		 clock_span(watchdog->timeout_ns, timeout));
+	return -EINVAL;
 }
 
 int config_fail_memory(struct config_report *report)

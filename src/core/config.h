@@ -77,7 +77,7 @@ struct probe_config {
 
 /* Where the keys of a watch were written that its caller looks at again; 0: nowhere. */
 struct watch_lines {
-	unsigned path, command, user, critical, on_exit, on_restart, on_give_up, on_hang;
+	unsigned path, command, user, directory, critical, on_exit, on_restart, on_give_up, on_hang;
 };
 
 struct watch_config {
@@ -203,6 +203,7 @@ struct watchdog_config {
 	bool lock_memory, realtime;
 	char *own_cgroup; /* a path; NULL: none */
 	bool disarm_on_stop;
+	char *pretimeout_place, *on_starve_place; /* "FILE:LINE" of these keys; NULL: not set */
 };
 
 struct config {
@@ -254,6 +255,9 @@ int config_warn_shadowed(struct config *config);
 /* Gives the owners of the files what they leave open of the built-in one of their name, and adds the other built-in
  * ones behind them. To be called once, after the last file. Errors as config_parse(). */
 int config_complete_owners(struct config *config, struct config_error *ret_error);
+
+/* When all files are read: 0, or -EINVAL where the watchdog's pretimeout is not less than its timeout. */
+int config_check_pretimeout(const struct config *config, struct config_error *ret_error);
 
 /* The owner of that name, or NULL. */
 struct owner_config *config_find_owner(const struct config *config, const char *name);

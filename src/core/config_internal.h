@@ -149,6 +149,9 @@ const char *config_key_place(const struct config_section *section, const char *n
 int config_fail_unknown(struct config_report *report, unsigned line,
 			const struct config_section *section, const char *name);
 
+/* True for what `runtime` of an owner may be: docker, podman and so on. */
+bool config_is_runtime(const char *word);
+
 /* Appends a copy of `item`: 0 or -ENOMEM. */
 int config_list_add(struct string_list *list, const char *item);
 void config_list_free(struct string_list *list);

@@ -10,8 +10,12 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "core/container.h"
 
 #define MESSAGE_SIZE 256
+#define ID_DIGITS    (CONTAINER_ID_SIZE - 1)
+#define ID_SHORTEST                                                                                \
+	8 /* what somebody may have written for an id: "docker ps" shows twelve digits */
 
 /* What one config_read() knows while libconfuse calls back. */
 struct reader {
@@ -226,6 +230,7 @@ static void keep_watch_lines(const struct reader *reader)
 		.path = line_of(section, lines, "path"),
 		.command = line_of(section, lines, "command"),
 		.user = line_of(section, lines, "user"),
+		.directory = line_of(section, lines, "directory"),
 		.critical = line_of(section, lines, "critical"),
 		.on_exit = line_of(section, lines, "on_exit"),
 		.on_restart = line_of(section, lines, "on_restart"),
@@ -261,20 +266,39 @@ static int warn_of_backoff(const struct reader *reader)
 			   clock_span(watch->backoff_max_ns, longest));
 }
 
-/* Another file may have the one that is not in this section. */
-static int check_pretimeout(const struct reader *reader)
+/* A name that docker has given, or the twelve digits that it shows, are no id; of LXC they might be a name. */
+static int warn_of_container(const struct reader *reader)
 {
-	const struct watchdog_config *watchdog = &reader->next->watchdog;
-	const unsigned *lines = reader->section_lines;
-	unsigned line = line_of(&config_watchdog_section, lines, "pretimeout");
-	char shown[CLOCK_SPAN_SIZE];
+	unsigned line = line_of(&config_watch_section, reader->section_lines, "container");
+	const char *glob = reader->watch->container_glob;
+	size_t length;
 
-	if (!line || !line_of(&config_watchdog_section, lines, "timeout") ||
-	    watchdog->pretimeout_ns < watchdog->timeout_ns)
+	if (!line || !glob)
 		return 0;
-	return config_fail(reader->report, line,
-			   "pretimeout: %s is too long; expected less than the timeout",
-			   clock_span(watchdog->pretimeout_ns, shown));
+	length = strspn(glob, "0123456789abcdef");
+	if (!glob[length] && length >= ID_SHORTEST && length < ID_DIGITS)
+		return config_warn(reader->next, reader->report->file, line,
+				   "watch '%s': container: an id has %d digits, '%s' has %zu; "
+				   "expected '%s*'",
+				   reader->watch->name, ID_DIGITS, glob, length, glob);
+	if (config_is_runtime(glob))
+		return config_warn(reader->next, reader->report->file, line,
+				   "watch '%s': container: '%s' is a runtime, and compared with "
+				   "ids and names; expected 'any', and a cgroup",
+				   reader->watch->name, glob);
+	return 0;
+}
+
+static int keep_place(const struct reader *reader, const char *key, char **ret)
+{
+	unsigned line = line_of(&config_watchdog_section, reader->section_lines, key);
+	char shown[CONFIG_SHOWN_SIZE];
+
+	if (line && asprintf(ret, "%s:%u", config_shown(reader->report->file, shown), line) < 0) {
+		*ret = NULL;
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 /* With so many sections in it. */
@@ -347,7 +371,7 @@ static int on_watch_end(cfg_t *cfg, cfg_opt_t *opt)
 		return -1;
 	}
 	keep_watch_lines(reader);
-	if (warn_of_backoff(reader) < 0) {
+	if (warn_of_backoff(reader) < 0 || warn_of_container(reader) < 0) {
 		reader->error = -ENOMEM;
 		return -1;
 	}
@@ -385,8 +409,11 @@ static int on_watchdog_end(cfg_t *cfg, cfg_opt_t *opt)
 			    reader->watchdog_line);
 		return -1;
 	}
-	if (check_pretimeout(reader) < 0)
+	if (keep_place(reader, "pretimeout", &reader->next->watchdog.pretimeout_place) < 0 ||
+	    keep_place(reader, "on_starve", &reader->next->watchdog.on_starve_place) < 0) {
+		reader->error = -ENOMEM;
 		return -1;
+	}
 	reader->watchdog_line = line;
 	leave_section(reader, 0);
 	return 0;

@@ -58,6 +58,14 @@ static const char *const runtime_words[] = {
 	"docker", "podman", "containerd", "cri-o", "kubernetes", "lxc", "nspawn", "ecs", NULL,
 };
 
+bool config_is_runtime(const char *word)
+{
+	for (size_t i = 0; runtime_words[i]; i++)
+		if (strcmp(runtime_words[i], word) == 0)
+			return true;
+	return false;
+}
+
 static const char *const journal_words[] = {
 	[JOURNAL_AUTO] = "auto",
 	[JOURNAL_NO] = "no",

@@ -86,20 +86,58 @@ static const char *not_a_program(const struct stat *st)
 	return st->st_mode & 0111 ? NULL : "not executable";
 }
 
+/* False for what is there and no program; what is missing may be installed later. */
+static bool can_be_program(const char *path, char *buf, size_t size)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0 || !not_a_program(&st))
+		return true;
+	snprintf(buf, size, "%.150s is %s; expected an executable file", path, not_a_program(&st));
+	return false;
+}
+
 static int check_program(const struct watch_config *watch, unsigned line, const char *path,
 			 struct config_error *error)
 {
 	char what[256];
-	struct stat st;
 
-	if (stat(path, &st) < 0)
-		return 0; /* it may be installed later */
-	if (!not_a_program(&st))
+	if (can_be_program(path, what, sizeof(what)))
 		return 0;
-	snprintf(what, sizeof(what), "%.150s is %s; expected an executable file", path,
-		 not_a_program(&st));
 	say_where(watch, line, error, what);
 	return -EINVAL;
+}
+
+static bool is_missing(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) < 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
+/* A slip of the pen looks the same as what will be installed later. A list may name the places where several hosts have
+ * it. */
+static void warn_of_missing(const struct watch_config *watch)
+{
+	char what[256];
+
+	for (size_t i = 0; i < watch->path.count; i++)
+		if (glob_is_pattern(watch->path.items[i]) || !is_missing(watch->path.items[i]))
+			return;
+	snprintf(what, sizeof(what), "path: %.150s is not there; it is watched as soon as it is",
+		 watch->path.items[0]);
+	warn_of(watch, watch->lines.path, what);
+}
+
+static void warn_of_directory(const struct watch_config *watch)
+{
+	char what[256];
+
+	if (!watch->directory || !is_missing(watch->directory))
+		return;
+	snprintf(what, sizeof(what), "directory: %.150s is not there; it starts in / until it is",
+		 watch->directory);
+	warn_of(watch, watch->lines.directory, what);
 }
 
 /* The name or number that `user` is, or NULL. */
@@ -151,18 +189,23 @@ static int add_path(struct watch_config *watch, const char *path)
 	return 0;
 }
 
+/* What is in a container may be there by other paths than on this host, or by these. */
 static int resolve_watch(struct watch_config *watch, struct config_error *error)
 {
 	size_t written = watch->pid ? 0 : watch->path.count;
+	bool is_here = watch->container == CONTAINER_NO;
 
 	if (resolve_user(watch, watch->lines.user, watch->user, &watch->account, error) < 0)
 		return -EINVAL;
+	if (written && is_here)
+		warn_of_missing(watch);
 	for (size_t i = 0; i < written; i++) {
 		char **path = &watch->path.items[i];
 		bool is_glob = glob_is_pattern(*path);
 		char *real;
 
-		if (!is_glob && check_program(watch, watch->lines.path, *path, error) < 0)
+		if (!is_glob && is_here &&
+		    check_program(watch, watch->lines.path, *path, error) < 0)
 			return -EINVAL;
 		real = is_glob ? resolve_glob(*path) : resolve(*path);
 		if (!real) {
@@ -170,7 +213,7 @@ static int resolve_watch(struct watch_config *watch, struct config_error *error)
 			return -ENOMEM;
 		}
 		/* A script is known by the path that its caller wrote, so that one stays beside the real one. */
-		if (!is_glob && strcmp(*path, real) != 0 && add_path(watch, *path) < 0) {
+		if (strcmp(*path, real) != 0 && add_path(watch, *path) < 0) {
 			free(real);
 			return -ENOMEM;
 		}
@@ -284,8 +327,10 @@ int settings_check_watch(struct watch_config *watch, struct config_error *error)
 	const struct watch_lines *lines = &watch->lines;
 	int r = resolve_watch(watch, error);
 
-	if (r == 0)
+	if (r == 0) {
 		check_user(watch);
+		warn_of_directory(watch);
+	}
 	if (r == 0)
 		r = check_command(watch, error);
 	if (r == 0)
@@ -334,12 +379,21 @@ static int check_owner(const struct owner_config *owner, struct config_error *er
 	return r < 0 ? r : check_order(owner, owner->lines.stop, "stop", owner->stop, error);
 }
 
+static int say_of_on_starve(const struct watchdog_config *watchdog, struct config_error *error,
+			    const char *what)
+{
+	snprintf(error->text, sizeof(error->text), "%.150s: watchdog: on_starve: %.300s",
+		 watchdog->on_starve_place ? watchdog->on_starve_place : "?", what);
+	return -EINVAL;
+}
+
 /* The same, for the hook that belongs to no watch. */
-static int check_watchdog(const struct watchdog_config *watchdog, struct config_error *error)
+static int check_on_starve(const struct watchdog_config *watchdog, struct config_error *error)
 {
 	_cleanup_free_ const char **argv = NULL;
 	_cleanup_free_ char *words = NULL;
 	char sentence[RECIPE_SENTENCE_SIZE];
+	struct config_error warning;
 	int r;
 
 	if (!watchdog->on_starve)
@@ -348,13 +402,15 @@ static int check_watchdog(const struct watchdog_config *watchdog, struct config_
 		snprintf(error->text, sizeof(error->text), "out of memory");
 		return -ENOMEM;
 	}
+	if (!can_be_program(argv[0], sentence, sizeof(sentence)))
+		return say_of_on_starve(watchdog, error, sentence);
 	r = trust_check(argv[0], sentence);
-	if (r == -EPERM) {
-		snprintf(error->text, sizeof(error->text), "watchdog: on_starve: %s", sentence);
-		return -EINVAL;
+	if (r == -EPERM)
+		return say_of_on_starve(watchdog, error, sentence);
+	if (r < 0) {
+		say_of_on_starve(watchdog, &warning, sentence);
+		log_warning("%s", warning.text);
 	}
-	if (r < 0)
-		log_warning("watchdog: on_starve: %s", sentence);
 	return 0;
 }
 
@@ -375,7 +431,9 @@ static int load_sources(const struct options *options, struct config *config,
 	for (size_t i = 0; r == 0 && i < config->owner_count; i++)
 		r = check_owner(&config->owners[i], error);
 	if (r == 0)
-		r = check_watchdog(&config->watchdog, error);
+		r = config_check_pretimeout(config, error);
+	if (r == 0)
+		r = check_on_starve(&config->watchdog, error);
 	if (r == 0 && config_warn_shadowed(config) < 0) {
 		snprintf(error->text, sizeof(error->text), "out of memory");
 		r = -ENOMEM;

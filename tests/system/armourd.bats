@@ -91,6 +91,8 @@ check() {
 @test "--check warns of a watch that can never match, by the real paths" {
 	ln -s bin "$T/link"
 	mkdir "$T/bin"
+	copy_victim victim bin/web
+	copy_victim victim bin/web2
 	{
 		watch_text web "$T/bin/web"
 		watch_text again "$T/link/web" "restart = no"

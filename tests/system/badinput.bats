@@ -186,7 +186,14 @@ warned() {
 }
 
 @test "what may come to be right, or does less than it seems to, is warned of" {
-	local start='watch web {\n path = /usr/sbin/nginx\n'
+	local start='watch web {\n path = /usr/bin/env\n'
+	warned 2 "watch web: path: $T/none is not there; it is watched as soon as it is" "watch web {\n path = $T/none\n}\n"
+	warned - "" "watch web {\n path = { $T/none, /usr/bin/env }\n}\n"
+	warned - "" "watch web {\n path = '$T/non*'\n}\n"
+	warned - "" "watch web {\n path = $T/none\n container = any\n}\n"
+	warned 3 "watch web: directory: $T/none is not there; it starts in / until it is" "$start directory = $T/none\n}\n"
+	warned 3 "'web': container: an id has 64 digits, '3f2a1b4c5d6e' has 12" "$start container = 3f2a1b4c5d6e\n}\n"
+	warned 2 "watchdog: on_starve: $T/none: No such file" "watchdog {\n on_starve = $T/none\n}\n${start}}\n"
 	warned 3 "watch web: command: $T/none: No such file" "$start command = '$T/none -a'\n}\n"
 	install -m 0644 /dev/null "$T/plain"
 	warned 3 "watch web: command: $T/plain is not executable; expected" "$start command = $T/plain\n}\n"
@@ -198,7 +205,7 @@ warned() {
 	warned 3 "watch web: user: .*command" "$start user = nobody\n uid = { $(id -u nobody), 0 }\n}\n"
 	warned 4 "'web': backoff_initial is 1min 0s, longer" "$start backoff_max = 1s\n backoff_initial = 1min\n}\n"
 	warned 3 "watch web: critical: no watchdog section" "$start critical = yes\n}\n$(
-		)watch b { path = /b critical = yes }\n"
+		)watch b { path = /usr/bin/id critical = yes }\n"
 	warned 3 "watch web: critical: no watchdog section" "$start critical = yes\n}\nwatchdog { timeout = 5s }\n"
 	warned - "" "$start critical = yes\n}\nwatchdog { device = /dev/watchdog9 }\n"
 }
@@ -212,6 +219,10 @@ warned() {
 	refused 3 "watch web: $T is a directory" "watch web {\n restart = no\n path = '$T'\n}\n"
 	install -m 0777 /dev/null "$T/open"
 	refused 3 "owner o: stop: .*others than root" "owner o {\n parent = x\n stop = '$T/open'\n}\n"
+	refused 2 "watchdog: on_starve: .*others than root" "watchdog {\n on_starve = '$T/open -a'\n}\n"
+	refused 2 "watchdog: on_starve: $T is a directory" "watchdog {\n on_starve = '$T'\n}\n"
+	refused 2 "pretimeout: 30s is too long" "watchdog {\n pretimeout = 30s\n}\n"
+	in_watch 3 "on_exit: .* each quote" "on_exit = \"/bin/sh -c 'x\""
 	refused 2 "$T/none: no such file" "log_level = info\ninclude = { '/dev/null*/x', '$T/none' }\n"
 	refused 3 "$T/none: no such file" "watch w { path = /x }\n\ninclude-armourd = '$T/none'\n"
 }

@@ -715,6 +715,16 @@ tried_again() {
 	wait_state job up
 }
 
+@test "and so it is where the watch has a glob behind the link" {
+	mkdir "$T/real"
+	printf '#!/bin/sh\nsleep 1000\n' >"$T/real/job.sh"
+	chmod 0755 "$T/real/job.sh"
+	ln -s real "$T/link"
+	start_obitd "$(watch_text job "$T/link/*.sh")"
+	start_program "$T/link/job.sh"
+	wait_state job up
+}
+
 @test "what daemonized, or executed something else since, is adopted by the next daemon" {
 	printf '#!/bin/sh\nexec sleep 1000\n' >"$T/wrap.sh"
 	chmod 0755 "$T/wrap.sh"

@@ -180,6 +180,10 @@ static const struct refusal bad_assignments[] = {
 	{"command = './nginx -g x'", "command: './nginx -g x' is wrong; expected a command", NULL},
 	{"on_exit = ''",
 	 "on_exit: '' is wrong; expected a command that begins with an absolute path", NULL},
+	{"on_exit = \"/bin/sh -c 'echo died\"", "on_exit: '/bin/sh -c 'echo died' is wrong",
+	 "expected each quote inside of it to be closed"},
+	{"command = '/bin/x \"a'", "command: '/bin/x \"a' is wrong",
+	 "expected each quote inside of it to be closed"},
 	{"on_exit = ' '", "on_exit: ' ' is wrong; expected a command", NULL},
 	{"on_restart = 'mail root'", "on_restart: 'mail root' is wrong; expected a command", NULL},
 	{"on_give_up = '\"\" /bin/x'", "on_give_up: '", NULL},
@@ -445,9 +449,6 @@ static const struct refusal bad_files[] = {
 	{"watchdog {\ntimeout = 2d\n}", "f:2: timeout: '2d'", "from 1s to 1d"},
 	{"watchdog {\ntimeout = 3650d\n}", "f:2: timeout: '3650d'", "from 1s to 1d"},
 	{"watchdog {\npretimeout = 2d\n}", "f:2: pretimeout: '2d'", "up to 1d, 0 for none"},
-	{"watchdog {\npretimeout = 40s\ntimeout = 30s\n}",
-	 "f:2: pretimeout: 40s is too long; expected less than the timeout", NULL},
-	{"watchdog {\ntimeout = 5s\npretimeout = 5s\n}", "f:3: pretimeout: 5s is too long", NULL},
 	{"watchdog {\ngovernor = ''\n}", "f:2: governor: ''", "expected"},
 	{"watchdog {\nstarve = die\n}", "f:2: starve: 'die'", "reset or reboot"},
 	{"watchdog {\nreset_limit = 1001\n}", "f:2: reset_limit: '1001'", "0 for no limit"},
@@ -472,6 +473,9 @@ static const struct refusal bad_files[] = {
 	{"watch w {\nstart_limit_burst = 1001\n}", "f:2: start_limit_burst: '1001'",
 	 "up to 1000, 0 for no limit"},
 	{"max_processes = 1K", "f:1: max_processes: '1K'", NULL},
+	{"history_size = 16MB",
+	 "f:1: history_size: '16MB' is wrong; expected a size such as 512KiB, 16MiB or 1GiB",
+	 "units: B KiB MiB GiB"},
 	{"history_size = 65535", "f:1: history_size: '65535' is wrong; expected a size from 64KiB",
 	 "or 0 for no history"},
 	{"ring_size = 0", "f:1: ring_size: '0' is wrong; expected a size from 64KiB to 256MiB",
@@ -480,7 +484,7 @@ static const struct refusal bad_files[] = {
 	{"ring_size = 257MiB", "f:1: ring_size: '257MiB'", NULL},
 	{"history_size = 1025GiB", "f:1: history_size: '1025GiB'", "to 1024GiB"},
 	{"history_size = 16 MB", "f:1: ", NULL},
-	{"history_size = '16 MB'", "f:1: history_size: '16 MB'", "64KiB"},
+	{"history_size = '16 MB'", "f:1: history_size: '16 MB'", "units: B KiB MiB GiB"},
 	{"history_size = -1", "f:1: history_size: '-1'", "64KiB"},
 	{"history_size = 99999999999999999999", "f:1: history_size: '9999", "64KiB"},
 	{"log_level = verbose", "f:1: log_level: 'verbose' is wrong; expected error, warning",
@@ -893,13 +897,42 @@ static void a_backoff_that_begins_above_its_end_is_warned_of(void **state)
 
 static void a_pretimeout_may_wait_for_its_timeout(void **state)
 {
+	struct config_error error;
 	struct config config;
 
 	(void)state;
-	start(&config, "watchdog { pretimeout = 40s }");
+	start(&config, "watchdog {\npretimeout = 40s\n}");
+	assert_int_equal(config_check_pretimeout(&config, &error), -EINVAL);
+	assert_string_equal(error.text, "f:2: pretimeout: 40s is too long; expected less than the "
+					"timeout of 30s");
 	parse(&config, "watchdog { timeout = 1min }");
-	parse(&config, "watchdog { timeout = 10s }");
+	assert_int_equal(config_check_pretimeout(&config, &error), 0);
+	parse(&config, "watchdog { timeout = 40s }");
+	assert_int_equal(config_check_pretimeout(&config, &error), -EINVAL);
 	parse(&config, "watchdog { pretimeout = 0 timeout = 1s }");
+	assert_int_equal(config_check_pretimeout(&config, &error), 0);
+	config_free(&config);
+}
+
+static void a_container_that_is_no_id_is_warned_of(void **state)
+{
+	struct config config;
+
+	(void)state;
+	start(&config, "watch a {\npath = '/a'\ncontainer = 3f2a1b4c5d6e\n}\n"
+		       "watch b {\npath = '/b'\ncontainer = docker\n}\n"
+		       "watch c {\npath = '/c'\ncontainer = '3f2a1b4c5d6e*'\n}\n"
+		       "watch d {\npath = '/d'\ncontainer = beef\n}\n"
+		       "watch e {\npath = '/e'\ncontainer = "
+		       "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n}\n");
+	assert_int_equal(config.warnings.count, 2);
+	assert_string_equal(
+		config.warnings.items[0],
+		"f:3: watch 'a': container: an id has 64 digits, '3f2a1b4c5d6e' has 12; "
+		"expected '3f2a1b4c5d6e*'");
+	assert_string_equal(config.warnings.items[1],
+			    "f:7: watch 'b': container: 'docker' is a runtime, and compared with "
+			    "ids and names; expected 'any', and a cgroup");
 	config_free(&config);
 }
 
@@ -1393,6 +1426,7 @@ int main(void)
 		cmocka_unit_test(words_choose_what_they_say),
 		cmocka_unit_test(a_backoff_that_begins_above_its_end_is_warned_of),
 		cmocka_unit_test(a_pretimeout_may_wait_for_its_timeout),
+		cmocka_unit_test(a_container_that_is_no_id_is_warned_of),
 		cmocka_unit_test(lines_of_keys_are_kept),
 		cmocka_unit_test(lists_grow_with_plus_equals),
 		cmocka_unit_test(global_settings_are_taken),
