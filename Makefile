@@ -162,13 +162,18 @@ $(BUILD)/obitd: $(call object,src/daemon/main.c $(BPF_SOURCE)) $(BUILD)/libobit.
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(OBIT_LDFLAGS) $(LDFLAGS) $^ $(DAEMON_LIBS) -o $@
 
+# What the system tests need of the following.
+OBITD_VARIANTS := $(BUILD)/obitd-clock $(BUILD)/obitd-heap $(BUILD)/obitd-halt
+
 # The same, with each call of the system counted, and made to fail on demand: tests/faults/run.
 $(BUILD)/obitd-faults: $(call object,tests/faults/inject.c)
 # The same, with a wall clock that jumps: tests/system/clock.bats.
 $(BUILD)/obitd-clock: $(call object,tests/faults/clock.c)
 # The same, with a watchdog that is none, and memory that is counted, or refused: tests/system/guard.bats.
 $(BUILD)/obitd-heap: $(call object,tests/faults/heap.c)
-$(BUILD)/obitd-faults $(BUILD)/obitd-clock $(BUILD)/obitd-heap: $(call object,src/daemon/main.c $(BPF_SOURCE)) $(BUILD)/libobit.a
+# The same, and stops where it is told to: tests/system/takeover.bats.
+$(BUILD)/obitd-halt: $(call object,tests/faults/halt.c)
+$(BUILD)/obitd-faults $(OBITD_VARIANTS): $(call object,src/daemon/main.c $(BPF_SOURCE)) $(BUILD)/libobit.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(OBIT_LDFLAGS) $(LDFLAGS) $^ $(DAEMON_LIBS) -o $@ \
 		$$($(NM) $(filter $(BUILD)/tests/%,$^) | sed -n 's/.* T __wrap_/-Wl,--wrap=/p')
@@ -225,7 +230,7 @@ check: ## install what the tests miss, build, run every test
 check-unit: all $(UNIT_PROGRAMS) ## the unit tests alone (no root needed)
 	$(Q)tests/run $(BUILD) unit
 
-check-system: all $(VICTIM_PROGRAMS) $(BUILD)/obitd-clock $(BUILD)/obitd-heap ## the system tests alone, on the running kernel
+check-system: all $(VICTIM_PROGRAMS) $(OBITD_VARIANTS) ## the system tests alone, on the running kernel
 	$(Q)tests/run $(BUILD) system
 
 # Without KERNELS: all of this architecture.
@@ -252,7 +257,7 @@ check-vm: ## the hardware watchdog, where it resets a virtual machine (SCENARIOS
 	$(Q)tests/vm/run $(BUILD) $(SCENARIOS)
 
 .PHONY: test-programs
-test-programs: $(UNIT_PROGRAMS) $(VICTIM_PROGRAMS) $(BUILD)/obitd-clock $(BUILD)/obitd-heap
+test-programs: $(UNIT_PROGRAMS) $(VICTIM_PROGRAMS) $(OBITD_VARIANTS)
 
 asan: export UBSAN_OPTIONS ?= print_stacktrace=1
 asan: export PATIENCE ?= 3

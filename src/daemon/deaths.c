@@ -172,8 +172,16 @@ static void tell_member(struct daemon *daemon, struct instance *instance,
 		keep_instance(daemon, instance);
 }
 
-static void bury_member(struct daemon *daemon, struct instance *instance, struct process *process,
-			const struct obit_letter *letter, const struct evidence *evidence)
+/* By the daemon before this one, which was killed before it could delete the letter: what it has kept is the answer. */
+static bool was_answered(const struct instance *instance, const struct obit_key *key)
+{
+	const struct obit_key *told = &((const struct attachment *)instance->attachment)->told;
+
+	return told->tgid == key->tgid && told->start_boottime == key->start_boottime;
+}
+
+static void answer_death(struct daemon *daemon, struct instance *instance, struct process *process,
+			 const struct obit_letter *letter, const struct evidence *evidence)
 {
 	char refusal[RECIPE_SENTENCE_SIZE], ended_by[OWNER_SIZE];
 	struct policy_output decision;
@@ -189,9 +197,7 @@ static void bury_member(struct daemon *daemon, struct instance *instance, struct
 		.decision = &decision,
 	};
 	_cleanup_json_ struct json_object *hung = NULL;
-	uint64_t id = instance->id;
 
-	lineage_died(process);
 	describe_death(daemon, instance, process, letter, evidence, &input, refusal, ended_by);
 	obituary.actor = operator_of(instance, evidence);
 	act_decide(instance, &input, &decision);
@@ -207,6 +213,17 @@ static void bury_member(struct daemon *daemon, struct instance *instance, struct
 	act_carry_out(daemon, instance, &decision);
 	if (!outcomes_may_follow(&decision))
 		tell_member(daemon, instance, &obituary);
+}
+
+static void bury_member(struct daemon *daemon, struct instance *instance, struct process *process,
+			const struct obit_letter *letter, const struct evidence *evidence)
+{
+	enum process_role role = process->role;
+	uint64_t id = instance->id;
+
+	lineage_died(process);
+	if (!was_answered(instance, &process->key))
+		answer_death(daemon, instance, process, letter, evidence);
 	farewells_await(daemon, &process->key);
 	instance = lineage_instance(&daemon->lineage, id);
 	if (instance && role == ROLE_MAIN)

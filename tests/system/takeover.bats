@@ -296,6 +296,78 @@ $(watch_text other "$T/other")"
 	told_once
 }
 
+# ---- at one place ----
+
+# halt_before FUNCTION: obitd-halt stops there, the next time.
+halt_before() {
+	echo "$1" >"$OBIT_HALT.new"
+	mv "$OBIT_HALT.new" "$OBIT_HALT"
+}
+
+start_obitd_that_halts() {
+	export OBIT_HALT=$T/halt
+	OBITD=$BUILD/obitd-halt start_obitd "$1"
+}
+
+has_halted() {
+	[ ! -e "$OBIT_HALT" ] && [[ "$(cat "/proc/$OBITD_PID/stat")" = *") T "* ]]
+}
+
+is_reaped() {
+	[ ! -e "/proc/$1" ]
+}
+
+# Its death is told and answered, and since it is reaped already, its successor is on its way. Its letter is there still.
+kill_and_halt_before_its_letter_goes() {
+	local pid
+
+	pid=$(service_pid)
+	kill -STOP "$OBITD_PID"
+	kill -KILL "$pid"
+	retry_until 5 is_reaped "$pid"
+	halt_before events_forget
+	kill -CONT "$OBITD_PID"
+	retry_until 10 has_halted
+}
+
+@test "killed before the letter of an answered death was deleted: it is no death of a member of the next life" {
+	start_obitd_that_halts "$(watch_text web "$T/service" "members = restart")"
+	start_watched_service web
+	kill_and_halt_before_its_letter_goes
+	wait_events up 2
+	kill_obitd
+	launch_obitd
+	text_is "up 1 1"
+	main_pid_is web "$(service_pid)"
+	[ "$(event_count start)" = 2 ]
+	told_once
+	kill -KILL "$(service_pid)"
+	wait_events up 3
+	retry_until 5 text_is "up 2 2"
+	told_once
+}
+
+child_hangs() {
+	pgrep -P "$OBITD_PID" -x obitd-spawner | xargs -I{} cat /proc/{}/wchan | grep -q lease
+}
+
+@test "killed before the letter of an answered death was deleted: it is no death of the child that hangs" {
+	start_obitd_that_halts "$(watch_text web "$T/service" "backoff_initial = 1h")"
+	start_watched_service web
+	make_next_life_hang
+	kill_and_halt_before_its_letter_goes
+	retry_until 10 child_hangs # before that it would leave
+	kill_obitd
+	launch_obitd
+	text_is "waiting 0 1"
+	kill -KILL "$LEASE_PID"
+	wait_events up 2
+	retry_until 5 text_is "up 1 1"
+	main_pid_is web "$(service_pid)"
+	[ "$(event_count start)" = 2 ]
+	told_once
+}
+
 # Pins without the number of their layout are thrown away: an obitd that was killed just as it wrote that anew, too,
 # left nothing to the next one.
 @test "the pins are never without their schema number" {
