@@ -586,7 +586,8 @@ static void resume(struct returns *returns, struct instance *instance)
 	vigil_begin(daemon, instance);
 	if (policy->state == POLICY_STARTING)
 		resume_start(returns, instance);
-	else if (policy->state == POLICY_UP && !instance->main)
+	else if ((policy->state == POLICY_UP || policy->state == POLICY_READYING) &&
+		 !instance->main)
 		join_child(returns, instance); /* its birth was not told yet */
 	vigil_resume(daemon, instance);
 	if (policy->state != POLICY_STARTING && abandon_if_old(daemon, instance))

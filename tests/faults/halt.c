@@ -11,6 +11,8 @@
 
 void __real_events_forget(struct daemon *daemon, const struct obit_key *key);
 void __wrap_events_forget(struct daemon *daemon, const struct obit_key *key);
+void __real_vigil_started(struct daemon *daemon, struct instance *instance);
+void __wrap_vigil_started(struct daemon *daemon, struct instance *instance);
 
 static void halt_before(const char *function)
 {
@@ -29,4 +31,10 @@ void __wrap_events_forget(struct daemon *daemon, const struct obit_key *key)
 {
 	halt_before("events_forget");
 	__real_events_forget(daemon, key);
+}
+
+void __wrap_vigil_started(struct daemon *daemon, struct instance *instance)
+{
+	halt_before("vigil_started");
+	__real_vigil_started(daemon, instance);
 }

@@ -368,6 +368,38 @@ child_hangs() {
 	told_once
 }
 
+# More records than are read at a time stand before that of its birth.
+@test "killed before it knew of the birth of a service that is not ready: it is its own child, and has one start" {
+	copy_victim victim
+	start_obitd_that_halts "$(watch_text web "$T/service" "notify = yes" "start_limit_burst = 3" "start_limit_interval = 1h")
+$(watch_text crowd "$T/victim" "restart = no")"
+	start_watched_service web
+	local spawner pid
+	spawner=$(spawner_pid)
+	kill -STOP "$spawner"
+	kill -KILL "$(service_pid)"
+	wait_state web waiting
+	kill -STOP "$OBITD_PID"
+	for _ in {1..40}; do
+		"$T/victim" exit 0
+	done
+	kill -CONT "$spawner"
+	wait_events up 2
+	halt_before vigil_started
+	kill -CONT "$OBITD_PID"
+	retry_until 10 has_halted
+	pid=$(service_pid)
+	kill_obitd
+	kill -USR2 "$pid"
+	retry_until 5 is_dead "$pid"
+	launch_obitd
+	wait_events up 3
+	[ "$(last_death "$pid" '[.role, .exit_status] | join(" ")')" = "main 3" ]
+	restarts_are web 2
+	deaths_are web 2
+	told_once
+}
+
 # Pins without the number of their layout are thrown away: an obitd that was killed just as it wrote that anew, too,
 # left nothing to the next one.
 @test "the pins are never without their schema number" {
