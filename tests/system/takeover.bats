@@ -187,7 +187,7 @@ $(watch_text other "$T/other")"
 	kill_obitd
 	launch_obitd
 	state_is web waiting
-	kill -KILL "$LEASE_PID" "$HANGING"
+	kill -KILL "$HANGING" "$LEASE_PID"
 	wait_events up 2
 	retry_until 5 text_is "up 1 1"
 	[ "$(event_count start)" = 2 ]
