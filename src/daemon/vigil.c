@@ -164,9 +164,11 @@ static void on_timer(void *arg)
 		struct attachment *attachment = (struct attachment *)((char *)node -
 								      offsetof(struct attachment,
 									       vigil.node));
+		const struct instance *instance = attachment->instance;
 
 		heap_remove(&daemon->vigils, node);
-		if (attachment->instance->policy.state != POLICY_UP)
+		/* What runs may be up again in this life: where its owner cannot restart it. */
+		if (instance->policy.state != POLICY_UP && !lineage_runs(instance))
 			continue;
 		if (attachment->vigil.looks)
 			on_look(attachment);

@@ -416,6 +416,25 @@ expect_obeyed() {
 	state_is web waiting
 }
 
+hung_by_is() {
+	has_died "$1" && [ "$(last_death "$1" .hung.by)" = "$2" ]
+}
+
+@test "what its owner could not restart is looked after as before" {
+	local pid
+	play_systemd
+	answer active running
+	sed -i 's/^restart)/restart) sleep 0.3; exit 5;/' "$T/bin/systemctl" # so many looks are due meanwhile
+	SERVICE_WRAP=(prlimit --core=0:0 -- "${SERVICE_WRAP[@]}")
+	start_under_systemd 'hang_timeout = 400ms'
+	pid=$(service_pid)
+	run obit restart web --wait 10
+	[ "$(ls_field web .note)" = 'its owner systemd could not restart it: systemctl exited 5' ]
+	state_is web up
+	kill -STOP "$pid"
+	retry_until 10 hung_by_is "$pid" progress
+}
+
 @test "obit stop of what an owner is not asked about stops it, and says whose it is" {
 	play_systemd
 	start_under_systemd 'owner = respect'
