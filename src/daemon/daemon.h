@@ -704,8 +704,8 @@ bool hangs_reap(struct daemon *daemon, pid_t pid);
  * where the threads of the process are in the kernel. */
 void hangs_report(struct daemon *daemon, struct instance *instance, enum hang_by by, pid_t pid,
 		  uint64_t for_ns, const char *words);
-/* It does again. Costs nothing where nothing else was reported. */
-void hangs_recovered(struct daemon *daemon, struct instance *instance);
+/* It does again, by the same witness. Costs nothing where nothing else was reported. */
+void hangs_recovered(struct daemon *daemon, struct instance *instance, enum hang_by by);
 /* Another life begins: what was found out, and is not decided on, was of the one before. */
 void hangs_forget(struct instance *instance);
 /* What an obituary says of it: a new reference, or NULL where it does not hang. */

@@ -234,14 +234,15 @@ void hangs_report(struct daemon *daemon, struct instance *instance, enum hang_by
 	decide(daemon, instance, NULL);
 }
 
-void hangs_recovered(struct daemon *daemon, struct instance *instance)
+void hangs_recovered(struct daemon *daemon, struct instance *instance, enum hang_by by)
 {
 	struct attachment *attachment = instance->attachment;
 	struct policy_input input = {.kind = INPUT_RECOVERED};
 	struct policy_output decision;
 
-	free(TAKE_PTR(attachment->hang)); /* not told yet: a false alarm */
-	if (instance->policy.hang.by == HANG_NONE)
+	if (attachment->hang && attachment->hang->by == by)
+		free(TAKE_PTR(attachment->hang)); /* not told yet: a false alarm */
+	if (instance->policy.hang.by != by)
 		return;
 	act_step(daemon, instance, &input, &decision);
 	if (*decision.detail)

@@ -311,7 +311,8 @@ static void act_on(struct probe_run *run, enum probe_action action)
 		return;
 	case PROBE_RECOVERS:
 		if (!is_hung(run->attachment))
-			hangs_recovered(run->attachment->daemon, run->attachment->instance);
+			hangs_recovered(run->attachment->daemon, run->attachment->instance,
+					HANG_BY_PROBE);
 		return;
 	case PROBE_NOTHING:
 		return;
@@ -402,8 +403,8 @@ void probes_set_config(struct instance *instance, const struct watch_config *wat
 void probes_go_on(struct daemon *daemon, struct instance *instance)
 {
 	probes_follow(daemon, instance);
-	if (instance->policy.hang.by == HANG_BY_PROBE && !is_hung(instance->attachment))
-		hangs_recovered(daemon, instance);
+	if (!is_hung(instance->attachment))
+		hangs_recovered(daemon, instance, HANG_BY_PROBE);
 }
 
 /* ---- told ---- */

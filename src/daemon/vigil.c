@@ -118,21 +118,20 @@ static void on_look(struct attachment *attachment)
 	look_in(attachment, vigil->period_ns / LOOKS);
 	if (well) {
 		vigil->beat_ns = now;
-		if (instance->policy.hang.by == HANG_BY_PROGRESS)
-			hangs_recovered(daemon, instance);
+		hangs_recovered(daemon, instance, HANG_BY_PROGRESS);
 	} else if (now - vigil->beat_ns >= vigil->period_ns) {
 		report_stall(attachment, on, now - vigil->beat_ns);
 	}
 }
 
-/* It notifies from now on, by its configuration: no sign of life is promised before the first one. */
-static void stop_looking(struct attachment *attachment)
+/* What nobody looks for any more is not known any more. */
+static void forget_others(struct daemon *daemon, struct instance *instance,
+			  const struct watch_config *watch)
 {
-	struct vigil *vigil = &attachment->vigil;
-
-	vigil->looks = false;
-	vigil->beat_ns = 0;
-	look_in(attachment, 0);
+	if (!watch->notify)
+		hangs_recovered(daemon, instance, HANG_BY_NOTIFY);
+	if (watch->notify || !watch->hang_timeout_ns)
+		hangs_recovered(daemon, instance, HANG_BY_PROGRESS);
 }
 
 void vigil_follow(struct daemon *daemon, struct instance *instance)
@@ -141,16 +140,14 @@ void vigil_follow(struct daemon *daemon, struct instance *instance)
 	struct attachment *attachment = instance->attachment;
 	struct vigil *vigil = &attachment->vigil;
 
+	forget_others(daemon, instance, watch);
 	if (watch->notify && !vigil->looks)
 		return; /* it may have said how often it gives a sign of life */
+	vigil->looks = !watch->notify;
 	vigil->period_ns = watch->hang_timeout_ns;
-	if (watch->notify) {
-		stop_looking(attachment);
-		return;
-	}
-	vigil->looks = true;
-	vigil->beat_ns = clock_running_ns();
-	look_in(attachment, vigil->period_ns / LOOKS);
+	/* Who notifies promises no sign of life before the first one. */
+	vigil->beat_ns = vigil->looks ? clock_running_ns() : 0;
+	look_in(attachment, vigil->looks ? vigil->period_ns / LOOKS : 0);
 }
 
 static void on_timer(void *arg)
@@ -264,7 +261,7 @@ static void take(struct daemon *daemon, struct instance *instance,
 	if (message->ready)
 		step(daemon, instance, INPUT_READY, 0);
 	if (message->alive)
-		hangs_recovered(daemon, instance);
+		hangs_recovered(daemon, instance, HANG_BY_NOTIFY);
 	/* From READY on obit waits for it; whoever started it. */
 	if (message->alive || (message->ready && instance->spawned) ||
 	    (attachment->vigil.beat_ns && (message->stopping || message->has_period)))

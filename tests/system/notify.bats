@@ -148,6 +148,18 @@ note_is() {
 	is_alive "$pid"
 }
 
+@test "a sign of life takes nothing back of what a probe has found" {
+	watch_notifier 'probe { type = tcp target = "127.0.0.1:1" interval = 100ms grace = 0 threshold = 2 }'
+	chmod 0777 "$T" # so it is left as it is
+	touch "$T/alive"
+	SERVICE_ENV+=(NOTIFY_SOCKET="$SOCKET.notify/0")
+	start_program "$T/notifier" beat "$T/alive"
+	retry_until 10 note_is "hung: *; not stopped: *"
+	retry_until 10 counter_is notify_received $(($(obit stats --json | jq '.. | objects | .notify_received // empty') + 10))
+	refute log_has 'hangs no longer'
+	note_is "hung: *; not stopped: *"
+}
+
 # hold_looks: whoever looks at what hangs takes 400 ms longer.
 hold_looks() {
 	command -v strace >/dev/null || skip "no strace here"
@@ -288,6 +300,26 @@ watch_silent() {
 	obit reload
 	retry_until 10 is_older_than $(($(ls_field web .uptime_ns) + 600000000))
 	[ "$(ls_field web .pid)" = "$pid" ]
+}
+
+# reload_with PATTERN TEXT: the first in the configuration by the second.
+reload_with() {
+	sed -i "s/$1/$2/" "$CONF"
+	obit reload
+}
+
+@test "a hang that nobody looks for any more is none, by a reload" {
+	watch_silent cpu pause
+	chmod 0777 "$T" # so it is left as it is
+	kill -STOP "$pid"
+	retry_until 10 note_is "hung: no CPU time for *"
+	reload_with 'hang_timeout = 400ms' 'hang_timeout = 0'
+	note_is null
+	reload_with 'hang_timeout = 0' 'hang_timeout = 200ms'
+	retry_until 10 note_is "hung: no CPU time for *"
+	reload_with 'hang_on = cpu' 'notify = yes'
+	note_is null
+	is_alive "$pid"
 }
 
 @test "hang_on = dstate: a thread that cannot be interrupted hangs" {
