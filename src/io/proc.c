@@ -170,6 +170,22 @@ static char *read_link(pid_t pid, const char *name)
 	return strdup(target);
 }
 
+/* What a link in /proc leads to, as the kernel has it in memory: the file system behind it is not asked, since it may not
+ * answer. */
+static int look_at(const char *path, struct statx *ret)
+{
+	return statx(AT_FDCWD, path, AT_STATX_DONT_SYNC,
+		     STATX_TYPE | STATX_MODE | STATX_UID | STATX_INO, ret);
+}
+
+static int look_at_link(pid_t pid, const char *name, struct statx *ret)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	return look_at(path, ret);
+}
+
 /* ---- who has a pid ---- */
 
 /* The process that a thread is of: itself, for most. */
@@ -185,12 +201,11 @@ static pid_t tgid_of(pid_t pid)
 
 static bool runs_own_program(pid_t pid)
 {
-	char path[64];
-	struct stat own, its;
+	struct statx own, its;
 
-	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
-	return stat("/proc/self/exe", &own) == 0 && stat(path, &its) == 0 &&
-	       own.st_dev == its.st_dev && own.st_ino == its.st_ino;
+	return look_at("/proc/self/exe", &own) == 0 && look_at_link(pid, "exe", &its) == 0 &&
+	       own.stx_dev_major == its.stx_dev_major && own.stx_dev_minor == its.stx_dev_minor &&
+	       own.stx_ino == its.stx_ino;
 }
 
 int proc_identify(pid_t pid, struct proc_identity *ret)
@@ -230,16 +245,15 @@ static void capture_paths(pid_t pid, struct recipe *recipe)
 static void capture_stdio(pid_t pid, struct recipe *recipe)
 {
 	for (int i = 0; i < 3; i++) {
-		char name[32], path[64];
+		char name[32];
 		_cleanup_free_ char *info = NULL;
-		struct stat st;
+		struct statx file;
 		size_t size;
 
 		snprintf(name, sizeof(name), "fd/%d", i);
-		snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-		if (stat(path, &st) < 0)
+		if (look_at_link(pid, name, &file) < 0)
 			continue;
-		recipe->facts->stdio[i].mode = st.st_mode;
+		recipe->facts->stdio[i].mode = file.stx_mode;
 		recipe->stdio[i] = read_link(pid, name);
 		snprintf(name, sizeof(name), "fdinfo/%d", i);
 		if (read_proc(pid, name, &info, &size) == 0)
@@ -376,13 +390,11 @@ static bool credentials_are_hosts(pid_t pid)
 
 static void capture_exe_facts(pid_t pid, struct recipe *recipe)
 {
-	struct stat st;
-	char path[64];
+	struct statx file;
 
-	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
-	if (stat(path, &st) == 0) {
-		recipe->facts->exe_uid = st.st_uid;
-		recipe->facts->exe_mode = st.st_mode;
+	if (look_at_link(pid, "exe", &file) == 0) {
+		recipe->facts->exe_uid = file.stx_uid;
+		recipe->facts->exe_mode = file.stx_mode;
 	}
 	if (mounts_are_hosts(pid) && credentials_are_hosts(pid))
 		recipe->facts->flags |= OBIT_EXEC_HOST_MNT_OWNER;

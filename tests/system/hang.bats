@@ -49,10 +49,11 @@ $(watch_text other "$T/other")"
 	refute children_on_their_way 2
 }
 
-# bury_directory DIRECTORY: a file system that does not answer lies over it; its pid goes into DEADFS_PID.
+# bury_directory DIRECTORY [UNTIL]: a file system that does not answer lies over it, or answers until there is something at
+# UNTIL; its pid goes into DEADFS_PID.
 bury_directory() {
 	[ -c /dev/fuse ] || skip "no FUSE here"
-	start_program "$VICTIMS/deadfs" "$1"
+	start_program "$VICTIMS/deadfs" "$@"
 	DEADFS_PID=${STARTED[-1]}
 	retry_until 5 grep -q "^deadfs $1 " /proc/self/mounts # to look at it would take for ever
 }
@@ -109,4 +110,25 @@ look_is_over() {
 	wait_state web ended
 	[ "$(event_count start)" = 1 ]
 	[[ "$(ls_field web .note)" == *"others than root can change $T/home"* ]]
+}
+
+@test "the output of a service lies on a file system that does not answer any more: it is taken over, and adopted" {
+	mkdir "$T/net"
+	bury_directory "$T/net" "$T/dead"
+	OBITD_OPTIONS=()
+	start_obitd "$(watch_text web "$T/service")"
+	# shellcheck disable=SC2016 # the inner shell expands
+	SERVICE_WRAP=(bash -c 'exec "$@" >>"$0"' "$T/net/out")
+	start_watched_service web
+	: >"$T/dead"
+	kill_obitd
+	launch_obitd
+	state_is web up
+	main_pid_is web "$(service_pid)"
+	stop_obitd
+	obit purge >"$T/purged"
+	launch_obitd
+	wait_state web up
+	main_pid_is web "$(service_pid)"
+	[ "$(obit show web --json | jq -r '.instances[0].recipe.stdio[1].path')" = "$T/net/out" ]
 }
