@@ -76,6 +76,8 @@ static void take_period(struct words value, struct notify_message *ret)
 		return;
 	ret->has_period = true;
 	ret->period_ns = usec > SPAN_MAX ? 0 : usec * NS_PER_US;
+	if (ret->period_ns && ret->period_ns < NOTIFY_PERIOD_MIN)
+		ret->period_ns = NOTIFY_PERIOD_MIN;
 }
 
 static void take_extension(struct words value, struct notify_message *ret)

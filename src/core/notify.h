@@ -7,8 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/clock.h"
+
 #define NOTIFY_MAX	   4096 /* bytes of a datagram, as systemd has it */
 #define NOTIFY_STATUS_SIZE 256	/* what is beyond is cut off */
+
+#define NOTIFY_PERIOD_MIN (100 * NS_PER_MS) /* that of hang_timeout */
 
 struct notify_message {
 	bool ready, reloading, stopping;
@@ -19,7 +23,7 @@ struct notify_message {
 	char status[NOTIFY_STATUS_SIZE]; /* bytes of its own choice, but no control characters */
 	int error;
 	uint32_t main_pid;  /* 0: not said */
-	uint64_t period_ns; /* WATCHDOG_USEC; 0: none any more */
+	uint64_t period_ns; /* WATCHDOG_USEC, at least the minimum; 0: none */
 	uint64_t extend_ns; /* EXTEND_TIMEOUT_USEC; 0: not said */
 	bool stores_files;  /* FDSTORE=1 */
 };

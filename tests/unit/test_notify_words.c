@@ -107,6 +107,15 @@ static void an_endless_period_is_none(void **state)
 	assert_true(parse("WATCHDOG=trigger").hung);
 }
 
+/* Whose hang is left alone is looked at once in that time. */
+static void a_period_has_a_least(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("WATCHDOG_USEC=1").period_ns, 100 * NS_PER_MS);
+	assert_int_equal(parse("WATCHDOG_USEC=99999").period_ns, 100 * NS_PER_MS);
+	assert_int_equal(parse("WATCHDOG_USEC=100001").period_ns, 100001 * NS_PER_US);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -115,6 +124,7 @@ int main(void)
 		cmocka_unit_test(some_bytes_are_no_message),
 		cmocka_unit_test(a_status_is_cut_and_cannot_control_a_terminal),
 		cmocka_unit_test(an_endless_period_is_none),
+		cmocka_unit_test(a_period_has_a_least),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
