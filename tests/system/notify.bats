@@ -169,8 +169,15 @@ note_is() {
 hold_looks() {
 	command -v strace >/dev/null || skip "no strace here"
 	strace -f -o "$T/looks" -p "$OBITD_PID" -e trace=capset -e inject=capset:delay_enter=400000 2>"$T/strace" 3>&- &
-	STARTED+=($!)
+	STRACE=$!
+	STARTED+=("$STRACE")
 	retry_until 10 grep -q attached "$T/strace"
+}
+
+# The address sanitizer looks for leaks at the end, and does not where it is traced.
+end_strace() {
+	kill -TERM "$STRACE"
+	wait "$STRACE" || true
 }
 
 is_looking() {
@@ -192,6 +199,7 @@ has_looked() {
 	kill -KILL "$(ls_field web .pid)"
 	retry_until 10 restarts_reach 2
 	retry_until 10 has_looked
+	end_strace
 	refute log_has 'stopped by SIGABRT'
 	wait_state web up
 	[ "$(ls_field web .restarts)" = 2 ]
