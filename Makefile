@@ -190,7 +190,7 @@ install: all ## install under $(DESTDIR)$(PREFIX)
 	install -m 0644 doc/obit.1 $(DESTDIR)$(MANDIR)/man1/obit.1
 	install -m 0644 doc/obit.conf.5 $(DESTDIR)$(MANDIR)/man5/obit.conf.5
 	install -m 0644 doc/obitd.8 $(DESTDIR)$(MANDIR)/man8/obitd.8
-	install -m 0644 README.md CHANGELOG.md LICENSE examples/obit.conf $(DESTDIR)$(DOCDIR)
+	install -m 0644 README.md CHANGELOG.md SECURITY.md LICENSE examples/obit.conf $(DESTDIR)$(DOCDIR)
 	install -m 0644 $(wildcard doc/schema/*.json) $(DESTDIR)$(DOCDIR)/schema
 	sed 's|@SBINDIR@|$(SBINDIR)|; s|@BINDIR@|$(BINDIR)|' dist/obitd.service.in >$(DESTDIR)$(UNITDIR)/obitd.service
 	chmod 0644 $(DESTDIR)$(UNITDIR)/obitd.service

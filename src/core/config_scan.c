@@ -88,6 +88,10 @@ static int fail_key(const struct scan *scan)
 	if (is_rest(scan, scan->line))
 		return config_fail(scan->report, scan->line, "'%s' " REST, shown,
 				   config_shown(scan->valued_key, valued));
+	if (*shown == ';')
+		return config_fail(scan->report, scan->line,
+				   "';' has no meaning here; expected a new line between two keys, "
+				   "and '#' before a comment");
 	return config_fail(scan->report, scan->line,
 			   "'%s' is not a key; expected a word of letters, digits and '_'", shown);
 }
@@ -407,6 +411,10 @@ int config_check_buffer(struct config_report *report, const char *text, size_t l
 	if (length > CONFIG_BUFFER_MAX)
 		return config_fail(report, 1, "the file has %zu bytes; expected at most %zu",
 				   length, CONFIG_BUFFER_MAX);
+	if (length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+		return config_fail(report, 1,
+				   "the file begins with a byte order mark; expected UTF-8 without "
+				   "one");
 	if (!nul)
 		return 0;
 	for (const char *p = text; p < nul; p++)

@@ -370,11 +370,37 @@ const char *config_key_place(const struct config_section *section, const char *n
 	return section ? parent_of(section)->where : NULL;
 }
 
+/* What systemd calls the same. */
+static const char *own_word(const struct config_section *section, const char *name)
+{
+	static const char *const words[][2] = {
+		{"ExecStart", "command"},
+		{"WorkingDirectory", "directory"},
+		{"Environment", "env"},
+		{"User", "user"},
+		{"RestartSec", "backoff_initial"},
+		{"RestartMaxDelaySec", "backoff_max"},
+		{"StartLimitBurst", "start_limit_burst"},
+		{"StartLimitIntervalSec", "start_limit_interval"},
+		{"TimeoutStartSec", "start_timeout"},
+		{"TimeoutStopSec", "kill_timeout"},
+		{"KillSignal", "kill_signal"},
+		{"KillMode", "kill_mode"},
+		{"SuccessExitStatus", "success_exit_status"},
+		{"WatchdogSec", "hang_timeout"},
+	};
+
+	for (size_t i = 0; section == &config_watch_section && i < ARRAY_SIZE(words); i++)
+		if (strcmp(words[i][0], name) == 0)
+			return words[i][1];
+	return NULL;
+}
+
 int config_fail_unknown(struct config_report *report, unsigned line,
 			const struct config_section *section, const char *name)
 {
-	const char *place = config_key_place(section, name);
-	const char *nearest = config_nearest_key(section, name);
+	const char *place = config_key_place(section, name), *own = own_word(section, name);
+	const char *nearest = own ? own : config_nearest_key(section, name);
 	char shown[CONFIG_SHOWN_SIZE];
 
 	config_shown(name, shown);
@@ -384,6 +410,9 @@ int config_fail_unknown(struct config_report *report, unsigned line,
 	if (nearest)
 		return config_fail(report, line, "unknown key '%s'; expected '%s'?", shown,
 				   nearest);
-	return config_fail(report, line, "unknown key '%s'; expected one that is valid %s", shown,
-			   section->where);
+	return config_fail(report, line, "unknown key '%s'; expected one that is valid %s%s", shown,
+			   section->where,
+			   section == &config_file_section
+				   ? ", or 'watch NAME {', 'watchdog {' or 'owner NAME {'"
+				   : "");
 }
