@@ -344,13 +344,15 @@ int settings_check_watch(struct watch_config *watch, struct config_error *error)
 	return r < 0 ? r : check_hook(watch, lines->on_hang, "on_hang", watch->on_hang, error);
 }
 
-/* Who is not installed here is not met here. */
+/* A missing program may be installed later, with its owner. */
 static int check_order(const struct owner_config *owner, unsigned line, const char *key,
 		       const char *command, struct config_error *error)
 {
 	_cleanup_free_ const char **argv = NULL;
 	_cleanup_free_ char *words = NULL;
 	char sentence[RECIPE_SENTENCE_SIZE];
+	struct config_error found;
+	int r;
 
 	if (!command)
 		return 0;
@@ -358,10 +360,16 @@ static int check_order(const struct owner_config *owner, unsigned line, const ch
 		snprintf(error->text, sizeof(error->text), "out of memory");
 		return -ENOMEM;
 	}
-	if (argv[0][0] != '/' || trust_check(argv[0], sentence) != -EPERM)
+	r = argv[0][0] == '/' ? trust_check(argv[0], sentence) : 0;
+	if (r == 0)
 		return 0;
-	snprintf(error->text, sizeof(error->text), "%.120s:%u: owner %s: %s: %.250s", owner->file,
+	snprintf(found.text, sizeof(found.text), "%.120s:%u: owner %s: %s: %.250s", owner->file,
 		 line ? line : owner->line, owner->name, key, sentence);
+	if (r != -EPERM) {
+		log_warning("%s", found.text);
+		return 0;
+	}
+	*error = found;
 	return -EINVAL;
 }
 

@@ -193,6 +193,7 @@ warned() {
 	warned - "" "watch web {\n path = $T/none\n container = any\n}\n"
 	warned 3 "watch web: directory: $T/none is not there; it starts in / until it is" "$start directory = $T/none\n}\n"
 	warned 3 "'web': container: an id has 64 digits, '3f2a1b4c5d6e' has 12" "$start container = 3f2a1b4c5d6e\n}\n"
+	warned 3 "owner o: ask: $T/none: No such file" "owner o {\n parent = x\n ask = '$T/none {pid}'\n}\n${start}}\n"
 	warned 2 "watchdog: on_starve: $T/none: No such file" "watchdog {\n on_starve = $T/none\n}\n${start}}\n"
 	warned 3 "watch web: command: $T/none: No such file" "$start command = '$T/none -a'\n}\n"
 	install -m 0644 /dev/null "$T/plain"
