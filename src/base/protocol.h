@@ -32,6 +32,9 @@
 /* How the action_detail of a death ends that was decided about and left alone (obitd --observe). */
 #define OBIT_UNDONE_REMARK " (observing: not done)"
 
+/* How the note of what runs on begins, where an operator's restart was refused. */
+#define OBIT_NOT_RESTARTED "not restarted: "
+
 /* In the pin directory of every obitd: a map of one number, which layout the others have. */
 #define OBIT_SCHEMA_PIN "schema"
 

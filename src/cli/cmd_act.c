@@ -101,13 +101,21 @@ static int look(const struct invocation *inv, const struct target *target, struc
 	return r;
 }
 
+static bool is_not_restarted(const struct target *target, const struct sight *sight)
+{
+	return target->goal == GOAL_NEW && sight->note &&
+	       strncmp(sight->note, OBIT_NOT_RESTARTED, strlen(OBIT_NOT_RESTARTED)) == 0;
+}
+
 static int tell_failure(const struct invocation *inv, const struct target *target,
 			const struct sight *sight, enum act_verdict verdict)
 {
 	const char *verb = target->goal == GOAL_STOPPED ? "stopped" : "up";
 	char span[CLOCK_SPAN_SIZE];
 
-	if (verdict == ACT_WAIT && target->goal == GOAL_NEW && strcmp(sight->state, "up") == 0)
+	if (is_not_restarted(target, sight))
+		log_error("%s is %s", target->name, sight->note);
+	else if (verdict == ACT_WAIT && target->goal == GOAL_NEW && strcmp(sight->state, "up") == 0)
 		log_error("%s still runs as pid %" PRId64 " after %s: it was not restarted",
 			  target->name, sight->pid, clock_span(inv->wait_ns, span));
 	else if (verdict == ACT_WAIT)
@@ -135,7 +143,8 @@ static int wait_for(const struct invocation *inv, const struct target *target, s
 		if (r != OBIT_EXIT_OK)
 			return r;
 		verdict = act_judge(target->goal, sight->state, sight->pid, target->pid_before);
-		if (verdict != ACT_WAIT || clock_running_ns() >= deadline)
+		if (verdict != ACT_WAIT || is_not_restarted(target, sight) ||
+		    clock_running_ns() >= deadline)
 			break;
 		nanosleep(&pause, NULL);
 	}

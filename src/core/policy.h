@@ -44,7 +44,7 @@
 	X(RECOVERED)	 /* it does again */                                                       \
 	X(STOP)		 /* the operator's commands */                                             \
 	X(START)                                                                                   \
-	X(RESTART)                                                                                 \
+	X(RESTART) /* of what lives: .words, why it must not be stopped */                         \
 	X(REVIVE)                                                                                  \
 	X(PAUSE) /* hold respawns: .until_ns */                                                    \
 	X(RESUME)
@@ -103,7 +103,8 @@ struct policy_input {
 	int error;		   /* SPAWN_FAILED: errno, positive */
 	enum owner_answer answer;  /* OWNER_SAID */
 	const char *
-		words; /* OWNER_SAID, OWNER_FAILED: why, where there is more to say; NULL: there is not. SPAWN_REFUSED: why.
+		words; /* OWNER_SAID, OWNER_FAILED: why, where there is more to say; NULL: there is not. SPAWN_REFUSED,
+			  RESTART: why.
 			  SPAWNED: how it is not as it was, for who tells of it */
 	uint64_t began_ns; /* STARTED: when its program was executed; 0: now */
 	uint64_t
@@ -233,6 +234,9 @@ void policy_describe_hold(const struct policy *policy, uint64_t now_ns,
 
 /* True if a death with this status is to be answered by a respawn under `config`. */
 bool policy_wants_respawn(const struct watch_config *config, uint32_t wait_status);
+
+/* True if the death of a member with this status may be answered by a stop of main, which lives. */
+bool policy_may_stop_main(const struct policy *policy, uint32_t wait_status);
 
 /* True for a clean end: exit 0, a clean signal, or one of success_exit_status. */
 bool policy_is_success(const struct watch_config *config, uint32_t wait_status);

@@ -68,6 +68,16 @@ static bool is_wanted_back(const struct watch_config *config, const struct polic
 	return wants_respawn(config, death->wait_status, ended_well(config, death), death->hung);
 }
 
+/* Whatever it was asked; and a pause may be over by then. */
+bool policy_may_stop_main(const struct policy *policy, uint32_t wait_status)
+{
+	const struct watch_config *config = policy->config;
+
+	return policy->state == POLICY_UP && config->members_restart && !policy_is_owned(policy) &&
+	       (policy_wants_respawn(config, wait_status) ||
+		wants_respawn(config, wait_status, true, false));
+}
+
 /* The same of a main whose others are being stopped: when they are gone. */
 static void end_with_others(struct policy *policy, struct policy_output *out,
 			    const struct policy_death *death, uint64_t now)

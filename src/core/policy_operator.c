@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#include "base/protocol.h"
+
 /* An operator's stop: by its owner, who would start it again otherwise. */
 static void stop_for_operator(struct policy *policy, struct policy_output *out,
 			      enum policy_after after, uint64_t now)
@@ -130,12 +132,24 @@ static void replace_by_owner(struct policy *policy, struct policy_output *out, u
 	policy_say(out, "its owner %s is told to restart it", policy->owner.name);
 }
 
-static void on_restart(struct policy *policy, struct policy_output *out, uint64_t now)
+static void refuse_restart(struct policy *policy, struct policy_output *out, const char *why)
+{
+	out->refused = true;
+	policy_say(out, OBIT_NOT_RESTARTED "%.280s", why);
+	policy_say_and_note(policy, out, out->detail);
+}
+
+static void on_restart(struct policy *policy, struct policy_output *out, const char *refusal,
+		       uint64_t now)
 {
 	switch (policy->state) {
 	case POLICY_UP:
 	case POLICY_STARTING:
 	case POLICY_READYING:
+		if (refusal) {
+			refuse_restart(policy, out, refusal);
+			return;
+		}
 		policy_forget_past(policy);
 		if (policy_is_owned(policy) && policy->owner.restarts)
 			replace_by_owner(policy, out, now);
@@ -240,7 +254,7 @@ void policy_take_command(struct policy *policy, const struct policy_input *input
 		on_start(policy, out, now_ns);
 		return;
 	case INPUT_RESTART:
-		on_restart(policy, out, now_ns);
+		on_restart(policy, out, input->words, now_ns);
 		return;
 	case INPUT_REVIVE:
 		on_revive(policy, out, now_ns);

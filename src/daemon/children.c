@@ -12,7 +12,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/container.h"
-#include "core/launch.h"
 #include "daemon/daemon.h"
 #include "io/proc.h"
 #include "io/sys.h"

@@ -101,7 +101,7 @@ static void reap(struct daemon *daemon)
 
 		child.si_pid = 0;
 		if (hook_events_reap(daemon, pid) || owners_reap(daemon, pid) ||
-		    hangs_reap(daemon, pid) || guard_reap(daemon, pid) ||
+		    hangs_reap(daemon, pid) || looks_reap(daemon, pid) || guard_reap(daemon, pid) ||
 		    probes_reap(daemon, pid) || upgrade_reap(daemon, pid) ||
 		    waitpid(pid, NULL, WNOHANG) <= 0)
 			continue;
@@ -273,6 +273,8 @@ static int open_loop(struct daemon *daemon)
 	if (r == 0)
 		r = hangs_open(daemon);
 	if (r == 0)
+		r = looks_open(daemon);
+	if (r == 0)
 		r = vigil_open(daemon);
 	if (r == 0)
 		r = probes_open(daemon);
@@ -333,6 +335,7 @@ static void stop(struct daemon *daemon)
 	owners_close(daemon);
 	upgrade_close(daemon);
 	hangs_close(daemon);
+	looks_close(daemon);
 	guard_close(daemon);
 	events_free(daemon);
 	losses_close(daemon);

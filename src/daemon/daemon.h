@@ -13,6 +13,7 @@
  *   act.c	 the policy's actions, carried out; timers; their results -> inputs
  *   children.c  a child for an instance: asked for, held, released; what it says -> inputs
  *   refusals.c  why a death must not be answered by a respawn
+ *   looks.c	 whether what lives would be, before it is stopped for that
  *   signals.c	 a signal -> whom kill_mode says
  *   farewells.c the dead, until they are gone and their instance is over
  *   launches.c  how many children are on their way to their exec at a time, and for how long
@@ -50,6 +51,7 @@
 #include "core/cause.h"
 #include "core/config.h"
 #include "core/health.h"
+#include "core/launch.h"
 #include "core/lineage.h"
 #include "core/match.h"
 #include "core/notify.h"
@@ -176,6 +178,8 @@ struct attachment {
 	bool failure_told;   /* that a respawn after it has failed has been told */
 	bool moves;	     /* its children are moved into their cgroup: see struct spawn_place */
 	bool emptying;	     /* its whole cgroup is being stopped */
+	bool looking;	     /* somebody looks whether it may be stopped */
+	bool restart_waits;  /* for that: an operator's */
 	bool untrusted; /* others than root can change its files, as was seen when it began to hang */
 };
 
@@ -334,6 +338,11 @@ struct daemon {
 	struct hooks *hooks;
 	struct hooks *owner_commands;
 	struct hooks *stack_readers;
+	struct hooks *lookers;
+	struct {
+		uint64_t id;	 /* of the instance, 0: of none */
+		const char *why; /* it must not be stopped; NULL: it may */
+	} look;			 /* while that is decided about, what was seen */
 	struct notify_server *notify;
 	struct heap vigils; /* of attachments */
 	struct loop_timer *vigil_timer;
@@ -688,9 +697,28 @@ const char *refusals_of_recipe(const struct daemon *daemon, const struct instanc
 /* The part of it that lies in how the process was started, and holds for an operator's start, too. */
 const char *refusals_of_start(const struct daemon *daemon, const struct instance *instance,
 			      char buf[static RECIPE_SENTENCE_SIZE]);
+/* The files that the child would look at, one after the other. False if there are none. */
+bool refusals_guarded(const struct daemon *daemon, const struct instance *instance,
+		      const char *ret[static LAUNCH_GUARDED]);
 /* `why`, and the way out. Returns `buf`. */
 const char *refusals_with_command(const struct watch_config *watch, const char *why,
 				  char buf[static RECIPE_SENTENCE_SIZE]);
+
+/* ---- looks.c ---- */
+
+int looks_open(struct daemon *daemon);
+void looks_close(struct daemon *daemon);
+/* To be called for each child that has ended, before it is reaped. True: it had looked, and is reaped. */
+bool looks_reap(struct daemon *daemon, pid_t pid);
+
+/* To be asked before what lives is stopped to be started again. True: somebody looks whether it may be, and the deaths of its
+ * members are told when that is known. False: it is known, or nobody can tell before the child. */
+bool looks_first(struct daemon *daemon, struct instance *instance);
+/* The same for an operator's restart, which is done then. */
+bool looks_before_restart(struct daemon *daemon, struct instance *instance);
+/* What was seen, as long as that is decided about: why it must not be stopped; NULL if it may. */
+const char *looks_refusal(const struct daemon *daemon, const struct instance *instance,
+			  char buf[static RECIPE_SENTENCE_SIZE]);
 
 /* ---- hangs.c ---- */
 

@@ -260,11 +260,20 @@ static void tell_death(struct daemon *daemon, struct process *process,
 	recipe_free(last_texts);
 }
 
+/* Main may have to be stopped for it. */
+static bool waits_for_a_look(struct daemon *daemon, const struct process *process,
+			     const struct obit_letter *letter)
+{
+	return process->instance && process->role == ROLE_MEMBER &&
+	       policy_may_stop_main(&process->instance->policy, letter->exit.wait_status) &&
+	       looks_first(daemon, process->instance);
+}
+
 void deaths_bury(struct daemon *daemon, struct process *process, const struct obit_letter *letter)
 {
 	struct obit_key key = process->key;
 
-	if (process->dying)
+	if (process->dying || waits_for_a_look(daemon, process, letter))
 		return;
 	if (letter->flags & OBIT_LETTER_SPAWNED && letter->exec_sequence)
 		children_execed(daemon, &key, letter->launch);

@@ -9,7 +9,6 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "core/launch.h"
 #include "daemon/daemon.h"
 #include "daemon/put.h"
 #include "io/confine.h"
@@ -174,19 +173,6 @@ static void on_look(void *arg, const struct hook_result *result)
 	decide(daemon, instance, attachment->untrusted ? untrusted : NULL);
 }
 
-/* One after the other. */
-static void list_guarded(const struct daemon *daemon, const struct instance *instance,
-			 const char *ret[static LAUNCH_GUARDED])
-{
-	const char *guarded[LAUNCH_GUARDED];
-	size_t n = 0;
-
-	launch_guarded(instance->recipe, watch_of(daemon, instance), guarded);
-	for (size_t i = 0; i < LAUNCH_GUARDED; i++)
-		if (guarded[i])
-			ret[n++] = guarded[i];
-}
-
 /* 0, or -errno where nobody will tell what was found. */
 static int have_a_look(struct daemon *daemon, const struct instance *instance, pid_t pid)
 {
@@ -203,8 +189,7 @@ static int have_a_look(struct daemon *daemon, const struct instance *instance, p
 		.captures = true,
 	};
 
-	if (instance->recipe)
-		list_guarded(daemon, instance, argv + 1);
+	refusals_guarded(daemon, instance, argv + 1);
 	snprintf(number, sizeof(number), "%d", pid);
 	return hooks_run(daemon->stack_readers, &reader);
 }

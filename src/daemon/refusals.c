@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "core/launch.h"
 #include "daemon/daemon.h"
 #include "io/trust.h"
 
@@ -35,16 +34,31 @@ const char *refusals_of_recipe(const struct daemon *daemon, const struct instanc
 {
 	const char *why = refusals_of_start(daemon, instance, buf);
 	const struct watch_config *watch = watch_of(daemon, instance);
-	const char *guarded[LAUNCH_GUARDED];
+	const char *guarded[LAUNCH_GUARDED + 1] = {0};
 	char what[RECIPE_SENTENCE_SIZE];
 
 	if (why || *instance->policy.owner.name)
 		return why;
-	launch_guarded(instance->recipe, watch, guarded);
-	for (size_t i = 0; i < LAUNCH_GUARDED; i++)
-		if (guarded[i] && trust_check(guarded[i], what) == -EPERM)
+	refusals_guarded(daemon, instance, guarded);
+	for (size_t i = 0; guarded[i]; i++)
+		if (trust_check(guarded[i], what) == -EPERM)
 			return refusals_with_command(watch, what, buf);
 	return NULL;
+}
+
+bool refusals_guarded(const struct daemon *daemon, const struct instance *instance,
+		      const char *ret[static LAUNCH_GUARDED])
+{
+	const char *guarded[LAUNCH_GUARDED];
+	size_t n = 0;
+
+	if (!instance->recipe)
+		return false;
+	launch_guarded(instance->recipe, watch_of(daemon, instance), guarded);
+	for (size_t i = 0; i < LAUNCH_GUARDED; i++)
+		if (guarded[i])
+			ret[n++] = guarded[i];
+	return n;
 }
 
 const char *refusals_of_death(struct daemon *daemon, struct instance *instance,
@@ -52,6 +66,7 @@ const char *refusals_of_death(struct daemon *daemon, struct instance *instance,
 			      char buf[static RECIPE_SENTENCE_SIZE])
 {
 	const struct watch_config *watch = watch_of(daemon, instance);
+	const char *why;
 
 	if (daemon->stopping)
 		return "obitd is stopping";
@@ -61,5 +76,6 @@ const char *refusals_of_death(struct daemon *daemon, struct instance *instance,
 		return "the host is going down (runlevel 0 or 6)";
 	if (instance->recipe && !lineage_is_service(instance, watch, letter))
 		return "a job, not a service (it had a terminal, or lived less than settle)";
-	return refusals_of_start(daemon, instance, buf);
+	why = refusals_of_start(daemon, instance, buf);
+	return why ? why : looks_refusal(daemon, instance, buf);
 }

@@ -67,6 +67,12 @@ static void act_on(const struct request *request, struct instance *instance,
 	}
 	if (lineage_runs(instance))
 		note_operator(request, instance);
+	((struct attachment *)instance->attachment)->restart_waits = false;
+	if (kind == INPUT_RESTART && looks_before_restart(request->daemon, instance)) {
+		outcome->done++;
+		snprintf(outcome->text, sizeof(outcome->text), "restarting");
+		return;
+	}
 	act_step(request->daemon, instance, &input, &decision);
 	if (decision.refused)
 		outcome->refused++;

@@ -252,6 +252,55 @@ expect_later_refusal() {
 	expect_later_refusal "it runs as root, and others than root can change $T/home (owner 12345, mode 0755)"
 }
 
+# start_in_home [LINE...]: what root runs from a directory that is a user's by now.
+start_in_home() {
+	mkdir "$T/home"
+	install -m 0755 "$VICTIMS/service" "$T/home/service"
+	start_obitd "$(watch_text web "$T/home/service" "$@")"
+	start_program "$T/home/service" --state "$T/service.state" --workers 2
+	wait_events worker 2
+	wait_state web up
+	chown 12345 "$T/home"
+}
+
+@test "what would be refused is not stopped for a member's death, and that is said" {
+	start_in_home "members = restart"
+	local pid worker
+	pid=$(service_pid)
+	worker=$(event worker 1 .pid)
+	kill -KILL "$worker"
+	retry_until 10 has_died "$worker"
+	[[ "$(last_death "$worker" '[.role, .action, .action_detail] | join(" ")')" == \
+		"member report not respawned: it runs as root, and others than root can change $T/home (owner 12345, mode 0755); command = "* ]]
+	state_is web up
+	main_pid_is web "$pid"
+	# there it is safe again, and the next death is answered
+	chown 0 "$T/home"
+	kill -KILL "$(event worker 2 .pid)"
+	wait_events up 2
+	retry_until 5 restarts_are web 1
+	is_dead "$pid"
+}
+
+@test "what would be refused is not stopped by obit restart, and that is said" {
+	start_in_home
+	local pid
+	pid=$(service_pid)
+	run obit restart web
+	[ "$status" = 1 ]
+	[ "${lines[0]}" = "web: restarting" ]
+	[[ "${lines[1]}" == "obit: web is not restarted: it runs as root, and others than root can change $T/home (owner 12345, mode 0755); command = "* ]]
+	log_has "web: not restarted: it runs as root"
+	state_is web up
+	main_pid_is web "$pid"
+	[[ "$(ls_field web .instances[0].note)" == "not restarted: "* ]]
+	chown 0 "$T/home"
+	obit restart web
+	is_dead "$pid"
+	state_is web up
+	[ "$(ls_field web .instances[0].note)" = null ]
+}
+
 # command_of_others FILE: the file, which does not belong to root.
 command_of_others() {
 	mkdir -p "${1%/*}"

@@ -538,6 +538,7 @@ static inline void world_step(struct world *world)
 {
 	struct policy_input input = {.kind = world_draw_kind(world)};
 	uint64_t restarts = world->policy.restarts;
+	bool may_stop = false;
 	bool told = world->policy.state == POLICY_RESTARTING ||
 		    (world->policy.state == POLICY_EXPECTED && world->policy.told);
 
@@ -560,7 +561,11 @@ static inline void world_step(struct world *world)
 		world->members++;
 	world_before_input(world, &input);
 	world->readying = world->policy.state == POLICY_READYING;
+	if (input.kind == INPUT_MEMBER_DIED && world->policy.state == POLICY_UP)
+		may_stop = policy_may_stop_main(&world->policy, input.death.wait_status);
 	policy_step(&world->policy, &input, world->now, &world->out);
+	if (input.kind == INPUT_MEMBER_DIED && world->out.count)
+		REQUIRE(may_stop);
 	if (input.kind == INPUT_STARTED && world->policy.state == POLICY_UP && !told)
 		world_write_start(world);
 	for (size_t i = 0; i < world->out.count; i++)

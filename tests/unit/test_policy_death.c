@@ -486,6 +486,28 @@ static void a_refusal_holds_for_a_members_death_too(void **state)
 	bench_free(&bench);
 }
 
+/* Whether it would be refused is looked at before. */
+static void a_members_death_that_may_stop_main_is_known_before(void **state)
+{
+	struct bench bench;
+
+	(void)state;
+	bench_owned(&bench);
+	assert_false(policy_may_stop_main(&bench.policy, EXITED(1)));
+	bench.config.members_restart = true;
+	assert_false(policy_may_stop_main(&bench.policy, EXITED(1)));
+	*bench.policy.owner.name = '\0';
+	assert_true(policy_may_stop_main(&bench.policy, EXITED(1)));
+	assert_false(policy_may_stop_main(&bench.policy, EXITED(0)));
+	bench.config.restart = RESTART_ON_SUCCESS; /* it may have been asked to stop */
+	assert_true(policy_may_stop_main(&bench.policy, EXITED(1)));
+	bench.config.restart = RESTART_ALWAYS;
+	assert_true(policy_may_stop_main(&bench.policy, EXITED(0)));
+	give(&bench, INPUT_STOP);
+	assert_false(policy_may_stop_main(&bench.policy, EXITED(1)));
+	bench_free(&bench);
+}
+
 static void a_long_life_counts_for_a_members_death_too(void **state)
 {
 	struct bench bench;
@@ -536,6 +558,7 @@ int main(void)
 		cmocka_unit_test(a_members_death_counts_only_if_told_so),
 		cmocka_unit_test(a_stop_is_not_laid_to_a_member),
 		cmocka_unit_test(a_refusal_holds_for_a_members_death_too),
+		cmocka_unit_test(a_members_death_that_may_stop_main_is_known_before),
 		cmocka_unit_test(a_long_life_counts_for_a_members_death_too),
 		cmocka_unit_test(each_state_and_verdict_has_its_word),
 	};

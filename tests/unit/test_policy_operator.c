@@ -116,6 +116,33 @@ static void restart_while_it_stops(void **state)
 	}
 }
 
+/* What lives is not stopped for a child that would be refused. */
+static void a_restart_that_is_refused_changes_nothing(void **state)
+{
+	const struct policy_input restart = {.kind = INPUT_RESTART,
+					     .words = "others than root can change it"};
+	struct bench bench;
+
+	(void)state;
+	bench_up(&bench);
+	give_input(&bench, &restart);
+	assert_true(bench.out.refused);
+	expect_nothing(&bench);
+	expect_state(&bench, POLICY_UP);
+	expect_detail(&bench, "not restarted: others than root can change it");
+	assert_string_equal(bench.policy.note, bench.out.detail);
+	give(&bench, INPUT_RESTART);
+	assert_false(bench.out.refused);
+	assert_string_equal(bench.policy.note, "");
+	/* it has stopped by itself meanwhile: the child will tell */
+	die(&bench, KILLED(SIGTERM));
+	give_input(&bench, &restart);
+	assert_false(bench.out.refused);
+	give(&bench, INPUT_ALL_GONE);
+	expect_state(&bench, POLICY_STARTING);
+	bench_free(&bench);
+}
+
 static void the_last_command_wins(void **state)
 {
 	struct bench bench;
@@ -222,6 +249,7 @@ int main(void)
 		cmocka_unit_test(stop_beats_a_respawn_that_is_under_way),
 		cmocka_unit_test(stop_while_it_starts),
 		cmocka_unit_test(restart_while_it_stops),
+		cmocka_unit_test(a_restart_that_is_refused_changes_nothing),
 		cmocka_unit_test(the_last_command_wins),
 		cmocka_unit_test(restart_forgets_the_back_off),
 		cmocka_unit_test(sigkill_follows_kill_timeout_again_and_again),
