@@ -39,7 +39,7 @@ enum obit_letter_flags {
 	OBIT_LETTER_HOST = 1 << 4, /* see OBIT_EXEC_HOST_MNT_OWNER: /proc cannot tell all of it */
 	OBIT_LETTER_LANDLOCK =
 		1 << 5, /* in a Landlock domain at its last exec, or when it was found */
-	OBIT_LETTER_MOVED = 1 << 3, /* entered when it migrated into a watched cgroup */
+	OBIT_LETTER_MOVED = 1 << 3, /* has migrated into a watched cgroup */
 };
 
 enum obit_exit_flags {

@@ -184,7 +184,8 @@ int BPF_PROG(obit_cgroup_rmdir, struct cgroup *cgroup, const char *path)
 	return 0;
 }
 
-/* A process that migrates into a watched cgroup is born for obit there. */
+/* A process that migrates into a watched cgroup is born for obit there. One that has a letter may belong to nobody any
+ * more, as the daemon knows. */
 SEC("tp_btf/cgroup_attach_task")
 int BPF_PROG(obit_cgroup_attach, struct cgroup *cgroup, const char *path, struct task_struct *task,
 	     bool threadgroup)
@@ -195,13 +196,19 @@ int BPF_PROG(obit_cgroup_attach, struct cgroup *cgroup, const char *path, struct
 
 	if (!watches_cgroups || !is_watched_cgroup(address_of(cgroup)))
 		return 0;
-	if (find_letter(task, &key))
-		return 0;
-	key_of(task, &key);
+	letter = find_letter(task, &key);
+	if (letter && letter->flags & OBIT_LETTER_SPAWNED)
+		return 0; /* that is its place */
 	if (BPF_CORE_READ(task, mm) &&
 	    is_hosts(task, BPF_CORE_READ(task, mm, exe_file, f_path.mnt)))
 		flags |= OBIT_LETTER_HOST;
-	letter = make_letter(task, &key, &nobody, flags | landlock_flag(task));
+	flags |= landlock_flag(task);
+	if (letter) {
+		letter->flags = (letter->flags & ~OBIT_LETTER_HOST) | flags;
+	} else {
+		key_of(task, &key);
+		letter = make_letter(task, &key, &nobody, flags);
+	}
 	if (letter)
 		ring_letter(OBIT_RECORD_MOVE, &key, letter, BPF_RB_FORCE_WAKEUP);
 	else

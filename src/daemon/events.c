@@ -325,6 +325,22 @@ static bool was_asked_for_before(struct daemon *daemon, const struct process *pr
 	return !process->instance;
 }
 
+/* It belongs to nobody (any more), and has come to where it is watched without executing anything. */
+static bool is_offspring_that_moved(const struct process *process, const struct obit_letter *letter)
+{
+	return process && !process->instance && letter->flags & OBIT_LETTER_MOVED &&
+	       !(letter->flags & OBIT_LETTER_SPAWNED);
+}
+
+static void on_move(struct daemon *daemon, const struct obit_key *key,
+		    const struct obit_letter *letter)
+{
+	const struct process *process = take_birth(daemon, key, letter);
+
+	if (!process || is_offspring_that_moved(process, letter))
+		take_from_proc(daemon, key, letter);
+}
+
 void events_letter(struct daemon *daemon, const struct obit_key *key,
 		   const struct obit_letter *letter)
 {
@@ -341,7 +357,7 @@ void events_letter(struct daemon *daemon, const struct obit_key *key,
 		deaths_bury(daemon, process, letter);
 	else if (letter->exit.sequence)
 		deaths_bury_stranger(daemon, key, letter);
-	else if (!process ||
+	else if (!process || is_offspring_that_moved(process, letter) ||
 		 (!known && (letter->exec_sequence || letter->flags & OBIT_LETTER_CANDIDATE)))
 		take_from_proc(daemon, key, letter);
 }
@@ -392,8 +408,7 @@ void events_record(void *arg, const void *data, size_t size)
 		audience_tell(daemon, event.key, event.exit);
 		return;
 	case OBIT_RECORD_MOVE:
-		if (!lineage_find(&daemon->lineage, event.key))
-			take_from_proc(daemon, event.key, event.letter);
+		on_move(daemon, event.key, event.letter);
 		return;
 	}
 }

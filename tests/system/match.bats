@@ -357,6 +357,30 @@ $(with_sentinel)"
 	expect_untold "$PID"
 }
 
+# A shell of another watch's service, which that has nothing to do with any more.
+@test "a cgroup: what is moved there of another watch's offspring, without an exec" {
+	make_cgroup worker
+	install -m 0755 /bin/bash "$T/master"
+	install -m 0755 /bin/bash "$T/shell"
+	mkfifo "$T/held"
+	start_obitd "watch group { cgroup = \"$CGROUP_PATH\" restart = no }
+$(watch_text cron "$T/master" "restart = no")
+$(with_sentinel)"
+	# shellcheck disable=SC2016 # the inner shells expand
+	"$T/master" -c '"$1" -c "$2" & wait' master "$T/shell" \
+		"echo \$\$ >'$T/job'; until [ -e '$T/go' ]; do sleep 0.02; done; echo \$\$ >'$CGROUP/cgroup.procs'; read _ <'$T/held'" 3>&- &
+	STARTED+=($!)
+	retry_until 5 test -s "$T/job"
+	expect_untold "$(cat "$T/job")" # its exec has been heard of
+	state_is group absent
+	touch "$T/go"
+	wait_state group up
+	main_pid_is group "$(cat "$T/job")"
+	kill -KILL "$(cat "$T/job")"
+	retry_until 5 has_died "$(cat "$T/job")"
+	[ "$(last_death "$(cat "$T/job")" '[.watch, .role, .signal] | join(" ")')" = "group main SIGKILL" ]
+}
+
 first_thread_ended() {
 	[ "$(cut -d' ' -f3 "/proc/$1/stat")" = Z ]
 }
