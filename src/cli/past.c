@@ -69,21 +69,30 @@ static void tell_absence(const char *name, const char *directory, struct reply *
 	reply->exit = OBIT_EXIT_FAILED;
 }
 
+/* False: of pid 0, which is nobody's. */
+static bool split_name(const char *name, struct wanted *wanted, char **ret_watch)
+{
+	size_t length = strlen(name);
+
+	if (strspn(name, "0123456789") == length) {
+		wanted->pid = strtoll(name, NULL, 10);
+		return wanted->pid;
+	}
+	if (act_split_name(name, &length, &wanted->pid) && !wanted->pid)
+		return false;
+	wanted->watch = *ret_watch = must_printf("%.*s", (int)length, name);
+	return true;
+}
+
 static void look_on_disk(const struct invocation *inv, size_t most, struct reply *reply)
 {
-	_cleanup_free_ char *directory = past_directory(inv, reply->exit != OBIT_EXIT_NO_DAEMON);
+	_cleanup_free_ char *directory = NULL, *watch = NULL;
 	_cleanup_json_ struct json_object *older = NULL;
-	_cleanup_free_ char *watch = NULL;
 	struct wanted wanted = {0};
-	size_t length = strlen(inv->name);
 
-	if (strspn(inv->name, "0123456789") == length) {
-		wanted.pid = strtoll(inv->name, NULL, 10);
-	} else {
-		act_split_name(inv->name, &length, &wanted.pid);
-		watch = must_printf("%.*s", (int)length, inv->name);
-		wanted.watch = watch;
-	}
+	if (!split_name(inv->name, &wanted, &watch))
+		return;
+	directory = past_directory(inv, reply->exit != OBIT_EXIT_NO_DAEMON);
 	for (size_t i = 0; i < array_length(reply->data); i++)
 		death_set_add(&wanted.known, array_item(reply->data, i));
 	if (directory)

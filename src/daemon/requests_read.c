@@ -83,17 +83,19 @@ void request_why(const struct request *request)
 	struct daemon *daemon = request->daemon;
 	struct json_object *array;
 	struct search search = {.left = request->count > 0 ? request->count : 1};
-	bool has_pid, all_digits = is_number(request->name);
+	bool has_pid;
 	__u32 pid;
 	ssize_t watch = request_split_name(request, &pid, &has_pid);
 
-	if ((watch < 0 && !all_digits) || (has_pid && !pid)) {
+	search.pid = pid;
+	if (watch < 0)
+		search.pid = is_number(request->name) ? strtoll(request->name, NULL, 10) : 0;
+	if ((watch < 0 || has_pid) && !search.pid) {
 		request_fail_unknown(request);
 		return;
 	}
 	search.found = array = json_object_new_array();
 	search.watch = watch < 0 ? NULL : daemon->config.watches[watch].name;
-	search.pid = watch < 0 ? strtoll(request->name, NULL, 10) : pid;
 	publish_newest(daemon, find_about, &search);
 	if (has_pid && !json_count(array))
 		find_death_before(daemon, (size_t)watch, &search);

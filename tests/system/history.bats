@@ -548,6 +548,23 @@ wait_for_the_rest() {
 	[ "$(obit why plain -n 3 --json | jq -c 'map(.exit_status)')" = "[10,9,8]" ]
 }
 
+@test "obit why of pid 0, as of a service that is down, tells the death of nobody: with a daemon and without" {
+	OBITD_OPTIONS=()
+	start_obitd "$(CRITICAL_WATCH)"
+	die urgent 8
+	for name in 0 00 critical@0; do
+		run -4 --separate-stderr obit why "$name"
+		[[ "$stderr" == "obit: no watch named $name"* ]]
+		[ -z "$output" ]
+	done
+	kill_obitd
+	for name in 0 critical@0; do
+		run -5 --separate-stderr obit why "$name" --state-dir "$T/state"
+		[ "$stderr" = "obit: no daemon answers on $SOCKET (is obitd running?)" ]
+		[ -z "$output" ]
+	done
+}
+
 @test "obit why works without a daemon, and says so in one line" {
 	OBITD_OPTIONS=()
 	start_obitd "$(CRITICAL_WATCH)"
