@@ -13,6 +13,10 @@ void log_open(const char *name, enum log_sink sink);
 
 enum log_sink log_get_sink(void);
 
+/* From now on a line that would have to wait for its reader is not written; how many these were is said before the next
+ * line that can be. */
+void log_never_wait(void);
+
 /* Messages above `level` (LOG_ERR 3 ... LOG_DEBUG 7) are dropped. The default is LOG_INFO. */
 void log_set_level(int level);
 int log_get_level(void);

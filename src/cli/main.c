@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/protocol.h"
+#include "base/stdio.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 
@@ -31,6 +32,7 @@ int main(int argc, char *argv[])
 		log_error("standard output is closed");
 		return OBIT_EXIT_FAILED;
 	}
+	stdio_fill();
 	if (options_parse(argc, argv, &inv, error) < 0) {
 		log_error("%s", error);
 		return OBIT_EXIT_USAGE;

@@ -19,8 +19,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/protocol.h"
+#include "base/stdio.h"
 #include "daemon/upgrade.h"
-#include "io/footprint.h"
+#include "base/footprint.h"
 #include "io/kernel_btf.h"
 #include "io/landlock.h"
 #include "io/own_cgroup.h"
@@ -439,13 +440,8 @@ static int go_background(const struct options *options, bool upgraded)
 
 static void tell_ready(int *background)
 {
-	int null;
-
 	log_open("obitd", LOG_SINK_SYSLOG);
-	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	for (int fd = 0; null >= 0 && fd < 3; fd++)
-		dup2(null, fd);
-	close_fdp(&null);
+	stdio_let_go();
 	if (chdir("/") < 0 || write(*background, "1", 1) < 0)
 		log_warning("cannot tell the starter that obitd is ready: %s", strerror(errno));
 	close_fdp(background);
@@ -480,6 +476,7 @@ int daemon_run(const struct options *options)
 	footprint_trim(); /* what reading took: no helper process is to inherit it */
 	raise_limits(&daemon);
 	background = go_background(options, upgraded);
+	log_never_wait();
 	config_init(&daemon.config);
 	daemon.has_labels = proc_has_labels();
 	proc_login_uids(&daemon.people.uid_min, &daemon.people.uid_max);

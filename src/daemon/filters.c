@@ -100,6 +100,17 @@ static void mark_cgroup(void *arg, const struct obit_cgroup *key, const char *pa
 		old->pad = 1;
 }
 
+/* Cgroups that went during the walk may have made it begin anew: then some were told twice. */
+static size_t drop_doubles(struct obit_cgroup *cgroups, size_t count)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (!kept || compare_cgroups(&cgroups[i], &cgroups[kept - 1]) != 0)
+			cgroups[kept++] = cgroups[i];
+	return kept;
+}
+
 /* What stays is never absent meanwhile: a process that is born there then would be lost. Nor is what the hook marks during
  * the walk. */
 static int mark_cgroups(struct daemon *daemon, const struct config *config, bool any)
@@ -111,6 +122,7 @@ static int mark_cgroups(struct daemon *daemon, const struct config *config, bool
 		return r;
 	if (marking.count)
 		qsort(marking.old, marking.count, sizeof(*marking.old), compare_cgroups);
+	marking.count = drop_doubles(marking.old, marking.count);
 	if (marking.count || any)
 		cgroupfs_walk(&daemon->cgroupfs, mark_cgroup, &marking);
 	for (size_t i = 0; i < marking.count; i++)

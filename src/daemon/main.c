@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/protocol.h"
+#include "base/stdio.h"
 #include "daemon/daemon.h"
 #include "daemon/upgrade.h"
 
@@ -237,6 +238,7 @@ int main(int argc, char **argv)
 	};
 	int status;
 
+	stdio_fill();
 	log_open("obitd", LOG_SINK_STDERR);
 	upgrade_note_program();
 	parse_options(&options, argc, argv);

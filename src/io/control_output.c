@@ -12,7 +12,7 @@
 #include "base/cleanup.h"
 #include "base/protocol.h"
 #include "base/text.h"
-#include "io/footprint.h"
+#include "base/footprint.h"
 
 #define FIRST_BUFFER 4096
 #define STREAM_CHUNK 65536 /* bytes published between two attempts to send within a turn */

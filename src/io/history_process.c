@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/protocol.h"
+#include "base/stdio.h"
 #include "io/confine.h"
 #include "io/state_dir.h"
 
@@ -115,17 +116,13 @@ _Noreturn void history_process_run(int socket, const char *directory, uint64_t s
 {
 	static struct helper helper;
 	sigset_t all;
-	int null;
 
 	/* It ends with the daemon, by the end of the socket, and by nothing else: not by a terminal's Ctrl-C. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	prctl(PR_SET_NAME, "obitd-history", 0, 0, 0);
 	umask(0);
-	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	for (int fd = 0; fd < 3; fd++) /* it has nothing to say to a terminal */
-		dup2(null, fd);
-	close_fdp(&null);
+	stdio_let_go(); /* it has nothing to say to a terminal */
 	helper.socket = socket;
 	if (chdir("/") < 0 || history_writer_init(&helper.writer, directory, size) < 0)
 		_exit(1);

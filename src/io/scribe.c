@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/home.h"
+#include "base/stdio.h"
 #include "io/confine.h"
 #include "io/sys.h"
 
@@ -107,6 +108,7 @@ _Noreturn static void run_helper(int socket, const char *directory, const char *
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	prctl(PR_SET_NAME, "obitd-scribe", 0, 0, 0);
 	umask(0);
+	stdio_let_go(); /* who has started obitd may wait for the end of a pipe */
 	if (chdir("/") < 0)
 		_exit(1);
 	state_dir_learn_readers();

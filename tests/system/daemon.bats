@@ -614,3 +614,56 @@ $(watch_text plain "$T/plain" "restart = no")"
 	deaths_are job 1
 	[ "$(last_death job .exit_status)" = 3 ]
 }
+
+@test "with standard files that are closed it starts, respawns, and stops" {
+	# shellcheck disable=SC2016 # the inner shell expands
+	copy_victim service
+	start_obitd "$(watch_text web "$T/service")" bash -c 'exec "$@" <&- 2>&-' _
+	start_watched_service web
+	kill -KILL "$(service_pid)"
+	wait_events up 2
+	wait_state web up
+	stop_obitd
+}
+
+log_is_full() {
+	! timeout 0.2 dd if=/dev/zero bs=4096 count=1 status=none >&"$LOG"
+}
+
+@test "nobody reads its log any more: it goes on, and says how many lines that has cost" {
+	copy_victim service
+	copy_victim victim other
+	mkfifo "$T/log"
+	exec {LOG}<>"$T/log"
+	# shellcheck disable=SC2016 # the inner shell expands
+	start_obitd "$(watch_text web "$T/service" "backoff_initial = 0" "start_limit_burst = 0")
+$(watch_text other "$T/other")" bash -c 'exec "$@" 2>"$0"' "$T/log"
+	start_watched_service web
+	retry_until 10 log_is_full
+	kill -KILL "$(service_pid)"
+	wait_events up 2
+	retry_until 10 restarts_are web 1
+	wait_state web up
+	timeout 1 cat <&"$LOG" >"$T/read" || true
+	start_program "$T/other" pause
+	wait_state other up
+	timeout 1 cat <&"$LOG" >"$T/read" || true
+	head -n 1 "$T/read" | grep -qE '^obitd: [1-9] lines are lost here: the log was not read$'
+	grep -q "other: watching" "$T/read"
+	exec {LOG}>&-
+}
+
+@test "who starts it by a command substitution gets an answer, with a watchdog, too" {
+	write_conf "$(watch_text web "$T/service")
+watchdog { device = \"$T/no-watchdog\" }"
+	RC=0
+	# shellcheck disable=SC2016 # the inner shell expands
+	timeout 10 bash -c 'told=$("$@" 2>&1)' _ "$OBITD" -c "$CONF" --socket "$SOCKET" --pin-dir "$PIN_DIR" \
+		--state-dir "$STATE_DIR" --ephemeral --daemon 3>&- || RC=$?
+	OBITD_PID=$(obit version --json | jq .daemon.pid)
+	[ "$(obit ls --json | jq length)" = 1 ]
+	kill -TERM "$OBITD_PID"
+	retry_until 15 is_dead "$OBITD_PID"
+	OBITD_PID=
+	[ "$RC" = 0 ]
+}

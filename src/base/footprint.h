@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Memory that is not needed any more goes back to the system. */
-#ifndef OBIT_IO_FOOTPRINT_H
-#define OBIT_IO_FOOTPRINT_H
+#ifndef OBIT_BASE_FOOTPRINT_H
+#define OBIT_BASE_FOOTPRINT_H
 
 /* What a burst takes is given back after it, from now on. */
 void footprint_limit(void);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-#include "io/footprint.h"
+#include "base/footprint.h"
 
 #include <link.h>
 #include <malloc.h>
