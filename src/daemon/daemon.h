@@ -74,16 +74,16 @@
 #define OBITUARY_ARGV_MAX 4096 /* bytes of argv in an obituary */
 
 struct options {
-	const char *config;
+	const char *config; /* paths are absolute */
 	bool config_explicit;
 	const char *socket;
 	const char *pin_dir;
-	const char *state_dir; /* absolute; NULL: no history on disk */
+	const char *state_dir; /* NULL: no history on disk */
 	const char *btf;
 	const char *history; /* of simulate: a file instead of state_dir, or NULL */
 	bool check, probe, simulate, json, ephemeral, daemonize;
 	bool observe;	 /* decide and tell, but do nothing about it */
-	char **argv;	 /* all of them, as they were given */
+	char **argv;	 /* all of them, as they were given, but with absolute paths */
 	char **patterns; /* NULL-terminated: watches from the command line */
 	size_t pattern_count;
 };

@@ -91,43 +91,63 @@ _Noreturn static void fail_usage(const char *what, const char *word)
 	exit(OBIT_EXIT_USAGE);
 }
 
-/* The history's process lives in the root directory, and obit(1) anywhere. */
-static const char *absolute(const char *path)
+_Noreturn static void fail_memory(void)
 {
-	static char buf[PATH_MAX];
-	size_t used;
+	log_error("out of memory");
+	exit(OBIT_EXIT_FAILED);
+}
 
-	if (!*path)
-		fail_usage("expected a directory behind --state-dir, not", path);
+/* getopt_long() changes their order. */
+static char **keep_words(int argc, char **argv)
+{
+	char **words = calloc((size_t)argc + 1, sizeof(*words));
+
+	if (!words)
+		fail_memory();
+	memcpy(words, argv, (size_t)argc * sizeof(*words));
+	return words;
+}
+
+/* The daemon goes to the root directory, its helpers live there, and obit(1) anywhere: what is relative becomes absolute, also
+ * in the word that it comes from, by which an upgrade executes the program anew. */
+static const char *absolute(char **words, const char *path)
+{
+	char cwd[PATH_MAX], *word;
+	size_t length = strlen(path), before;
+
+	if (!length)
+		fail_usage("expected a path, not", path);
 	if (*path == '/')
 		return path;
-	if (!getcwd(buf, sizeof(buf)))
+	if (!getcwd(cwd, sizeof(cwd)))
 		fail_usage("the working directory is gone, so there is no", path);
-	used = strlen(buf);
-	if (used + 1 + strlen(path) >= sizeof(buf))
-		fail_usage("too long for a path:", path);
-	snprintf(buf + used, sizeof(buf) - used, "/%s", path);
-	return buf;
+	while (strlen(*words) < length || *words + strlen(*words) - length != path)
+		words++;
+	before = (size_t)(path - *words);
+	if (asprintf(&word, "%.*s%s/%s", (int)before, *words, cwd, path) < 0)
+		fail_memory();
+	*words = word;
+	return word + before;
 }
 
 static void take_option(struct options *options, int option)
 {
 	switch (option) {
 	case 'c':
-		options->config = optarg;
+		options->config = absolute(options->argv, optarg);
 		options->config_explicit = true;
 		return;
 	case OPT_SOCKET:
-		options->socket = optarg;
+		options->socket = absolute(options->argv, optarg);
 		return;
 	case OPT_PIN_DIR:
-		options->pin_dir = optarg;
+		options->pin_dir = absolute(options->argv, optarg);
 		return;
 	case OPT_STATE_DIR:
-		options->state_dir = absolute(optarg);
+		options->state_dir = absolute(options->argv, optarg);
 		return;
 	case OPT_BTF:
-		options->btf = optarg;
+		options->btf = absolute(options->argv, optarg);
 		return;
 	case OPT_CHECK:
 		options->check = true;
@@ -158,19 +178,6 @@ static void take_option(struct options *options, int option)
 	case 'h':
 		print_and_exit(usage);
 	}
-}
-
-/* getopt_long() changes their order. */
-static char **keep_words(int argc, char **argv)
-{
-	char **words = calloc((size_t)argc + 1, sizeof(*words));
-
-	if (!words) {
-		log_error("out of memory");
-		exit(OBIT_EXIT_FAILED);
-	}
-	memcpy(words, argv, (size_t)argc * sizeof(*words));
-	return words;
 }
 
 static void parse_options(struct options *options, int argc, char **argv)
@@ -231,18 +238,16 @@ static int run(const struct options *options)
 
 int main(int argc, char **argv)
 {
-	struct options options = {
+	/* What it owns stays to the end. */
+	static struct options options = {
 		.config = OBIT_DEFAULT_CONFIG,
 		.socket = OBIT_DEFAULT_SOCKET,
 		.pin_dir = OBIT_DEFAULT_PIN_DIR,
 	};
-	int status;
 
 	stdio_fill();
 	log_open("obitd", LOG_SINK_STDERR);
 	upgrade_note_program();
 	parse_options(&options, argc, argv);
-	status = run(&options);
-	free(options.argv);
-	return status;
+	return run(&options);
 }

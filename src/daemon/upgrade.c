@@ -82,11 +82,10 @@ static void on_result(void *arg, const struct hook_result *result)
 	refuse(daemon, why);
 }
 
-/* With all that says what is watched, and from the directory / as well as from here. */
+/* With all that says what is watched. */
 static int run_check(struct daemon *daemon)
 {
 	const struct options *options = daemon->options;
-	char config[PATH_MAX];
 	_cleanup_free_ const char **argv = calloc(options->pattern_count + 6, sizeof(*argv));
 	struct hook hook = {
 		.name = program, .argv = argv, .input = "", .timeout_ns = CHECK_TIMEOUT};
@@ -98,7 +97,7 @@ static int run_check(struct daemon *daemon)
 	argv[n++] = "--check";
 	if (options->config_explicit) {
 		argv[n++] = "-c";
-		argv[n++] = realpath(options->config, config) ? config : options->config;
+		argv[n++] = options->config;
 	}
 	argv[n++] = "--";
 	for (size_t i = 0; i < options->pattern_count; i++)

@@ -684,6 +684,42 @@ $STATE_DIR: no history is there" ]
 	wait_events up 2
 }
 
+@test "obitd --daemon of relative paths: reload and upgrade find them from the root directory" {
+	install -m 0755 "$OBITD" "$T/obitd"
+	mkdir "$T/sub"
+	OBITD_SETTINGS+=$'\nlog_level = error' # to the syslog of this host
+	write_conf "$(watch_text web "$T/service")"
+	(cd "$T/sub" && "$T/obitd" --daemon -c../obit.conf --socket=../obit.sock --pin-dir "../../..$PIN_DIR" \
+		--state-dir ../state </dev/null >>"$T/obitd.log" 2>&1 3>&-)
+	OBITD_PID=$(obit version --json | jq .daemon.pid)
+	write_conf "$(watch_text web "$T/service")$(watch_text other "$T/other")"
+	obit reload
+	run obit upgrade
+	[ "$status" = 0 ]
+	[[ "$output" = "upgraded: obitd "*" (pid $OBITD_PID)" ]]
+	[ "$(obit ls --json | jq -c 'map(.name)')" = '["web","other"]' ]
+	obit reload
+	start_watched_service web
+	kill -KILL "$(service_pid)"
+	retry_until 5 deaths_are web 1
+	kill -TERM "$OBITD_PID"
+	retry_until 15 is_dead "$OBITD_PID"
+	retry_until 5 test -s "$T/state/deaths.jsonl"
+}
+
+@test "obit upgrade checks conf.d as well where -c names the default, a symbolic link" {
+	local world="mount -t tmpfs obit-test /etc && mkdir /etc/obit && ln -s $T/obit.conf $T/conf.d /etc/obit && exec \"\$@\""
+
+	write_conf "$(watch_text web "$T/service")"
+	mkdir "$T/conf.d"
+	CONF=/etc/obit/obit.conf launch_obitd unshare -m --propagation private sh -c "$world" sh
+	echo nonsense >"$T/conf.d/x.conf"
+	run obit upgrade
+	[ "$status" = 1 ]
+	[[ "$output" = *"--check exited 1; "*"(nothing was changed)"* ]]
+	state_is web absent
+}
+
 @test "killed at any moment under load, the books agree" {
 	run "$BATS_TEST_DIRNAME/../soak/takeover" "$BUILD" 20
 	echo "$output"
