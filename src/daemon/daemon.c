@@ -373,7 +373,7 @@ static int run(struct daemon *daemon)
 			return r;
 		}
 		tally_tell(daemon);
-		if (daemon->upgrading && !daemon->stopping)
+		if (!daemon->stopping && upgrade_is_ready(daemon))
 			upgrade_execute(daemon);
 	}
 	return 0;

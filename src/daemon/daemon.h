@@ -377,7 +377,9 @@ struct daemon {
 	struct loop_timer *follow_timer;
 	struct hooks *upgrade_check;
 	char upgrade[256]; /* what has become of the last one; "": there was none */
-	bool upgrading;	   /* at the end of this turn */
+	/* At the end of a turn without hooks, or by then; 0: there is none. */
+	uint64_t upgrade_by_ns;
+	struct loop_timer *upgrade_timer;
 	bool stopping;
 	pid_t stopped_by;
 };
@@ -983,6 +985,10 @@ void evidence_done(struct evidence *evidence);
 int hook_events_open(struct daemon *daemon);
 /* Those that run are ended. */
 void hook_events_close(struct daemon *daemon);
+/* So many run, or wait. */
+unsigned hook_events_left(const struct daemon *daemon);
+/* Says what becomes of them when the process executes another program. */
+void hook_events_leave(const struct daemon *daemon);
 
 /* A main process has died, for good. `instance` may be NULL; `json` is the obituary. */
 void hook_events_exit(struct daemon *daemon, size_t watch, struct instance *instance,

@@ -350,15 +350,33 @@ uint64_t hook_events_dropped(const struct daemon *daemon)
 	return hooks_state(daemon->hooks)->dropped;
 }
 
+unsigned hook_events_left(const struct daemon *daemon)
+{
+	const struct hooks_state *state = hooks_state(daemon->hooks);
+
+	return state->running + state->waiting;
+}
+
+static void tell_left(const struct daemon *daemon, const char *running, const char *waiting)
+{
+	const struct hooks_state *state = hooks_state(daemon->hooks);
+
+	if (state->running)
+		log_notice("%u hook%s still running: %s", state->running,
+			   state->running == 1 ? " is" : "s are", running);
+	if (state->waiting)
+		log_warning("%u hook%s waiting: %s", state->waiting,
+			    state->waiting == 1 ? " was" : "s were", waiting);
+}
+
+void hook_events_leave(const struct daemon *daemon)
+{
+	tell_left(daemon, "not ended any more", "not run by the new program");
+}
+
 void hook_events_close(struct daemon *daemon)
 {
-	const struct hooks_state *state = daemon->hooks ? hooks_state(daemon->hooks) : NULL;
-
-	if (state && state->running)
-		log_notice("%u hook%s still running: ended", state->running,
-			   state->running == 1 ? " is" : "s are");
-	if (state && state->waiting)
-		log_warning("%u hook%s waiting: not run any more", state->waiting,
-			    state->waiting == 1 ? " was" : "s were");
+	if (daemon->hooks)
+		tell_left(daemon, "ended", "not run any more");
 	hooks_free(daemon->hooks);
 }

@@ -19,6 +19,7 @@
 
 #define CHECK_TIMEOUT (10 * NS_PER_SEC)
 #define GRACE	      NS_PER_SEC
+#define HOOKS_WAIT    (5 * NS_PER_SEC) /* obit upgrade waits 15 for the new program's answer */
 #define MARK	      "OBITD_UPGRADED" /* = the pid, in the environment of the new program */
 
 /* Where this program was executed from: it may have been replaced since. */
@@ -54,6 +55,31 @@ static void refuse(struct daemon *daemon, const char *why)
 	log_error("upgrade refused: %s; obitd goes on as it is", why);
 }
 
+/* Hooks that wait would be lost, and none that runs would be ended at the end of its time. */
+static void schedule(struct daemon *daemon)
+{
+	unsigned left = hook_events_left(daemon);
+	char span[CLOCK_SPAN_SIZE];
+
+	daemon->upgrade_by_ns = clock_running_ns() + HOOKS_WAIT;
+	loop_timer_set(daemon->upgrade_timer, daemon->upgrade_by_ns);
+	if (left)
+		log_notice("upgrade: waits for %u hook%s, for %s at most", left,
+			   left == 1 ? "" : "s", clock_span(HOOKS_WAIT, span));
+}
+
+bool upgrade_is_ready(const struct daemon *daemon)
+{
+	return daemon->upgrade_by_ns &&
+	       (!hook_events_left(daemon) || clock_running_ns() >= daemon->upgrade_by_ns);
+}
+
+/* The end of a turn is what was waited for. */
+static void on_timer(void *arg)
+{
+	(void)arg;
+}
+
 static void on_result(void *arg, const struct hook_result *result)
 {
 	struct daemon *daemon = arg;
@@ -61,13 +87,13 @@ static void on_result(void *arg, const struct hook_result *result)
 
 	switch (result->outcome) {
 	case HOOK_ENDED:
-		daemon->upgrading = !result->value;
-		if (result->value) {
-			snprintf(why, sizeof(why), "%.160s --check %s; the log has its words",
-				 program, wait_status_words((uint32_t)result->value, words));
-			refuse(daemon, why);
+		if (!result->value) {
+			schedule(daemon);
+			return;
 		}
-		return;
+		snprintf(why, sizeof(why), "%.160s --check %s; the log has its words", program,
+			 wait_status_words((uint32_t)result->value, words));
+		break;
 	case HOOK_TIMED_OUT:
 		snprintf(why, sizeof(why), "%.160s --check takes too long", program);
 		break;
@@ -112,6 +138,8 @@ int upgrade_begin(struct daemon *daemon)
 
 	if (!*program)
 		return -ENOENT;
+	if (daemon->upgrade_by_ns)
+		return -EAGAIN;
 	r = run_check(daemon);
 	if (r == 0)
 		snprintf(daemon->upgrade, sizeof(daemon->upgrade), "under way");
@@ -124,7 +152,8 @@ void upgrade_execute(struct daemon *daemon)
 	char pid[16];
 	int r;
 
-	daemon->upgrading = false;
+	daemon->upgrade_by_ns = 0;
+	hook_events_leave(daemon);
 	log_notice("upgrade: executing %s", program);
 	/* It is to find what it changes for itself as it was. */
 	getrlimit(RLIMIT_NOFILE, &raised);
@@ -152,8 +181,9 @@ int upgrade_open(struct daemon *daemon)
 		.told = on_result,
 		.arg = daemon,
 	};
+	int r = loop_timer_new(daemon->loop, on_timer, daemon, &daemon->upgrade_timer);
 
-	return hooks_new(daemon->loop, &options, &daemon->upgrade_check);
+	return r < 0 ? r : hooks_new(daemon->loop, &options, &daemon->upgrade_check);
 }
 
 bool upgrade_reap(struct daemon *daemon, pid_t pid)
@@ -164,4 +194,5 @@ bool upgrade_reap(struct daemon *daemon, pid_t pid)
 void upgrade_close(struct daemon *daemon)
 {
 	hooks_free(daemon->upgrade_check);
+	loop_timer_free(daemon->upgrade_timer);
 }

@@ -19,9 +19,11 @@ void upgrade_close(struct daemon *daemon);
 /* To be called for each child that has ended, before it is reaped. True: it was the check, and is reaped. */
 bool upgrade_reap(struct daemon *daemon, pid_t pid);
 
-/* Has the program checked; if it takes the configuration, daemon->upgrading says so. 0, or -errno: -EAGAIN where that is
- * under way already. */
+/* Has the program checked; if it takes the configuration, it is executed when the hooks are done, or soon. 0, or -errno:
+ * -EAGAIN where that is under way already. */
 int upgrade_begin(struct daemon *daemon);
+/* To be asked at the end of a turn: it is to be executed now. */
+bool upgrade_is_ready(const struct daemon *daemon);
 /* Executes it. Returns only if that fails, and then nothing has changed. */
 void upgrade_execute(struct daemon *daemon);
 

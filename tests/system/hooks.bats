@@ -312,3 +312,39 @@ gone() {
 	log_has "4 hooks are still running"
 	log_has "2 hooks were waiting"
 }
+
+# hold_hooks: four hooks run until $T/go is there, and two more wait.
+hold_hooks() {
+	make_holder
+	start_obitd "$(watch_text web "$T/victim" "restart = no" "on_exit = '$T/hold'")"
+	for _ in 1 2 3 4 5 6; do
+		die exit 3
+	done
+	retry_until 10 holders_are 4
+	retry_until 10 deaths_are web 6
+}
+
+@test "an upgrade has hooks run that wait, before it" {
+	hold_hooks
+	obit upgrade >"$T/upgraded" 3>&- &
+	retry_until 5 log_has "upgrade: waits for 6 hooks, for 5s at most"
+	run -1 obit upgrade
+	[[ "$output" == *"an upgrade is under way already" ]]
+	kill -HUP "$OBITD_PID"
+	retry_until 5 log_has "configuration reloaded"
+	touch "$T/go"
+	wait $!
+	grep -q "^upgraded: " "$T/upgraded"
+	lines_are "$T/ran" 6
+	refute log_has "hooks (are|were) .*(running|waiting)"
+}
+
+@test "an upgrade does not wait for ever for hooks: those that wait are told, those that run go on" {
+	hold_hooks
+	obit upgrade
+	log_has "4 hooks are still running: not ended any more"
+	log_has "2 hooks were waiting: not run by the new program"
+	holders_are 4
+	touch "$T/go"
+	retry_until 10 lines_are "$T/ran" 4
+}
