@@ -279,7 +279,9 @@ struct guard {
 struct manager {
 	struct sd_notify notify; /* closed: there is none, or none that wants to be told */
 	struct loop_timer *status_timer;
-	bool status_due;		  /* the timer is set */
+	bool status_due;    /* the timer is set */
+	char reloading[64]; /* that a reload has begun, while it is untold; "": it is not */
+	bool ready_due;	    /* the same of READY=1 */
 	char status[MANAGER_STATUS_SIZE]; /* told last */
 	struct loop_timer *dog_timer;	  /* NULL: its watchdog does not wait for obitd */
 	uint64_t dog_ns;

@@ -17,7 +17,8 @@
 
 #define STATUS_EVERY NS_PER_SEC
 
-static void report(struct daemon *daemon, const char *lines)
+/* 0 or -errno; has told of a failure. */
+static int report(struct daemon *daemon, const char *lines)
 {
 	struct manager *manager = &daemon->manager;
 	int r = manager->notify.fd < 0 ? 0 : sd_notify_send(&manager->notify, lines);
@@ -26,6 +27,7 @@ static void report(struct daemon *daemon, const char *lines)
 		log_warning("cannot tell the service manager how it goes: %s: %s",
 			    getenv("NOTIFY_SOCKET"), strerror(-r));
 	manager->failed = r < 0;
+	return r;
 }
 
 /* "12 watches: 9 up, 1 waiting, 1 buried (web)": instances, and the first that is buried. */
@@ -52,18 +54,45 @@ static void write_status(const struct daemon *daemon, char buf[static MANAGER_ST
 			 daemon->config.watches[buried->watch].name);
 }
 
-/* `lines` and the status, if it is not what was told last. */
-static void tell(struct daemon *daemon, const char *lines)
+static int tell_reloading(struct daemon *daemon)
+{
+	struct manager *manager = &daemon->manager;
+	int r = *manager->reloading ? report(daemon, manager->reloading) : 0;
+
+	if (r == 0)
+		*manager->reloading = '\0';
+	return r;
+}
+
+/* That it is ready, and the status, if it is not what was told last. */
+static int tell_status(struct daemon *daemon)
 {
 	struct manager *manager = &daemon->manager;
 	char status[MANAGER_STATUS_SIZE], text[MANAGER_STATUS_SIZE + 64];
+	int r;
 
 	write_status(daemon, status);
-	if (!*lines && !strcmp(status, manager->status))
-		return;
+	if (!manager->ready_due && !strcmp(status, manager->status))
+		return 0;
+	snprintf(text, sizeof(text), "%sSTATUS=%s\n", manager->ready_due ? "READY=1\n" : "",
+		 status);
+	r = report(daemon, text);
+	if (r < 0)
+		return r;
+	manager->ready_due = false;
 	strcpy(manager->status, status);
-	snprintf(text, sizeof(text), "%sSTATUS=%s\n", lines, status);
-	report(daemon, text);
+	return 0;
+}
+
+/* What is untold. A manager that has too much to read is told again, one that is gone is not. */
+static void tell(struct daemon *daemon)
+{
+	int r = tell_reloading(daemon);
+
+	if (r == 0)
+		r = tell_status(daemon);
+	if (r == -EAGAIN || r == -ENOBUFS || r == -ENOMEM)
+		manager_changed(daemon);
 }
 
 static void on_status_timer(void *arg)
@@ -71,7 +100,7 @@ static void on_status_timer(void *arg)
 	struct daemon *daemon = arg;
 
 	daemon->manager.status_due = false;
-	tell(daemon, "");
+	tell(daemon);
 }
 
 static void on_dog_timer(void *arg)
@@ -138,18 +167,20 @@ void manager_ready(struct daemon *daemon)
 
 	if (manager->notify.fd < 0)
 		return;
-	tell(daemon, "READY=1\n");
+	manager->ready_due = true;
+	tell(daemon);
 	if (manager->dog_timer)
 		on_dog_timer(daemon);
 }
 
 void manager_reloading(struct daemon *daemon)
 {
-	char text[64];
+	struct manager *manager = &daemon->manager;
 
-	snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\n",
-		 clock_running_ns() / NS_PER_US);
-	report(daemon, text);
+	manager->ready_due = false; /* what there was to tell is told at the end of this */
+	snprintf(manager->reloading, sizeof(manager->reloading),
+		 "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\n", clock_running_ns() / NS_PER_US);
+	tell_reloading(daemon);
 }
 
 void manager_stopping(struct daemon *daemon)

@@ -14,18 +14,38 @@ teardown() {
 	obit_teardown
 }
 
-# listen ADDRESS: writes each datagram as a line of JSON to $T/told.
+# listen ADDRESS: writes each datagram as a line of JSON to $T/told. While there is $T/busy it does not read, and its queue
+# is full.
 listen() {
 	NOTIFY=$1
 	: >"$T/told"
 	python3 - "$1" "$T/told" <<-'PYTHON' 3>&- &
-		import json, socket, sys
+		import itertools, json, os, socket, sys, time
+		busy = os.path.dirname(sys.argv[2]) + "/busy"
 		s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 		s.bind(sys.argv[1].replace("@", "\0", 1))
+		s.settimeout(0.02)
+		def send():
+		    t = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+		    t.setblocking(False)
+		    for n in itertools.count():
+		        try:
+		            t.sendto(b"FILLER=1", s.getsockname())
+		        except BlockingIOError:
+		            return n
 		with open(sys.argv[2], "a", buffering=1) as out:
 		    out.write('"listening"\n')
 		    while True:
-		        out.write(json.dumps(s.recv(65536).decode()) + "\n")
+		        if os.path.exists(busy):
+		            while send():
+		                pass
+		            out.write('"full"\n')
+		            while os.path.exists(busy):
+		                time.sleep(0.02)
+		        try:
+		            out.write(json.dumps(s.recv(65536).decode()) + "\n")
+		        except socket.timeout:
+		            pass
 	PYTHON
 	STARTED+=($!)
 	retry_until 10 grep -q listening "$T/told"
@@ -105,6 +125,33 @@ start_under_manager() {
 	obit reload
 	stop_obitd
 	[ "$(grep -c "cannot tell the service manager how it goes: $T/nobody: No such file" "$T/obitd.log")" = 1 ]
+}
+
+busy() {
+	: >"$T/told"
+	touch "$T/busy"
+	retry_until 5 grep -q full "$T/told"
+}
+
+@test "a manager whose queue is full is told later: that it is ready, of a reload, and how the watches are by then" {
+	listen "$T/notify"
+	busy
+	start_under_manager "$(watch_text web "$T/service" "restart = always")"
+	log_has "cannot tell the service manager how it goes: $T/notify: Resource temporarily unavailable"
+	start_watched_service web
+	rm "$T/busy"
+	retry_until 5 told 'any(.[]; .[0] == "READY=1" and .[1] == "STATUS=1 watch: 1 up")'
+	busy
+	obit reload
+	obit stop web
+	rm "$T/busy"
+	retry_until 5 told '(map(.[0]) | index("RELOADING=1")) as $i | $i != null and
+		any(.[$i:][]; .[0] == "READY=1" and .[1] == "STATUS=1 watch: 1 down")'
+	busy
+	obit start web
+	rm "$T/busy"
+	retry_until 5 told 'any(.[]; .[0] == "STATUS=1 watch: 1 up")'
+	told 'any(.[]; .[0] == "READY=1") | not'
 }
 
 @test "nothing of it reaches what is respawned" {
