@@ -145,6 +145,21 @@ size_t text_json(char *dst, const char *src, size_t len)
 	return out;
 }
 
+void text_print_json(FILE *out, const char *json)
+{
+	for (const unsigned char *s = (const unsigned char *)json; s && *s; s++) {
+		if (*s == 0x7f) {
+			fputs("\\u007f", out);
+		} else if (s[0] == 0xc2 && s[1] >= 0x80 && s[1] <= 0x9f) {
+			fprintf(out, "\\u%04x", s[1]);
+			s++;
+		} else {
+			putc(*s, out);
+		}
+	}
+	putc('\n', out);
+}
+
 /* Of eight bytes at once: has one its upper bit set, or would get it by what it lacks to ' ' or is over '~'? */
 static bool eight_are_plain(const char *text)
 {

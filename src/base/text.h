@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 /* Copies `len` bytes of foreign text to dst (always terminated, cut at `size` between characters).
  * UTF-8 passes; control characters (C0, DEL, C1), line separators, direction marks and bytes that are
@@ -20,6 +21,10 @@ size_t text_utf8(char *dst, const char *src, size_t len);
  * terminated: valid UTF-8 as above, and escaped where JSON wants it. Returns the bytes written without the terminator. */
 #define TEXT_JSON_SIZE(len) (6 * (len) + 1)
 size_t text_json(char *dst, const char *src, size_t len);
+
+/* Writes JSON that was made already, and a newline. Control characters that a terminal obeys (DEL, C1), which JSON allows in
+ * strings, are written as \u00NN, which means the same to a JSON reader. NULL is nothing. */
+void text_print_json(FILE *out, const char *json);
 
 /* Whether all of it is printable ASCII. */
 bool text_is_plain(const char *text, size_t len);

@@ -215,20 +215,8 @@ char *value_joined(struct json_object *value, const char *separator)
 void json_print(FILE *out, struct json_object *value, bool indented)
 {
 	int flags = JSON_C_TO_STRING_NOSLASHESCAPE;
-	const char *text;
 
 	flags |= indented ? JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED
 			  : JSON_C_TO_STRING_PLAIN;
-	text = json_object_to_json_string_ext(value, flags);
-	for (const unsigned char *s = (const unsigned char *)text; s && *s; s++) {
-		if (*s == 0x7f) {
-			fputs("\\u007f", out);
-		} else if (s[0] == 0xc2 && s[1] >= 0x80 && s[1] <= 0x9f) {
-			fprintf(out, "\\u%04x", s[1]);
-			s++;
-		} else {
-			putc(*s, out);
-		}
-	}
-	putc('\n', out);
+	text_print_json(out, json_object_to_json_string_ext(value, flags));
 }

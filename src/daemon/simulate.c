@@ -550,7 +550,7 @@ static void print_json(struct simulation *sim)
 	put_number(object, "future", sim->future);
 	put_json(object, "watches", watches);
 	put_json(object, "differences", json_object_get(sim->differences));
-	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY));
+	text_print_json(stdout, json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY));
 }
 
 /* ---- all of it ---- */

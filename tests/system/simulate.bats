@@ -121,6 +121,15 @@ is_old_enough() {
 	[[ "$output" == "obitd: $NEW:2: path: 'x' is wrong; expected an absolute path" ]]
 }
 
+@test "simulate --json: what a terminal would obey in somebody's record is escaped" {
+	record
+	watch_text other "$T/victim" "restart = no" >"$NEW"
+	sed 's/"action_detail":"/&a\x7fb\xc2\x9b31mc/' "$STATE_DIR/deaths.jsonl" >"$T/history"
+	simulate --history "$T/history" --json >"$T/out"
+	refute env LC_ALL=C grep -q $'\x7f\|\x9b' "$T/out"
+	[ "$(jq '[.differences[0].was_detail | explode[0:4][]] == [97, 127, 98, 155]' "$T/out")" = true ]
+}
+
 @test "simulate --json is what its schema says" {
 	for PYTHON in /usr/bin/python3 python3; do
 		! "$PYTHON" -W ignore -c 'import jsonschema' 2>/dev/null || break

@@ -284,10 +284,26 @@ static void json_strings_are_escaped(void **state)
 	}
 }
 
+static void printed_json_commands_no_terminal(void **state)
+{
+	char *text;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	(void)state;
+	assert_non_null(out);
+	text_print_json(out, "\"a\x7f\xc2\x80\xc2\x9f\xc2\xa0\xc3\xa9\\n\"");
+	text_print_json(out, NULL);
+	fclose(out);
+	assert_string_equal(text, "\"a\\u007f\\u0080\\u009f\xc2\xa0\xc3\xa9\\n\"\n\n");
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(json_strings_are_escaped),
+		cmocka_unit_test(printed_json_commands_no_terminal),
 		cmocka_unit_test(only_printable_ascii_is_plain),
 		cmocka_unit_test(foreign_text_becomes_printable),
 		cmocka_unit_test(a_nul_is_a_control_character),
