@@ -117,10 +117,12 @@ static bool is_missing(const char *path)
 
 /* A slip of the pen looks the same as what will be installed later. A list may name the places where several hosts have
  * it. */
-static void warn_of_missing(const struct watch_config *watch)
+static void warn_of_path(const struct watch_config *watch)
 {
 	char what[256];
 
+	if (!watch->path.count || watch->container != CONTAINER_NO)
+		return;
 	for (size_t i = 0; i < watch->path.count; i++)
 		if (glob_is_pattern(watch->path.items[i]) || !is_missing(watch->path.items[i]))
 			return;
@@ -197,8 +199,6 @@ static int resolve_watch(struct watch_config *watch, struct config_error *error)
 
 	if (resolve_user(watch, watch->lines.user, watch->user, &watch->account, error) < 0)
 		return -EINVAL;
-	if (written && is_here)
-		warn_of_missing(watch);
 	for (size_t i = 0; i < written; i++) {
 		char **path = &watch->path.items[i];
 		bool is_glob = glob_is_pattern(*path);
@@ -327,10 +327,8 @@ int settings_check_watch(struct watch_config *watch, struct config_error *error)
 	const struct watch_lines *lines = &watch->lines;
 	int r = resolve_watch(watch, error);
 
-	if (r == 0) {
+	if (r == 0)
 		check_user(watch);
-		warn_of_directory(watch);
-	}
 	if (r == 0)
 		r = check_command(watch, error);
 	if (r == 0)
@@ -422,6 +420,15 @@ static int check_on_starve(const struct watchdog_config *watchdog, struct config
 	return 0;
 }
 
+/* What is tried on a history may be of another host. */
+static void warn_of_missing(const struct options *options, const struct config *config)
+{
+	for (size_t i = 0; !options->simulate && i < config->watch_count; i++) {
+		warn_of_path(&config->watches[i]);
+		warn_of_directory(&config->watches[i]);
+	}
+}
+
 static int load_sources(const struct options *options, struct config *config,
 			struct config_error *error)
 {
@@ -434,6 +441,8 @@ static int load_sources(const struct options *options, struct config *config,
 		r = config_add_pattern(config, options->patterns[i], error);
 	for (size_t i = 0; r == 0 && i < config->watch_count; i++)
 		r = settings_check_watch(&config->watches[i], error);
+	if (r == 0)
+		warn_of_missing(options, config);
 	if (r == 0)
 		r = config_complete_owners(config, error);
 	for (size_t i = 0; r == 0 && i < config->owner_count; i++)

@@ -7,6 +7,7 @@ load lib
 
 setup() {
 	obit_setup
+	copy_victim service
 }
 
 teardown() {
@@ -617,7 +618,6 @@ $(watch_text plain "$T/plain" "restart = no")"
 
 @test "with standard files that are closed it starts, respawns, and stops" {
 	# shellcheck disable=SC2016 # the inner shell expands
-	copy_victim service
 	start_obitd "$(watch_text web "$T/service")" bash -c 'exec "$@" <&- 2>&-' _
 	start_watched_service web
 	kill -KILL "$(service_pid)"
@@ -631,7 +631,6 @@ log_is_full() {
 }
 
 @test "nobody reads its log any more: it goes on, and says how many lines that has cost" {
-	copy_victim service
 	copy_victim victim other
 	mkfifo "$T/log"
 	exec {LOG}<>"$T/log"
