@@ -54,22 +54,28 @@ static void serve(int fd, const struct fuse_in_header *request, const void *body
 
 	switch (request->opcode) {
 	case FUSE_INIT:
-		return answer(fd, request, 0, &init, sizeof(init));
+		answer(fd, request, 0, &init, sizeof(init));
+		break;
 	case FUSE_LOOKUP:
-		if (strcmp(body, "out") != 0)
-			return answer(fd, request, -ENOENT, NULL, 0);
-		return answer(fd, request, 0, &entry, sizeof(entry));
+		if (strcmp(body, "out") == 0)
+			answer(fd, request, 0, &entry, sizeof(entry));
+		else
+			answer(fd, request, -ENOENT, NULL, 0);
+		break;
 	case FUSE_GETATTR:
-		return answer(fd, request, 0, &attr, sizeof(attr));
+		answer(fd, request, 0, &attr, sizeof(attr));
+		break;
 	case FUSE_OPEN:
-		return answer(fd, request, 0, &open, sizeof(open));
+		answer(fd, request, 0, &open, sizeof(open));
+		break;
 	case FUSE_WRITE:
 		written.size = ((const struct fuse_write_in *)body)->size;
-		return answer(fd, request, 0, &written, sizeof(written));
+		answer(fd, request, 0, &written, sizeof(written));
+		break;
 	case FUSE_FORGET:
-		return;
+		break;
 	default:
-		return answer(fd, request, -ENOSYS, NULL, 0);
+		answer(fd, request, -ENOSYS, NULL, 0);
 	}
 }
 
