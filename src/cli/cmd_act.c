@@ -123,7 +123,7 @@ static int tell_failure(const struct invocation *inv, const struct target *targe
 			  "waits longer)",
 			  target->name, verb, sight->state, clock_span(inv->wait_ns, span),
 			  target->name);
-	else if (sight->note)
+	else if (sight->note && target->goal != GOAL_STOPPED) /* why it runs is another matter */
 		log_error("%s is not %s but %s: %s", target->name, verb, sight->state, sight->note);
 	else
 		log_error("%s is not %s but %s (obit why %s may tell more)", target->name, verb,

@@ -17,11 +17,11 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/footprint.h"
 #include "base/log.h"
 #include "base/protocol.h"
 #include "base/stdio.h"
 #include "daemon/upgrade.h"
-#include "base/footprint.h"
 #include "io/kernel_btf.h"
 #include "io/landlock.h"
 #include "io/own_cgroup.h"

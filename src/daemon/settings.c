@@ -17,6 +17,8 @@
 #include "io/config_files.h"
 #include "io/trust.h"
 
+#define MISSING_MAX 20
+
 /* `line` is that of a key, or 0 where nobody has written it. */
 static void say_where(const struct watch_config *watch, unsigned line, struct config_error *error,
 		      const char *what)
@@ -117,29 +119,31 @@ static bool is_missing(const char *path)
 
 /* A slip of the pen looks the same as what will be installed later. A list may name the places where several hosts have
  * it. */
-static void warn_of_path(const struct watch_config *watch)
+static bool warn_of_path(const struct watch_config *watch)
 {
 	char what[256];
 
 	if (!watch->path.count || watch->container != CONTAINER_NO)
-		return;
+		return false;
 	for (size_t i = 0; i < watch->path.count; i++)
 		if (glob_is_pattern(watch->path.items[i]) || !is_missing(watch->path.items[i]))
-			return;
+			return false;
 	snprintf(what, sizeof(what), "path: %.150s is not there; it is watched as soon as it is",
 		 watch->path.items[0]);
 	warn_of(watch, watch->lines.path, what);
+	return true;
 }
 
-static void warn_of_directory(const struct watch_config *watch)
+static bool warn_of_directory(const struct watch_config *watch)
 {
 	char what[256];
 
 	if (!watch->directory || !is_missing(watch->directory))
-		return;
+		return false;
 	snprintf(what, sizeof(what), "directory: %.150s is not there; it starts in / until it is",
 		 watch->directory);
 	warn_of(watch, watch->lines.directory, what);
+	return true;
 }
 
 /* The name or number that `user` is, or NULL. */
@@ -420,13 +424,19 @@ static int check_on_starve(const struct watchdog_config *watchdog, struct config
 	return 0;
 }
 
-/* What is tried on a history may be of another host. */
+/* What is tried on a history may be of another host. Of thousands that are to be installed later some will do. */
 static void warn_of_missing(const struct options *options, const struct config *config)
 {
-	for (size_t i = 0; !options->simulate && i < config->watch_count; i++) {
-		warn_of_path(&config->watches[i]);
-		warn_of_directory(&config->watches[i]);
-	}
+	unsigned told = 0;
+
+	if (options->simulate)
+		return;
+	for (size_t i = 0; told < MISSING_MAX && i < config->watch_count; i++)
+		told += warn_of_path(&config->watches[i]) || warn_of_directory(&config->watches[i]);
+	if (told == MISSING_MAX)
+		log_warning("%u watches have something that is not there: the others are not "
+			    "looked at for that",
+			    told);
 }
 
 static int load_sources(const struct options *options, struct config *config,

@@ -10,9 +10,9 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/footprint.h"
 #include "base/protocol.h"
 #include "base/text.h"
-#include "base/footprint.h"
 
 #define FIRST_BUFFER 4096
 #define STREAM_CHUNK 65536 /* bytes published between two attempts to send within a turn */

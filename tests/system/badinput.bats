@@ -211,6 +211,17 @@ warned() {
 	warned - "" "$start critical = yes\n}\nwatchdog { device = /dev/watchdog9 }\n"
 }
 
+@test "of many paths that are not there some are told" {
+	local n
+	for n in {1..25}; do
+		watch_text "web$n" "$T/none$n"
+	done >"$CONF"
+	check
+	[ "$RC" = 0 ]
+	[ "$(grep -c 'is not there' "$T/err")" = 21 ]
+	tail -n 1 "$T/err" | grep -qF "20 watches have something that is not there: the others are not looked at"
+}
+
 @test "what is found wrong after all is read is told at the line of its key" {
 	in_watch 3 "watch web: no user nosuch" 'user = nosuch'
 	in_watch 3 "watch web: $T is a directory" "on_exit = '$T'"
