@@ -19,9 +19,9 @@ const volatile __u64 lazy_limit = 256 * 1024;
 #include "letter.bpf.h"
 #include "signal.bpf.h"
 #include "exec.bpf.h"
+#include "thrice.bpf.h"
 
-SEC("tp_btf/sched_process_fork")
-int BPF_PROG(obit_fork, struct task_struct *parent, struct task_struct *child)
+static __always_inline int on_fork(struct task_struct *parent, struct task_struct *child)
 {
 	struct obit_key parent_key, key;
 	struct obit_letter *letter;
@@ -48,8 +48,7 @@ int BPF_PROG(obit_fork, struct task_struct *parent, struct task_struct *child)
 	return 0;
 }
 
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(obit_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
+static __always_inline int on_exec(struct task_struct *task, struct linux_binprm *bprm)
 {
 	struct scratch *s = get_scratch(SCRATCH_EXEC);
 	struct obit_key key, nobody = {};
@@ -89,21 +88,23 @@ int BPF_PROG(obit_exec, struct task_struct *task, pid_t old_pid, struct linux_bi
 	return 0;
 }
 
+static __always_inline bool is_awaited(struct task_struct *task)
+{
+	struct obit_key key;
+
+	return !(task->flags & PF_KTHREAD) && (tells_all || find_letter(task, &key));
+}
+
 static __always_inline int on_death(struct task_struct *task)
 {
 	struct obit_unwatched_record death;
 	const struct obit_key *key = &death.header.key;
 	struct obit_letter *letter;
-	struct obit_key own;
 
-	if (task->flags & PF_KTHREAD)
-		return 0;
 	if (tells_all)
 		COUNT(exits);
-	else if (!find_letter(task, &own))
-		return 0;
 	fill_death(&death, task);
-	/* Looked up here, whatever was found above: so the verifier goes through the filling once. */
+	/* Looked up here, whatever was found before: so the verifier goes through the filling once. */
 	letter = bpf_map_lookup_elem(&processes, key);
 	if (!letter) {
 		if (tells_all)
@@ -119,11 +120,23 @@ static __always_inline int on_death(struct task_struct *task)
 	return 0;
 }
 
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(obit_fork, struct task_struct *parent, struct task_struct *child)
+{
+	return on_fork(parent, child);
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(obit_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
+{
+	return on_exec(task, bprm);
+}
+
 /* Kernels since 6.16 say which thread was the last one. */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(obit_exit, struct task_struct *task, bool group_dead)
 {
-	return group_dead ? on_death(task) : 0;
+	return group_dead && is_awaited(task) ? on_death(task) : 0;
 }
 
 /* Before 6.16 two threads that end together can both see nobody left: one of them can claim the death. */
@@ -139,8 +152,47 @@ int BPF_PROG(obit_exit_before_6_16, struct task_struct *task)
 	/* Any other failure is no claim of another: told twice is better than not at all. */
 	if (bpf_map_update_elem(&claims, &key, &one, BPF_NOEXIST) == -EEXIST)
 		return 0;
-	return on_death(task);
+	return is_awaited(task) ? on_death(task) : 0;
 }
+
+/* ---- the same since 7.0, see thrice.bpf.h ---- */
+
+static __noinline void fork_once(struct task_struct *parent, struct task_struct *child, int nth)
+{
+	struct obit_key key;
+
+	if ((__u32)parent->tgid != spawner_tgid && !find_letter(parent, &key))
+		return; /* before a mark is made for it */
+	if (is_first(THRICE_FORK, child->tgid, child->start_boottime, nth))
+		on_fork(parent, child);
+}
+
+static __noinline void exec_once(struct task_struct *task, struct linux_binprm *bprm, int nth)
+{
+	struct obit_key key;
+
+	key_of(task, &key);
+	if (is_first(THRICE_EXEC, key.tgid, key.start_boottime + task->self_exec_id, nth))
+		on_exec(task, bprm);
+}
+
+static __noinline void exit_once(struct task_struct *task, int nth)
+{
+	struct obit_key key;
+
+	if (!is_awaited(task))
+		return;
+	key_of(task, &key);
+	if (is_first(THRICE_EXIT, key.tgid, key.start_boottime, nth))
+		on_death(task);
+}
+
+THREE_PROGRAMS("sched_process_fork", obit_fork, fork_once(parent, child, nth),
+	       struct task_struct *parent, struct task_struct *child)
+THREE_PROGRAMS("sched_process_exec", obit_exec, exec_once(task, bprm, nth),
+	       struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
+THREE_PROGRAMS("sched_process_exit", obit_exit, group_dead ? exit_once(task, nth) : (void)0,
+	       struct task_struct *task, bool group_dead)
 
 SEC("tp_btf/signal_generate")
 int BPF_PROG(obit_signal, int number, struct kernel_siginfo *info, struct task_struct *task,

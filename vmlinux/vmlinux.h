@@ -334,6 +334,7 @@ struct task_struct {
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
 	u64 start_boottime;
+	u64 self_exec_id;
 	unsigned long min_flt, maj_flt;
 	const struct cred *cred;
 	char comm[16];

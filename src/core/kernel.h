@@ -5,6 +5,7 @@
 
 enum kernel_feature {
 	KERNEL_LAST_THREAD, /* sched_process_exit says which thread was the last (since 6.16) */
+	KERNEL_WHOLE_RUNS,  /* programs of tracepoints are not preempted (until 7.0) */
 	KERNEL_SIGNALS,	    /* signal_generate: who sent a signal */
 	KERNEL_CGROUPS,	    /* cgroup_mkdir, cgroup_rmdir, cgroup_attach_task */
 	KERNEL_OOM_CGROUP, /* mem_cgroup.oom_lock: whose limit was reached (without cgroup v1 since 6.12: none) */

@@ -133,7 +133,7 @@ static bool runs_were_missed(struct daemon *daemon)
 	missed = bpf_source_missed_runs(daemon->source);
 	if (missed == daemon->missed_runs)
 		return false;
-	log_warning("the kernel did not run the programs of obitd in %" PRIu64
+	log_warning("the kernel may not have run the programs of obitd in %" PRIu64
 		    " cases (recursion); looking for what they would have told",
 		    missed - daemon->missed_runs);
 	daemon->missed_runs = missed;

@@ -54,12 +54,31 @@ __attribute__((format(printf, 2, 0))) static int on_libbpf_message(enum libbpf_p
 
 /* ---- what the kernel has ---- */
 
+static void choose_of_three(struct obit_bpf *skel, bool load)
+{
+	struct bpf_program *const programs[] = {
+		skel->progs.obit_fork_first,  skel->progs.obit_fork_second,
+		skel->progs.obit_fork_third,  skel->progs.obit_exec_first,
+		skel->progs.obit_exec_second, skel->progs.obit_exec_third,
+		skel->progs.obit_exit_first,  skel->progs.obit_exit_second,
+		skel->progs.obit_exit_third,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(programs); i++)
+		bpf_program__set_autoload(programs[i], load);
+	bpf_map__set_autocreate(skel->maps.marks, load);
+}
+
 static void choose_programs(struct obit_bpf *skel, const bool *has)
 {
 	bool says_dead = has[KERNEL_LAST_THREAD];
+	bool whole = has[KERNEL_WHOLE_RUNS];
 
-	bpf_program__set_autoload(skel->progs.obit_exit, says_dead);
-	bpf_program__set_autoload(skel->progs.obit_exit_before_6_16, !says_dead);
+	bpf_program__set_autoload(skel->progs.obit_fork, whole);
+	bpf_program__set_autoload(skel->progs.obit_exec, whole);
+	bpf_program__set_autoload(skel->progs.obit_exit, says_dead && whole);
+	bpf_program__set_autoload(skel->progs.obit_exit_before_6_16, !says_dead && whole);
+	choose_of_three(skel, !whole);
 	if (says_dead)
 		bpf_map__set_max_entries(skel->maps.claims, 1);
 	bpf_program__set_autoload(skel->progs.obit_signal, has[KERNEL_SIGNALS]);
@@ -100,7 +119,7 @@ static int attach_program(struct bpf_source *source, struct bpf_program *program
 {
 	const char *name = bpf_program__name(program);
 	struct bpf_link *link;
-	int fd, r = 0;
+	int fd;
 
 	if (bpf_program__fd(program) < 0)
 		return 0; /* not for this kernel */
@@ -117,8 +136,7 @@ static int attach_program(struct bpf_source *source, struct bpf_program *program
 		return 0;
 	}
 	source->links[source->link_count++] = fd;
-	r = bpf_source_pin_link(source, fd, name);
-	return r;
+	return bpf_source_pin_link(source, fd, name);
 }
 
 static int run_iterator(int link)
@@ -161,6 +179,7 @@ static int attach_all(struct bpf_source *source, struct obit_bpf *skel,
 			return bpf_source_fail(error, r, "cannot attach %s: %s",
 					       bpf_program__name(program), strerror(-r));
 	}
+	bpf_source_drop_other_links(source, skel->obj);
 	return 0;
 }
 
@@ -218,6 +237,7 @@ static int load(struct bpf_source *source, const struct bpf_source_options *opti
 	choose_programs(skel, options->has);
 	size_maps(skel, options);
 	source->sees_signals = bpf_program__autoload(skel->progs.obit_signal);
+	source->thrice = bpf_program__autoload(skel->progs.obit_exit_third);
 	r = bpf_source_prepare_pins(source, skel->obj);
 	if (r < 0)
 		return bpf_source_fail(error, r, "%s: cannot prepare the pins: %s", source->pin_dir,
@@ -397,6 +417,8 @@ uint64_t bpf_source_missed_runs(const struct bpf_source *source)
 {
 	uint64_t missed = 0;
 
+	if (source->thrice)
+		return __atomic_load_n(&source->switches->narrow, __ATOMIC_RELAXED);
 	for (size_t i = 0; i < source->link_count; i++)
 		missed += missed_by(source->links[i]);
 	return missed;

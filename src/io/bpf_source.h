@@ -105,7 +105,8 @@ int bpf_source_letter(struct bpf_source *source, const struct obit_key *key,
 int bpf_source_signal(struct bpf_source *source, const struct obit_key *key, __u32 number,
 		      struct obit_signal *ret);
 /* How often a program was not run, since it ran already on that CPU (recursion_misses of struct bpf_prog_info, since
- * Linux 5.12; 0 before). What it would have told is not known. */
+ * Linux 5.12; 0 before). Where a hook has three, how often only the third was: there none may have been for another. What it
+ * would have told is not known. */
 uint64_t bpf_source_missed_runs(const struct bpf_source *source);
 /* True if signals are seen at all: not where the kernel lacks the hook. */
 bool bpf_source_sees_signals(const struct bpf_source *source);

@@ -8,7 +8,7 @@
 
 #include "io/bpf_source.h"
 
-#define MAX_LINKS 9
+#define MAX_LINKS 13
 
 enum map_index {
 	MAP_PROCESSES,
@@ -37,6 +37,7 @@ struct bpf_source {
 	bool ephemeral;
 	bool took_over;
 	bool sees_signals;
+	bool thrice; /* births, execs and deaths have three programs each */
 	__u32 ring_bytes;
 	int maps[_MAP_MAX];
 	int links[MAX_LINKS];
@@ -69,6 +70,8 @@ int bpf_source_write_schema(const struct bpf_source *source);
 /* The new link is there before the old one goes, and so is its pin: no death falls between them, also where this obitd is
  * killed just here. */
 int bpf_source_pin_link(const struct bpf_source *source, int fd, const char *program);
+/* What an earlier obitd has pinned for a program that this one does not have, or not on this kernel: it goes on running. */
+void bpf_source_drop_other_links(const struct bpf_source *source, struct bpf_object *object);
 /* Only what obit pinned there: its maps, its links, its schema number. */
 void bpf_source_remove_pins(const struct bpf_source *source);
 

@@ -23,6 +23,7 @@
 #include "base/protocol.h"
 
 #define MAX_PIN_PATH (PATH_MAX - 128)
+#define LINK_PREFIX  "link_"
 
 const char *const bpf_source_map_names[] = {
 	[MAP_PROCESSES] = "processes",
@@ -108,6 +109,25 @@ void bpf_source_remove_pins(const struct bpf_source *source)
 
 	while (dir && (entry = readdir(dir)))
 		if (entry->d_name[0] != '.')
+			unlinkat(source->pin_dir_fd, entry->d_name, 0);
+}
+
+static bool is_link_of(struct bpf_object *object, const char *name)
+{
+	const struct bpf_program *program = bpf_object__find_program_by_name(
+		object, name + strlen(LINK_PREFIX));
+
+	return program && bpf_program__fd(program) >= 0;
+}
+
+void bpf_source_drop_other_links(const struct bpf_source *source, struct bpf_object *object)
+{
+	_cleanup_dir_ DIR *dir = opendir(source->pin_dir);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		if (!strncmp(entry->d_name, LINK_PREFIX, strlen(LINK_PREFIX)) &&
+		    !is_link_of(object, entry->d_name))
 			unlinkat(source->pin_dir_fd, entry->d_name, 0);
 }
 
@@ -220,9 +240,9 @@ int bpf_source_pin_link(const struct bpf_source *source, int fd, const char *pro
 {
 	char path[PATH_MAX], fresh[PATH_MAX], name[96];
 
-	snprintf(name, sizeof(name), "link_%s", program);
+	snprintf(name, sizeof(name), LINK_PREFIX "%s", program);
 	pin_path(source, name, path);
-	snprintf(name, sizeof(name), "link_%s_new", program);
+	snprintf(name, sizeof(name), LINK_PREFIX "%s_new", program);
 	pin_path(source, name, fresh);
 	unlink(fresh); /* of one that was killed */
 	return bpf_obj_pin(fd, fresh) < 0 || rename(fresh, path) < 0 ? -errno : 0;

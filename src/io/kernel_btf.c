@@ -79,6 +79,8 @@ static int check_hooks(const struct btf *btf, char error[static KERNEL_BTF_ERROR
 static void read_features(const struct btf *btf, bool ret_has[static _KERNEL_FEATURE_MAX])
 {
 	ret_has[KERNEL_LAST_THREAD] = hook_arguments(btf, "sched_process_exit") >= 2;
+	/* Since then the kernel waits for two kinds of readers of its tracepoints (kernel/tracepoint.c). */
+	ret_has[KERNEL_WHOLE_RUNS] = !has_member(btf, "tp_transition_snapshot", "srcu_gp");
 	ret_has[KERNEL_SIGNALS] = has_hook(btf, "signal_generate");
 	ret_has[KERNEL_CGROUPS] = has_hook(btf, "cgroup_mkdir") && has_hook(btf, "cgroup_rmdir") &&
 				  has_hook(btf, "cgroup_attach_task");

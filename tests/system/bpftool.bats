@@ -99,7 +99,8 @@ $(watch_text new "$T/nothing")"
 		# the kernel keeps 15 bytes of a name
 		[[ "$name" = "$(bpftool -j prog show id "$id" | jq -r .name)"* ]]
 	done
-	[ -e "$PIN_DIR/link_obit_exit" ] || [ -e "$PIN_DIR/link_obit_exit_before_6_16" ]
+	[ -e "$PIN_DIR/link_obit_exit" ] || [ -e "$PIN_DIR/link_obit_exit_before_6_16" ] ||
+		[ -e "$PIN_DIR/link_obit_exit_first" ]
 }
 
 # What the document shows of the maps is what they have: each field that it names, in the map whose dump it shows.

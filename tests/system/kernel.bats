@@ -23,6 +23,11 @@ types_have() {
 	bpftool btf dump file /sys/kernel/btf/vmlinux format raw | grep -q -- "$1"
 }
 
+# Who removes a probe of a tracepoint waits for readers that sleep, too, where these may be preempted.
+preempts() {
+	bpftool btf dump file /sys/kernel/btf/vmlinux format raw | grep -A 3 "STRUCT 'tp_transition_snapshot'" | grep -q srcu_gp
+}
+
 says() {
 	grep -qFx -- "  $1  $2" <<<"$output" || {
 		echo "$output"
@@ -38,6 +43,11 @@ says() {
 		says yes "tells whose memory limit was reached"
 	else
 		says "no " "tells whose memory limit was reached:"
+	fi
+	if preempts; then
+		says "no " "does not preempt obit's programs:"
+	else
+		says yes "does not preempt obit's programs"
 	fi
 	if types_have "FUNC 'cgroup_kill_write'"; then
 		says yes "kills a cgroup at once"

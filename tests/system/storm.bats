@@ -95,6 +95,25 @@ expect_storm() {
 	expect_storm storm
 }
 
+# Where a kernel preempts programs, one is not run for who dies while another one's is at work on that CPU.
+@test "a storm that processes of real time preempt, and die meanwhile: each pid with its status once" {
+	chrt -f 50 true || skip "this host lets nobody have real time"
+	start_watching 'ring_size = "16MiB"' storm
+	"$T/storm" 2000 "$T/out" 3>&- &
+	local storm=$! pid i=0
+	while is_alive "$storm"; do
+		i=$((i + 1))
+		chrt -f 50 "$T/storm" 3 "$T/out.real$i" 3>&- &
+		pid=$!
+		wait "$pid"
+		echo "$pid 0" >>"$T/out.mains"
+	done
+	wait "$storm"
+	echo "$storm 0" >>"$T/out.mains"
+	[ "$i" -gt 1 ]
+	expect_storm storm
+}
+
 @test "watched deaths in a storm of others: all told, once" {
 	start_watching '' mortal
 	"$T/storm" 50000 "$T/unwatched" 3>&- &

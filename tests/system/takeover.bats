@@ -512,6 +512,18 @@ respawns_logged() {
 	wait_events up 2
 }
 
+@test "a program that an earlier obitd had, and the next one has not, is gone" {
+	start_obitd "$(watch_text web "$T/service")"
+	local link=("$PIN_DIR"/link_obit_fork*) id
+	id=$(bpftool -j link show pinned "${link[0]}" | jq .id)
+	bpftool link pin id "$id" "$PIN_DIR/link_obit_of_old"
+	kill_obitd
+	launch_obitd
+	[ ! -e "$PIN_DIR/link_obit_of_old" ]
+	[ -e "${link[0]}" ]
+	[ "$(bpftool link show | grep -c "^$id: ")" = 0 ]
+}
+
 @test "pins for another max_processes are replaced with one line, and what runs is watched" {
 	start_obitd "max_processes = 1000
 		$(watch_text web "$T/service")"
