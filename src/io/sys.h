@@ -156,9 +156,15 @@ static inline int sys_group_id(const char *name, gid_t *ret)
 	return 0;
 }
 
+/* Who is being reaped is no leader of a thread group any more: newer kernels (seen on 7.2) tell that as ENOENT for a
+ * moment, before they say ESRCH as all do. */
 static inline int sys_pidfd_open(pid_t pid, unsigned flags)
 {
-	return (int)syscall(SYS_pidfd_open, pid, flags);
+	int r = (int)syscall(SYS_pidfd_open, pid, flags);
+
+	if (r < 0 && errno == ENOENT)
+		errno = ESRCH;
+	return r;
 }
 
 static inline pid_t sys_fork(void)
