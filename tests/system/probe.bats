@@ -165,7 +165,7 @@ a.bind("\0" + sys.argv[1] + "/abstract")
 a.listen(64)
 time.sleep(60)' "$T" 3>&- &
 	STARTED+=($!)
-	start_program "$COMMAND" -u nobody -s "$T/sockets/m" -m 8 -t 2
+	start_program "$COMMAND" -u nobody -s "$T/sockets/m" -m 8 -t 2 -b 64
 	wait_state w up
 	expect_probe 0 passed
 	expect_probe 1 passed
@@ -179,7 +179,7 @@ time.sleep(60)' "$T" 3>&- &
 	python3 -c '
 import socket, sys, time
 peers = []
-for i in range(5000):
+for i in range(1000):
     peer = socket.socket(socket.AF_UNIX)
     peer.settimeout(0.2)
     try:

@@ -48,6 +48,9 @@ expect_real() {
 	echo "$1: $(wc -l <"$T/real") died, $(wc -l <"$T/told") told, $2 missed, $(wc -l <"$T/wrong") wrong or told twice:"
 	head -n 10 "$T/wrong"
 	[ ! -s "$T/wrong" ]
+	echo "not told:"
+	LC_ALL=C comm -23 "$T/real" "$T/told" | head -n 10
+	obit stats
 	[ $(($(wc -l <"$T/told") + $2)) = "$(wc -l <"$T/real")" ]
 }
 
@@ -69,7 +72,8 @@ expect_storm() {
 	told "$1" <"$T/tail" >"$T/told"
 	expect_real tail "$(missed_by_follower)"
 	retry_until 60 history_has "$(wc -l <"$T/real")"
-	obit log --json | told "$1" >"$T/told"
+	obit log --json >"$T/log"
+	told "$1" <"$T/log" >"$T/told"
 	expect_real log "$(obit stats --json | jq .losses.history_lost)"
 	[ "$(obit stats --json | jq .losses.untracked)" = 0 ]
 }
