@@ -250,7 +250,7 @@ enum obit_exec_flags {
 	OBIT_EXEC_OTHER_NS = 1 << 16,  /* and the next bits: enum obit_namespace */
 };
 
-/* Of which it has another one than PID 1 of the host: OBIT_EXEC_OTHER_NS << that. */
+/* Of which it has another one than the daemon: OBIT_EXEC_OTHER_NS << that. */
 enum obit_namespace {
 	OBIT_NS_MNT,
 	OBIT_NS_NET,

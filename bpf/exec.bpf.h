@@ -36,11 +36,11 @@ static __always_inline void read_namespaces(struct task_struct *task, __u32 ret[
 
 static __always_inline __u32 other_namespaces(struct task_struct *task)
 {
-	__u32 own[OBIT_NAMESPACES], flags = 0;
+	__u32 its[OBIT_NAMESPACES], flags = 0;
 
-	read_namespaces(task, own);
+	read_namespaces(task, its);
 	for (int i = 0; i < OBIT_NAMESPACES; i++)
-		if (own[i] != host_namespaces[i])
+		if (its[i] != own_namespaces[i])
 			flags |= OBIT_EXEC_OTHER_NS << i;
 	return flags;
 }

@@ -180,8 +180,9 @@ __u32 confined_tgid; /* not 0: the scan learns landlock_at from that process, an
 __u32 landlock_at;   /* where credentials have their Landlock domain, + 1; 0: not known */
 __u32 recipe_max;    /* bytes of argv, and of the environment, that are told of an exec */
 
-/* Inode numbers of the host's namespaces: set by the daemon as well as it can, then by the scan, that sees PID 1. */
-__u32 host_namespaces[OBIT_NAMESPACES];
+/* Inode numbers of namespaces: the daemon's, where what it starts comes to live, and PID 1's, once a scan has seen it. */
+__u32 own_namespaces[OBIT_NAMESPACES];
+__u32 init_namespaces[OBIT_NAMESPACES];
 
 static __always_inline struct obit_stats *get_stats(void)
 {

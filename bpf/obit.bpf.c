@@ -287,7 +287,7 @@ int obit_scan(struct bpf_iter__task *ctx)
 		return 0;
 	}
 	if (task->pid == 1)
-		read_namespaces(task, host_namespaces);
+		read_namespaces(task, init_namespaces);
 	file = BPF_CORE_READ(task, mm, exe_file);
 	if (!file)
 		return 0;

@@ -372,14 +372,18 @@ static const char *namespace_refusal(const struct recipe *recipe)
 static const char *other_namespace(const struct recipe *recipe)
 {
 	static const char *const words[OBIT_NAMESPACES] = {
-		[OBIT_NS_MNT] = "it has a mount namespace of its own, which obit does not enter",
-		[OBIT_NS_NET] = "it has a network namespace of its own, which obit does not enter",
-		[OBIT_NS_IPC] = "it has an IPC namespace of its own, which obit does not enter",
-		[OBIT_NS_UTS] = "it has a host name (UTS namespace) of its own, which obit does "
-				"not enter",
-		[OBIT_NS_CGROUP] = "it has a cgroup namespace of its own, which obit does not "
-				   "enter",
-		[OBIT_NS_TIME] = "it has a time namespace of its own, which obit does not enter",
+		[OBIT_NS_MNT] = "it runs in another mount namespace than obitd, which does not "
+				"enter it",
+		[OBIT_NS_NET] = "it runs in another network namespace than obitd, which does not "
+				"enter it",
+		[OBIT_NS_IPC] = "it runs in another IPC namespace than obitd, which does not enter "
+				"it",
+		[OBIT_NS_UTS] = "it runs under another host name (UTS namespace) than obitd, which "
+				"does not enter it",
+		[OBIT_NS_CGROUP] = "it runs in another cgroup namespace than obitd, which does not "
+				   "enter it",
+		[OBIT_NS_TIME] = "it runs in another time namespace than obitd, which does not "
+				 "enter it",
 	};
 
 	for (size_t i = 0; i < OBIT_NAMESPACES; i++)

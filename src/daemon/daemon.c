@@ -438,6 +438,24 @@ static int go_background(const struct options *options, bool upgraded)
 	return fds[1];
 }
 
+/* A unit that has PrivateTmp=, say. What obitd starts lives where obitd does. */
+static void warn_of_namespaces(const struct bpf_source *source)
+{
+	static const char *const names[OBIT_NAMESPACES] = {
+		[OBIT_NS_MNT] = "mount", [OBIT_NS_NET] = "network",   [OBIT_NS_IPC] = "IPC",
+		[OBIT_NS_UTS] = "UTS",	 [OBIT_NS_CGROUP] = "cgroup", [OBIT_NS_TIME] = "time",
+	};
+	const __u32 *own = bpf_source_own_namespaces(source);
+	const __u32 *host = bpf_source_init_namespaces(source);
+
+	for (size_t i = 0; i < OBIT_NAMESPACES; i++)
+		if (host[i] && own[i] != host[i])
+			log_warning(
+				"obitd is in a %s namespace of its own: without a command, what "
+				"runs in the host's is not respawned",
+				names[i]);
+}
+
 static void tell_ready(int *background)
 {
 	log_open("obitd", LOG_SINK_SYSLOG);
@@ -486,6 +504,7 @@ int daemon_run(const struct options *options)
 			   daemon.config.watch_count == 1 ? "" : "es",
 			   HASH_COUNT(daemon.lineage.processes),
 			   HASH_COUNT(daemon.lineage.processes) == 1 ? "" : "es");
+		warn_of_namespaces(daemon.source);
 		if (options->observe)
 			log_notice("only observing: nothing is respawned, stopped, or fed");
 		if (background >= 0) {

@@ -250,7 +250,7 @@ static bool ensure_letter(struct daemon *daemon, const struct obit_key *key,
 
 static int capture(struct daemon *daemon, const struct obit_key *key, struct recipe *recipe)
 {
-	int r = proc_capture(key, bpf_source_host_namespaces(daemon->source), recipe);
+	int r = proc_capture(key, bpf_source_own_namespaces(daemon->source), recipe);
 
 	if (r == 0)
 		r = cgroupfs_of(&daemon->cgroupfs, (pid_t)key->tgid,

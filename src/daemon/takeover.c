@@ -367,7 +367,7 @@ static void restore_image(struct daemon *daemon, struct process *process, struct
 	struct recipe *recipe = process->execed ? recipe_new(RECIPE_PROC) : NULL;
 	const struct recipe *own = process->instance->recipe;
 	bool captured = recipe &&
-			proc_capture(&process->key, bpf_source_host_namespaces(daemon->source),
+			proc_capture(&process->key, bpf_source_own_namespaces(daemon->source),
 				     recipe) == 0;
 	bool is_other = captured && own && own->exe && recipe->exe &&
 			strcmp(own->exe, recipe->exe) != 0;

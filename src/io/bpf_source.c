@@ -242,7 +242,7 @@ static int load(struct bpf_source *source, const struct bpf_source_options *opti
 	if (r < 0)
 		return bpf_source_fail(error, r, "%s: cannot prepare the pins: %s", source->pin_dir,
 				       strerror(-r));
-	memcpy(skel->bss->host_namespaces, options->namespaces, sizeof(options->namespaces));
+	memcpy(skel->bss->own_namespaces, options->namespaces, sizeof(options->namespaces));
 	skel->bss->recipe_max = options->recipe_max;
 	source->ring_bytes = bpf_map__max_entries(skel->maps.events);
 	skel->rodata->lazy_limit = source->ring_bytes / 4;
@@ -429,9 +429,14 @@ bool bpf_source_took_over(const struct bpf_source *source)
 	return source->took_over;
 }
 
-const __u32 *bpf_source_host_namespaces(const struct bpf_source *source)
+const __u32 *bpf_source_own_namespaces(const struct bpf_source *source)
 {
-	return source->switches->host_namespaces;
+	return source->switches->own_namespaces;
+}
+
+const __u32 *bpf_source_init_namespaces(const struct bpf_source *source)
+{
+	return source->switches->init_namespaces;
 }
 
 int bpf_source_fd(const struct bpf_source *source)

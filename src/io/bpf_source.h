@@ -26,8 +26,7 @@ struct bpf_source_options {
 	__u32 recipe_max;    /* see bpf_source_set_recipe_max() */
 	__u64 ring_bytes; /* of the ring that rings the bell, rounded up to what the kernel takes; pins that
 			     are taken over keep theirs */
-	__u32 namespaces
-		[OBIT_NAMESPACES]; /* the host's, as well as the caller knows: the scan corrects them */
+	__u32 namespaces[OBIT_NAMESPACES]; /* the daemon's own, see OBIT_EXEC_OTHER_NS */
 };
 
 typedef void bpf_source_record_fn(void *arg, const void *data, size_t size);
@@ -49,8 +48,10 @@ bool bpf_source_is_attached(const struct bpf_source *source);
 /* True if the pins of an earlier daemon were taken over, with its letters. */
 bool bpf_source_took_over(const struct bpf_source *source);
 
-/* Inode numbers of the host's namespaces, by enum obit_namespace. Borrowed. */
-const __u32 *bpf_source_host_namespaces(const struct bpf_source *source);
+/* Inode numbers of namespaces, by enum obit_namespace: those of the options, and PID 1's, which are 0 until a scan has seen
+ * it. Borrowed. */
+const __u32 *bpf_source_own_namespaces(const struct bpf_source *source);
+const __u32 *bpf_source_init_namespaces(const struct bpf_source *source);
 
 /* Readable when the bell has rung. */
 int bpf_source_fd(const struct bpf_source *source);

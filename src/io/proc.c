@@ -334,14 +334,14 @@ int proc_namespaces(pid_t pid, __u32 ret[static OBIT_NAMESPACES])
 	return r;
 }
 
-static void compare_namespaces(pid_t pid, const __u32 host[static OBIT_NAMESPACES],
+static void compare_namespaces(pid_t pid, const __u32 own[static OBIT_NAMESPACES],
 			       struct recipe *recipe)
 {
-	__u32 own[OBIT_NAMESPACES];
+	__u32 its[OBIT_NAMESPACES];
 
-	proc_namespaces(pid, own); /* what it does not show is not the host's */
+	proc_namespaces(pid, its); /* what it does not show is another one */
 	for (size_t i = 0; i < OBIT_NAMESPACES; i++)
-		if (own[i] != host[i])
+		if (its[i] != own[i])
 			recipe->facts->flags |= (__u32)OBIT_EXEC_OTHER_NS << i;
 }
 
@@ -410,7 +410,7 @@ static bool was_secure_exec(pid_t pid)
 	return proc_text_is_secure(bytes, size);
 }
 
-int proc_capture(const struct obit_key *key, const __u32 host[static OBIT_NAMESPACES],
+int proc_capture(const struct obit_key *key, const __u32 own[static OBIT_NAMESPACES],
 		 struct recipe *recipe)
 {
 	pid_t pid = (pid_t)key->tgid;
@@ -423,7 +423,7 @@ int proc_capture(const struct obit_key *key, const __u32 host[static OBIT_NAMESP
 	capture_stdio(pid, recipe);
 	capture_limits(pid, recipe);
 	capture_habits(pid, recipe);
-	compare_namespaces(pid, host, recipe);
+	compare_namespaces(pid, own, recipe);
 	capture_exe_facts(pid, recipe);
 	if (was_secure_exec(pid))
 		recipe->facts->flags |= OBIT_EXEC_SECURE;

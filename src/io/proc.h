@@ -65,10 +65,9 @@ bool proc_has_terminal(const struct obit_key *key);
 /* Inode numbers by enum obit_namespace; 0 for what the kernel does not have. 0, or -errno where it does not show one. */
 int proc_namespaces(pid_t pid, __u32 ret[static OBIT_NAMESPACES]);
 
-/* Fills all that /proc knows into an empty recipe of RECIPE_PROC, except the cgroup. `host` are the namespaces of PID
- * 1. 0, -ESRCH where the process is
- * gone or is another one by now, or another -errno. */
-int proc_capture(const struct obit_key *key, const __u32 host[static OBIT_NAMESPACES],
+/* Fills all that /proc knows into an empty recipe of RECIPE_PROC, except the cgroup. `own` are the namespaces of the
+ * caller. 0, -ESRCH where the process is gone or is another one by now, or another -errno. */
+int proc_capture(const struct obit_key *key, const __u32 own[static OBIT_NAMESPACES],
 		 struct recipe *recipe);
 
 /* UID_MIN and UID_MAX of /etc/login.defs; 1000 and 60000 where it does not tell. */

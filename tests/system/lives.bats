@@ -107,7 +107,7 @@ habits='echo 123456 >/proc/$$/timerslack_ns
 	expect_same_start 1 2
 }
 
-@test "what has a namespace of its own is not brought back into the host's, unless a command says so" {
+@test "what has a namespace of its own is not brought back into obitd's, unless a command says so" {
 	start_obitd "$(watch_text web "$T/service")"
 	local kind words
 	for kind in "net network" "ipc IPC" "uts UTS" "mount mount" "cgroup cgroup"; do
@@ -119,6 +119,6 @@ habits='echo 123456 >/proc/$$/timerslack_ns
 		wait_state web ended
 		[[ "$(ls_field web .note)" == *"$words"*"namespace"*"command = "* ]]
 	done
-	obit show web | grep -q "namespace of its own"
+	obit show web | grep -q "another cgroup namespace than obitd"
 	refute log_has "respawned as"
 }
