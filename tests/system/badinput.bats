@@ -15,7 +15,7 @@ teardown() {
 
 check() {
 	RC=0
-	timeout 20 "$OBITD" --check -c "$CONF" >"$T/out" 2>"$T/err" </dev/null || RC=$?
+	timeout $((20 * ${PATIENCE:-1})) "$OBITD" --check -c "$CONF" >"$T/out" 2>"$T/err" </dev/null || RC=$?
 }
 
 # refused LINE PATTERN CONFIGURATION: exit 1, one line on standard error that names FILE:LINE and has a
@@ -255,7 +255,7 @@ warned() {
 @test "obitd does not start with a bad configuration" {
 	printf 'watch web {\n path = "relative"\n}\n' >"$CONF"
 	RC=0
-	timeout 20 "$OBITD" -c "$CONF" --socket "$SOCKET" --pin-dir "$PIN_DIR" >"$T/out" 2>"$T/err" \
+	timeout $((20 * ${PATIENCE:-1})) "$OBITD" -c "$CONF" --socket "$SOCKET" --pin-dir "$PIN_DIR" >"$T/out" 2>"$T/err" \
 		</dev/null || RC=$?
 	[ "$RC" = 1 ]
 	grep -qF "$CONF:2:" "$T/err"
@@ -269,7 +269,7 @@ warned() {
 	mkdir "$T/there"
 	for dir in "$T/pins" "$T/there"; do
 		RC=0
-		timeout 20 "$OBITD" -c "$CONF" --socket "$SOCKET" --pin-dir "$dir" >"$T/out" 2>"$T/err" \
+		timeout $((20 * ${PATIENCE:-1})) "$OBITD" -c "$CONF" --socket "$SOCKET" --pin-dir "$dir" >"$T/out" 2>"$T/err" \
 			</dev/null || RC=$?
 		[ "$RC" = 1 ]
 		grep -qF "$dir is not on a bpf file system" "$T/err"
@@ -281,7 +281,7 @@ warned() {
 # usage PROGRAM WORD...: exit 2, something on standard error, nothing on standard output.
 usage() {
 	RC=0
-	timeout 20 "$@" >"$T/out" 2>"$T/err" </dev/null || RC=$?
+	timeout $((20 * ${PATIENCE:-1})) "$@" >"$T/out" 2>"$T/err" </dev/null || RC=$?
 	if [ "$RC" != 2 ] || [ ! -s "$T/err" ] || [ -s "$T/out" ]; then
 		echo "$*: exit $RC"
 		cat "$T/out" "$T/err"

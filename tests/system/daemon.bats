@@ -17,7 +17,7 @@ teardown() {
 # Another obitd, to its end; sets RC and the file $T/second.
 run_obitd() {
 	RC=0
-	timeout 20 "$OBITD" "$@" >"$T/second" 2>&1 </dev/null 3>&- || RC=$?
+	timeout $((20 * ${PATIENCE:-1})) "$OBITD" "$@" >"$T/second" 2>&1 </dev/null 3>&- || RC=$?
 }
 
 # One sentence, no more: a person reads it in a log.
@@ -29,7 +29,7 @@ said_one_line() {
 }
 
 knock() {
-	timeout 20 "$VICTIMS/knock" "$SOCKET"
+	timeout $((20 * ${PATIENCE:-1})) "$VICTIMS/knock" "$SOCKET"
 }
 
 reload_with() {
@@ -214,7 +214,7 @@ letter_of() {
 @test "outside the host's pid namespace it refuses to run" {
 	watch_text web "$T/service" >"$CONF"
 	RC=0
-	timeout 20 unshare --pid --fork --mount-proc "$OBITD" -c "$CONF" --socket "$SOCKET" \
+	timeout $((20 * ${PATIENCE:-1})) unshare --pid --fork --mount-proc "$OBITD" -c "$CONF" --socket "$SOCKET" \
 		--pin-dir "$PIN_DIR" >"$T/second" 2>&1 </dev/null || RC=$?
 	[ "$RC" = 1 ]
 	said_one_line

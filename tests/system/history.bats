@@ -228,7 +228,7 @@ $(PLAIN_WATCH)"
 }
 
 obit_offline() {
-	timeout 30 "$OBIT" --socket "$T/none.sock" --state-dir "$T/state" "$@" 2>"$T/stderr"
+	timeout $((30 * ${PATIENCE:-1})) "$OBIT" --socket "$T/none.sock" --state-dir "$T/state" "$@" 2>"$T/stderr"
 }
 
 @test "history_size = 0: no process and no files, until a reload says otherwise" {

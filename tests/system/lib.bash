@@ -69,7 +69,7 @@ show_evidence() {
 	echo "--- obitd.log"
 	tail -n 60 "$T/obitd.log" 2>/dev/null
 	echo "--- obit ls"
-	[ -z "$OBITD_PID" ] || ! is_alive "$OBITD_PID" || timeout 5 "$OBIT" --socket "$SOCKET" ls --json | head -n 60
+	[ -z "$OBITD_PID" ] || ! is_alive "$OBITD_PID" || timeout $((5 * ${PATIENCE:-1})) "$OBIT" --socket "$SOCKET" ls --json | head -n 60
 	echo "--- service.state"
 	tail -n 12 "$T/service.state" 2>/dev/null | cut -c1-300
 	tail -n 12 "$T/service.out" 2>/dev/null
@@ -224,7 +224,7 @@ log_has() {
 # ---- the client ----
 
 obit() {
-	timeout 30 "$OBIT" --socket "$SOCKET" "$@"
+	timeout $((30 * ${PATIENCE:-1})) "$OBIT" --socket "$SOCKET" "$@"
 }
 
 # ls_field NAME JQ_PATH, for instance: ls_field web .state
