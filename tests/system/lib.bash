@@ -273,6 +273,11 @@ follow() {
 	sentinel 1
 }
 
+# By its name, too: many may have died since, and one of them under that pid.
+heard_of_victim() {
+	grep -q "\"pid\": *$1\b.*\"comm\": *\"victim\"" "$T/tail"
+}
+
 # sentinel N: dies with a known status (exit 77) and waits until the follower has heard of it: then it has
 # heard of all deaths before that one, too. $T/victim must be watched.
 sentinel() {
@@ -282,7 +287,7 @@ sentinel() {
 		"$T/victim" exit 77 &
 		pid=$!
 		wait "$pid" || true
-		if retry_until "$([ "$1" = 1 ] && echo 1 || echo "${SENTINEL_SECONDS:-5}")" grep -q "\"pid\": *$pid\b" "$T/tail" >/dev/null; then
+		if retry_until "$([ "$1" = 1 ] && echo 1 || echo "${SENTINEL_SECONDS:-5}")" heard_of_victim "$pid" >/dev/null; then
 			return 0
 		fi
 		# only the very first may be missed, while the follower is still connecting
