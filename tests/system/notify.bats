@@ -124,8 +124,8 @@ hang_is_recorded() {
 	[ "$(last_death "$pid" '.hung.for_ns >= 400000000 and .hung.for_ns < 3000000000')" = true ]
 	[ "$(last_death "$pid" '.hung.threads[0] | [.tid, .comm, .state] | join(" ")')" = "$pid notifier S" ]
 	[ "$(last_death "$pid" '.hung.stack | join(" ") | test("pause|nanosleep|schedule")')" = true ]
-	# Before 5.16 the kernel tells of nobody, under ORC.
-	if [ "$(cat "/proc/$OBITD_PID/wchan")" != 0 ]; then
+	# Before 5.16 the kernel tells of nobody, under ORC: not of a shell that waits for its cat either.
+	if [ "$(cat "/proc/$$/wchan")" != 0 ]; then
 		[ "$(last_death "$pid" '.hung.wchan | test("pause|nanosleep|schedule")')" = true ]
 	else
 		[ "$(last_death "$pid" .hung.wchan)" = null ]
@@ -165,10 +165,10 @@ note_is() {
 	note_is "hung: *; not stopped: *"
 }
 
-# hold_looks: whoever looks at what hangs takes 400 ms longer.
+# hold_looks: whoever looks at what hangs takes 400 ms longer, or more where all does.
 hold_looks() {
 	command -v strace >/dev/null || skip "no strace here"
-	strace -f -o "$T/looks" -p "$OBITD_PID" -e trace=capset -e inject=capset:delay_enter=400000 2>"$T/strace" 3>&- &
+	strace -f -o "$T/looks" -p "$OBITD_PID" -e trace=capset -e inject=capset:delay_enter=$((400000 * ${PATIENCE:-1})) 2>"$T/strace" 3>&- &
 	STRACE=$!
 	STARTED+=("$STRACE")
 	retry_until 10 grep -q attached "$T/strace"
