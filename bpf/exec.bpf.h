@@ -354,8 +354,10 @@ static __always_inline void send_exec(struct scratch *s, const struct obit_key *
 		    BPF_CORE_READ(mm, arg_end));
 	send_memory(&exec->env_bytes, OBIT_TEXT_ENV, BPF_CORE_READ(mm, env_start),
 		    BPF_CORE_READ(mm, env_end));
-	if (bpf_ringbuf_output(&events, exec, sizeof(*exec), wakeup))
-		COUNT(ring_lost);
+	if (!bpf_ringbuf_output(&events, exec, sizeof(*exec), wakeup))
+		return;
+	COUNT(ring_lost);
+	bpf_ringbuf_output(&events, exec, sizeof(*exec), wakeup); /* see ring_letter() */
 }
 
 #endif

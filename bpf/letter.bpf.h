@@ -72,7 +72,7 @@ static __always_inline void mark_cgroup(struct obit_letter *letter, struct task_
 }
 
 /* Makes the letter of a process that is born for obit now; a process that has one keeps it. Returns
- * it, or NULL where the map is full (counted). */
+ * it, or NULL where the map is full (counted). What a hook has come by is no longer the scan's alone: adopt() it. */
 static __always_inline struct obit_letter *make_letter(struct task_struct *task,
 						       const struct obit_key *key,
 						       const struct obit_key *parent, __u32 flags)
@@ -96,6 +96,12 @@ static __always_inline struct obit_letter *make_letter(struct task_struct *task,
 	else
 		COUNT(tracked);
 	return bpf_map_lookup_elem(&processes, key);
+}
+
+/* Only the scan deletes letters, and only its own. */
+static __always_inline void adopt(struct obit_letter *letter)
+{
+	letter->flags &= ~OBIT_LETTER_SCANNED;
 }
 
 static __always_inline __u64 security_word(const struct cred *cred, __u32 at)
@@ -139,6 +145,7 @@ static __always_inline __u32 landlock_flag(struct task_struct *task)
 static __always_inline void mark_exec(struct obit_letter *letter, struct task_struct *task,
 				      struct linux_binprm *bprm, bool candidate, __u32 prefix)
 {
+	adopt(letter);
 	letter->flags = candidate ? letter->flags | OBIT_LETTER_CANDIDATE
 				  : letter->flags & ~OBIT_LETTER_CANDIDATE;
 	if (is_hosts(task, BPF_CORE_READ(bprm, file, f_path.mnt)))
@@ -163,8 +170,11 @@ static __always_inline void ring_letter(__u16 type, const struct obit_key *key,
 	record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
 	if (!record) {
 		COUNT(ring_lost);
-		return;
+		/* The daemon may have read all in between, and gone to sleep: then this is what wakes it. */
+		record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
 	}
+	if (!record)
+		return;
 	init_record(&record->header, type, sizeof(*record), key);
 	bpf_probe_read_kernel(&record->letter, sizeof(record->letter), letter);
 	bpf_ringbuf_submit(record, wakeup);

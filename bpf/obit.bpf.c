@@ -39,6 +39,8 @@ static __always_inline int on_fork(struct task_struct *parent, struct task_struc
 	}
 	key_of(child, &key);
 	letter = make_letter(child, &key, &parent_key, flags);
+	if (letter)
+		adopt(letter);
 	if (letter && flags & OBIT_LETTER_SPAWNED)
 		letter->launch = launch_number();
 	if (letter)
@@ -256,6 +258,7 @@ int BPF_PROG(obit_cgroup_attach, struct cgroup *cgroup, const char *path, struct
 		flags |= OBIT_LETTER_HOST;
 	flags |= landlock_flag(task);
 	if (letter) {
+		adopt(letter);
 		letter->flags = (letter->flags & ~OBIT_LETTER_HOST) | flags;
 	} else {
 		key_of(task, &key);
@@ -277,7 +280,7 @@ int obit_scan(struct bpf_iter__task *ctx)
 	struct obit_key key, parent_key;
 	struct obit_letter *letter;
 	struct file *file;
-	__u32 prefix;
+	__u32 flags = OBIT_LETTER_CANDIDATE | OBIT_LETTER_SCANNED, prefix;
 
 	if (!task || !s || !BPF_CORE_READ(task, mm))
 		return 0; /* a kernel thread or a zombie */
@@ -299,19 +302,21 @@ int obit_scan(struct bpf_iter__task *ctx)
 	if (!prefix && !is_in_watched_cgroup(task))
 		return 0;
 	key_of(BPF_CORE_READ(task, group_leader, real_parent), &parent_key);
-	letter = make_letter(task, &key, &parent_key,
-			     OBIT_LETTER_CANDIDATE | OBIT_LETTER_SCANNED | landlock_flag(task));
+	if (is_hosts(task, BPF_CORE_READ(file, f_path.mnt)))
+		flags |= OBIT_LETTER_HOST;
+	letter = make_letter(task, &key, &parent_key, flags | landlock_flag(task));
 	if (!letter) {
 		COUNT(untracked);
 		return 0;
 	}
+	if (!(letter->flags & OBIT_LETTER_SCANNED))
+		return 0; /* a hook was faster */
 	letter->prefix = prefix;
-	if (is_hosts(task, BPF_CORE_READ(file, f_path.mnt)))
-		letter->flags |= OBIT_LETTER_HOST;
 	COUNT(scanned);
 	/* The exit hook looks for the letter after the last thread was counted out: who is not counted
-	 * out yet will write it. Who is may not have seen it, and must not leave one for ever. */
-	if (BPF_CORE_READ(task, signal, live.counter) == 0)
+	 * out yet will write it. Who is may not have seen it, and must not leave one for ever; unless another hook has come
+	 * by it meanwhile, as that of its fork, which knows that it is somebody's child. */
+	if (BPF_CORE_READ(task, signal, live.counter) == 0 && letter->flags & OBIT_LETTER_SCANNED)
 		delete_letter(&key);
 	return 0;
 }

@@ -369,8 +369,9 @@ struct daemon {
 	uint64_t running_since_ns; /* clock_running_ns() then */
 	/* clock_boot_ns(): what the ring holds from before that may be old news */
 	uint64_t rescanned_ns;
-	bool is_ready;			  /* a configuration is in force */
-	bool taking_over;		  /* the ring holds what no daemon was there to read */
+	uint64_t collected_ns; /* the same: the reading of letters tells who died before that */
+	bool is_ready;	       /* a configuration is in force */
+	bool taking_over;      /* the ring holds what no daemon was there to read */
 	pid_t kept_spawner, kept_history; /* that the next daemon finds */
 	struct backlog backlog;		  /* letters to be read after a loss */
 	struct loop_timer *backlog_timer, *heal_timer;

@@ -14,37 +14,51 @@
 #define LETTERS_A_TURN 500
 
 struct collection {
-	struct backlog *backlog;
+	struct daemon *daemon;
 	int error; /* the first */
 };
+
+/* Who has died since the letters began to be collected lives in this reading: of his children some were born where it had
+ * passed by, and are found by their records in the ring. Behind these is the record of his death. If that was lost, it was
+ * lost since, and the next reading tells it. */
+static void go_back(const struct daemon *daemon, struct obit_letter *letter)
+{
+	if (letter->exit.time > daemon->collected_ns)
+		letter->exit.sequence = 0;
+}
 
 static void collect_letter(void *arg, const struct obit_key *key, const struct obit_letter *letter)
 {
 	struct collection *collection = arg;
-	int r = backlog_add(collection->backlog, key, letter);
+	struct obit_letter then = *letter;
+	int r;
 
+	go_back(collection->daemon, &then);
+	r = backlog_add(&collection->daemon->backlog, key, &then);
 	if (!collection->error)
 		collection->error = r;
 }
 
 static void collect_letters(struct daemon *daemon)
 {
-	struct collection collection = {.backlog = &daemon->backlog};
+	struct collection collection = {.daemon = daemon};
 
 	backlog_clear(&daemon->backlog);
+	daemon->collected_ns = clock_boot_ns();
 	bpf_source_letters(daemon->source, collect_letter, &collection);
 	if (collection.error)
 		daemon_out_of_memory(daemon, "reading the letters");
 }
 
-/* Who has died since it was collected is told in its turn, and born now: it may have living children. A child of the
- * spawner is waited for. */
+/* Who died before, but was collected as living, since his death was being written, is told in its turn, and born now: he may
+ * have living children. A child of the spawner is waited for. */
 static void take_letter(struct daemon *daemon, const struct obit_key *key)
 {
 	struct obit_letter letter;
 
 	if (bpf_source_letter(daemon->source, key, &letter) < 0)
 		return;
+	go_back(daemon, &letter);
 	if (!(letter.flags & OBIT_LETTER_SPAWNED) && backlog_put_back(&daemon->backlog, &letter))
 		letter.exit.sequence = 0;
 	events_letter(daemon, key, &letter);

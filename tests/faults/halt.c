@@ -14,6 +14,9 @@ void __wrap_events_forget(struct daemon *daemon, const struct obit_key *key);
 void __real_vigil_started(struct daemon *daemon, struct instance *instance);
 void __wrap_vigil_started(struct daemon *daemon, struct instance *instance);
 
+bool __real_backlog_next(struct backlog *backlog, struct obit_key *ret);
+bool __wrap_backlog_next(struct backlog *backlog, struct obit_key *ret);
+
 static void halt_before(const char *function)
 {
 	const char *path = getenv("OBIT_HALT");
@@ -31,6 +34,12 @@ void __wrap_events_forget(struct daemon *daemon, const struct obit_key *key)
 {
 	halt_before("events_forget");
 	__real_events_forget(daemon, key);
+}
+
+bool __wrap_backlog_next(struct backlog *backlog, struct obit_key *ret)
+{
+	halt_before("backlog_next");
+	return __real_backlog_next(backlog, ret);
 }
 
 void __wrap_vigil_started(struct daemon *daemon, struct instance *instance)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Many deaths: of what is watched none is lost and none told twice, of what is not each is told or counted.
+# shellcheck disable=SC2030,SC2031 # each test is a process of its own
 
 load lib
 
@@ -131,6 +132,34 @@ expect_storm() {
 	wait "$storm"
 	expect_storm mortal
 	[ "$(missed_by_follower)" = 0 ]
+}
+
+# The records of the crowd fill the ring; 64 are read, then the letters, since some were lost.
+@test "born, and dead with its parent, while the letters are read: both are told, of their watch" {
+	cp "$(command -v bash)" "$T/family"
+	mkfifo "$T/go"
+	start_obitd_that_halts 'ring_size = "64KiB"'"
+		$(watch_text crowd "$T/mortal" "restart = no")
+		$(watch_text family "$T/family" "restart = no" "uid = any")
+		$(watch_text victim "$T/victim" "restart = no")"
+	follow
+	# shellcheck disable=SC2016 # the family's own
+	"$T/family" -c 'read -r _ <"$1"; (exit 7) & echo "$! 1792" >"$2"; wait; exit 5' - "$T/go" "$T/out.child" 3>&- &
+	local parent=$! i
+	STARTED+=("$parent")
+	wait_state family up
+	kill -STOP "$OBITD_PID"
+	for i in {1..100}; do
+		"$T/mortal" exit 0
+	done
+	halt_before backlog_next
+	kill -CONT "$OBITD_PID"
+	retry_until 10 has_halted
+	echo >"$T/go"
+	wait "$parent" || true
+	kill -CONT "$OBITD_PID"
+	echo "$parent 1280" >"$T/out.parent"
+	expect_storm family
 }
 
 untracked() {

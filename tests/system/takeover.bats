@@ -298,21 +298,6 @@ $(watch_text other "$T/other")"
 
 # ---- at one place ----
 
-# halt_before FUNCTION: obitd-halt stops there, the next time.
-halt_before() {
-	echo "$1" >"$OBIT_HALT.new"
-	mv "$OBIT_HALT.new" "$OBIT_HALT"
-}
-
-start_obitd_that_halts() {
-	export OBIT_HALT=$T/halt
-	OBITD=$BUILD/obitd-halt start_obitd "$1"
-}
-
-has_halted() {
-	[ ! -e "$OBIT_HALT" ] && [[ "$(cat "/proc/$OBITD_PID/stat")" = *") T "* ]]
-}
-
 is_reaped() {
 	[ ! -e "/proc/$1" ]
 }
