@@ -9,7 +9,7 @@
 #include <linux/types.h>
 #endif
 
-#define OBIT_ABI_VERSION 5
+#define OBIT_ABI_VERSION 6
 
 #define OBIT_COMM_SIZE	 16
 #define OBIT_PATH_MAX	 4096 /* bytes of a path, as PATH_MAX */
@@ -34,8 +34,9 @@ struct obit_key {
 
 enum obit_letter_flags {
 	OBIT_LETTER_CANDIDATE = 1 << 0, /* its last exec or its cgroup passed the coarse filter */
-	OBIT_LETTER_SCANNED = 1 << 1,	/* was running before obit: entered by the task iterator */
-	OBIT_LETTER_SPAWNED = 1 << 2,	/* started by the daemon, tracked from its birth */
+	OBIT_LETTER_SCANNED =
+		1 << 1, /* entered by the task iterator, and no hook has come by since */
+	OBIT_LETTER_SPAWNED = 1 << 2, /* started by the daemon, tracked from its birth */
 	OBIT_LETTER_HOST = 1 << 4, /* see OBIT_EXEC_HOST_MNT_OWNER: /proc cannot tell all of it */
 	OBIT_LETTER_LANDLOCK =
 		1 << 5, /* in a Landlock domain at its last exec, or when it was found */

@@ -75,7 +75,8 @@ static __always_inline void mark_cgroup(struct obit_letter *letter, struct task_
  * it, or NULL where the map is full (counted). What a hook has come by is no longer the scan's alone: adopt() it. */
 static __always_inline struct obit_letter *make_letter(struct task_struct *task,
 						       const struct obit_key *key,
-						       const struct obit_key *parent, __u32 flags)
+						       const struct obit_key *parent, __u32 flags,
+						       __u32 prefix)
 {
 	struct obit_letter letter = {};
 	__u32 *slot = slot_of(key->tgid);
@@ -86,6 +87,7 @@ static __always_inline struct obit_letter *make_letter(struct task_struct *task,
 	letter.birth_sequence = next_sequence();
 	letter.birth_time = bpf_ktime_get_boot_ns();
 	letter.flags = flags;
+	letter.prefix = prefix;
 	letter.uid = BPF_CORE_READ(task, cred, euid.val);
 	/* It has been sent a SIGKILL already, and nobody saw by whom. */
 	letter.signal_lost = !!(BPF_CORE_READ(task, signal, flags) & SIGNAL_GROUP_EXIT);
@@ -99,9 +101,9 @@ static __always_inline struct obit_letter *make_letter(struct task_struct *task,
 }
 
 /* Only the scan deletes letters, and only its own. */
-static __always_inline void adopt(struct obit_letter *letter)
+static __always_inline void adopt(struct obit_letter *letter, __u32 flags)
 {
-	letter->flags &= ~OBIT_LETTER_SCANNED;
+	letter->flags = (letter->flags & ~OBIT_LETTER_SCANNED) | flags;
 }
 
 static __always_inline __u64 security_word(const struct cred *cred, __u32 at)
@@ -145,7 +147,7 @@ static __always_inline __u32 landlock_flag(struct task_struct *task)
 static __always_inline void mark_exec(struct obit_letter *letter, struct task_struct *task,
 				      struct linux_binprm *bprm, bool candidate, __u32 prefix)
 {
-	adopt(letter);
+	adopt(letter, 0);
 	letter->flags = candidate ? letter->flags | OBIT_LETTER_CANDIDATE
 				  : letter->flags & ~OBIT_LETTER_CANDIDATE;
 	if (is_hosts(task, BPF_CORE_READ(bprm, file, f_path.mnt)))
@@ -178,14 +180,6 @@ static __always_inline void ring_letter(__u16 type, const struct obit_key *key,
 	init_record(&record->header, type, sizeof(*record), key);
 	bpf_probe_read_kernel(&record->letter, sizeof(record->letter), letter);
 	bpf_ringbuf_submit(record, wakeup);
-}
-
-/* A record that nobody is in a hurry for wakes the daemon only when the ring fills. */
-static __always_inline __u64 lazy_wakeup(void)
-{
-	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > lazy_limit)
-		return BPF_RB_FORCE_WAKEUP;
-	return BPF_RB_NO_WAKEUP;
 }
 
 /* The wait status as wait_task_zombie() computes it (kernel/exit.c), for a thread group that is dead.

@@ -38,9 +38,9 @@ static __always_inline int on_fork(struct task_struct *parent, struct task_struc
 		flags = letter->flags & OBIT_LETTER_HOST;
 	}
 	key_of(child, &key);
-	letter = make_letter(child, &key, &parent_key, flags);
+	letter = make_letter(child, &key, &parent_key, flags, 0);
 	if (letter)
-		adopt(letter);
+		adopt(letter, flags);
 	if (letter && flags & OBIT_LETTER_SPAWNED)
 		letter->launch = launch_number();
 	if (letter)
@@ -71,7 +71,7 @@ static __always_inline int on_exec(struct task_struct *task, struct linux_binprm
 		return 0;
 	if (!letter) {
 		key_of(task, &key);
-		letter = make_letter(task, &key, &nobody, 0);
+		letter = make_letter(task, &key, &nobody, 0, 0);
 	}
 	if (!letter) {
 		COUNT(untracked);
@@ -83,7 +83,7 @@ static __always_inline int on_exec(struct task_struct *task, struct linux_binprm
 	/* The daemon may have deleted the letter meanwhile, for what the process was before this exec. One that was made
 	 * above it can have deleted for this exec alone: it is rid of it by right. */
 	if (tracked && !bpf_map_lookup_elem(&processes, &key)) {
-		letter = make_letter(task, &key, &nobody, 0);
+		letter = make_letter(task, &key, &nobody, 0, 0);
 		if (letter)
 			mark_exec(letter, task, bprm, candidate, prefix);
 	}
@@ -258,11 +258,11 @@ int BPF_PROG(obit_cgroup_attach, struct cgroup *cgroup, const char *path, struct
 		flags |= OBIT_LETTER_HOST;
 	flags |= landlock_flag(task);
 	if (letter) {
-		adopt(letter);
-		letter->flags = (letter->flags & ~OBIT_LETTER_HOST) | flags;
+		letter->flags &= ~OBIT_LETTER_HOST;
+		adopt(letter, flags);
 	} else {
 		key_of(task, &key);
-		letter = make_letter(task, &key, &nobody, flags);
+		letter = make_letter(task, &key, &nobody, flags, 0);
 	}
 	if (letter)
 		ring_letter(OBIT_RECORD_MOVE, &key, letter, BPF_RB_FORCE_WAKEUP);
@@ -304,19 +304,19 @@ int obit_scan(struct bpf_iter__task *ctx)
 	key_of(BPF_CORE_READ(task, group_leader, real_parent), &parent_key);
 	if (is_hosts(task, BPF_CORE_READ(file, f_path.mnt)))
 		flags |= OBIT_LETTER_HOST;
-	letter = make_letter(task, &key, &parent_key, flags | landlock_flag(task));
+	letter = make_letter(task, &key, &parent_key, flags | landlock_flag(task), prefix);
 	if (!letter) {
 		COUNT(untracked);
 		return 0;
 	}
 	if (!(letter->flags & OBIT_LETTER_SCANNED))
 		return 0; /* a hook was faster */
-	letter->prefix = prefix;
 	COUNT(scanned);
 	/* The exit hook looks for the letter after the last thread was counted out: who is not counted
 	 * out yet will write it. Who is may not have seen it, and must not leave one for ever; unless another hook has come
 	 * by it meanwhile, as that of its fork, which knows that it is somebody's child. */
-	if (BPF_CORE_READ(task, signal, live.counter) == 0 && letter->flags & OBIT_LETTER_SCANNED)
+	if (BPF_CORE_READ(task, signal, live.counter) == 0 && letter->flags & OBIT_LETTER_SCANNED &&
+	    !letter->exit.sequence)
 		delete_letter(&key);
 	return 0;
 }

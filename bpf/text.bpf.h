@@ -3,6 +3,14 @@
 #ifndef OBIT_TEXT_BPF_H
 #define OBIT_TEXT_BPF_H
 
+/* A record that nobody is in a hurry for wakes the daemon only when the ring fills. */
+static __always_inline __u64 lazy_wakeup(void)
+{
+	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > lazy_limit)
+		return BPF_RB_FORCE_WAKEUP;
+	return BPF_RB_NO_WAKEUP;
+}
+
 static __always_inline void send_text(struct scratch *s, __u32 offset, __u32 length)
 {
 	__u64 size = length;
@@ -15,7 +23,7 @@ static __always_inline void send_text(struct scratch *s, __u32 offset, __u32 len
 	s->text.offset = offset;
 	s->text.length = length;
 	s->text.header.size = size;
-	if (bpf_ringbuf_output(&events, &s->text, size, BPF_RB_NO_WAKEUP)) {
+	if (bpf_ringbuf_output(&events, &s->text, size, lazy_wakeup())) {
 		COUNT(ring_lost);
 		s->exec.flags |= OBIT_EXEC_TEXT_LOST;
 	}

@@ -368,7 +368,7 @@ static const char *namespace_refusal(const struct recipe *recipe)
 	return NULL;
 }
 
-/* What it would come back in is the host's. */
+/* What it would come back in is obitd's. */
 static const char *other_namespace(const struct recipe *recipe)
 {
 	static const char *const words[OBIT_NAMESPACES] = {

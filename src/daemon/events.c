@@ -335,8 +335,11 @@ static bool is_offspring_that_moved(const struct process *process, const struct 
 static void on_move(struct daemon *daemon, const struct obit_key *key,
 		    const struct obit_letter *letter)
 {
-	const struct process *process = take_birth(daemon, key, letter);
+	const struct process *process;
 
+	if (is_stale(daemon, key, letter->birth_time))
+		return;
+	process = take_birth(daemon, key, letter);
 	if (!process || is_offspring_that_moved(process, letter))
 		take_from_proc(daemon, key, letter);
 }

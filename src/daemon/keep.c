@@ -85,6 +85,7 @@ static void fill(const struct daemon *daemon, const struct instance *instance,
 
 	memset(ret, 0, sizeof(*ret));
 	strncpy(ret->watch, watch_of(daemon, instance)->name, KEPT_NAME_SIZE - 1);
+	memcpy(ret->namespaces, bpf_source_own_namespaces(daemon->source), sizeof(ret->namespaces));
 	ret->recipe = attachment->kept_recipe;
 	ret->recipe_size = attachment->kept_recipe_size;
 	ret->launch = attachment->launch_number;

@@ -6,7 +6,7 @@
 
 #include "core/lineage.h"
 
-#define KEPT_VERSION	5
+#define KEPT_VERSION	6
 #define KEPT_NAME_SIZE	OBIT_NAME_SIZE
 #define KEPT_STARTS_MAX 96 /* of start_limit_burst: of more the newest */
 
@@ -32,7 +32,8 @@ struct kept_watch {
 
 struct kept_instance {
 	char watch[KEPT_NAME_SIZE];
-	uint64_t recipe, recipe_size; /* 0: none */
+	uint64_t recipe, recipe_size;	      /* 0: none */
+	uint32_t namespaces[OBIT_NAMESPACES]; /* of who kept the recipe, see OBIT_EXEC_OTHER_NS */
 	uint64_t launch;
 	uint64_t life, began, died_ns;
 	struct obit_key told;

@@ -130,6 +130,10 @@ static void on_heal_timer(void *arg)
 	struct daemon *daemon = arg;
 	struct obit_stats now;
 
+	if (!backlog_is_empty(&daemon->backlog)) { /* one reading after the other */
+		loop_timer_set(daemon->heal_timer, clock_running_ns() + HEAL_EVERY);
+		return;
+	}
 	bpf_source_stats(daemon->source, &now);
 	heal(daemon, &now);
 }
@@ -147,8 +151,8 @@ static bool runs_were_missed(struct daemon *daemon)
 	missed = bpf_source_missed_runs(daemon->source);
 	if (missed == daemon->missed_runs)
 		return false;
-	log_warning("the kernel may not have run the programs of obitd in %" PRIu64
-		    " cases (recursion); looking for what they would have told",
+	log_warning("the kernel may have left out programs of obitd that were at work already, "
+		    "in %" PRIu64 " cases (missed_runs); looking for what they would have told",
 		    missed - daemon->missed_runs);
 	daemon->missed_runs = missed;
 	return true;

@@ -268,6 +268,20 @@ static void fill(struct instance *instance, const struct kept_instance *kept)
 	instance->spawned = kept->spawned;
 }
 
+/* It ran where the daemon before this one did, or elsewhere; if that was in other namespaces than this one's, it is not
+ * known to run in these. True if that makes the recipe another one. */
+static bool move_recipe(const struct daemon *daemon, const struct kept_instance *kept,
+			struct recipe *recipe)
+{
+	const __u32 *own = bpf_source_own_namespaces(daemon->source);
+	__u32 before = recipe->facts->flags;
+
+	for (size_t i = 0; i < OBIT_NAMESPACES; i++)
+		if (kept->namespaces[i] != own[i])
+			recipe->facts->flags |= (__u32)OBIT_EXEC_OTHER_NS << i;
+	return recipe->facts->flags != before;
+}
+
 /* Under another configuration it may be another watch's, or nobody's: then it is looked for anew. */
 static bool still_matches(const struct daemon *daemon, size_t watch, const struct recipe *recipe)
 {
@@ -283,6 +297,7 @@ static struct instance *restore_instance(struct daemon *daemon, const struct ret
 	struct recipe *recipe = watch < 0 ? NULL
 					  : read_recipe(daemon, kept->recipe, kept->recipe_size);
 	struct instance *instance = NULL;
+	bool moved = recipe && move_recipe(daemon, kept, recipe);
 
 	if (watch >= 0 && still_matches(daemon, (size_t)watch, recipe))
 		instance = lineage_begin_as(&daemon->lineage, returning->id, (size_t)watch,
@@ -301,6 +316,7 @@ static struct instance *restore_instance(struct daemon *daemon, const struct ret
 	fill(instance, kept);
 	if (!recipe)
 		((struct attachment *)instance->attachment)->kept_recipe = 0;
+	((struct attachment *)instance->attachment)->recipe_changed = moved;
 	daemon->watches[watch].absent_since_ns = 0;
 	return instance;
 }

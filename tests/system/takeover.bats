@@ -413,6 +413,21 @@ $(watch_text crowd "$T/victim" "restart = no")"
 	told_once
 }
 
+@test "in another mount namespace than the daemon before: what ran beside that one is not brought back into this one's" {
+	start_obitd "$(watch_text web "$T/service")"
+	start_watched_service web
+	kill_obitd
+	launch_obitd unshare -m
+	main_pid_is web "$(service_pid)"
+	# also where that one is killed before it does anything
+	kill_obitd
+	launch_obitd
+	kill -KILL "$(service_pid)"
+	wait_state web ended
+	[[ "$(ls_field web .note)" == *"another mount namespace than obitd"* ]]
+	[ "$(event_count start)" = 1 ]
+}
+
 @test "under another configuration what matches no more is looked at anew" {
 	start_obitd "$(watch_text web "$T/service")"
 	start_watched_service web
