@@ -406,6 +406,11 @@ static bool may_start(void)
 			"expected the host's (with containers: --pid=host)");
 		return false;
 	}
+	if (!proc_in_host_timens()) {
+		log_error("runs in a time namespace of its own, where the kernel's times of deaths "
+			  "mean nothing; expected the host's");
+		return false;
+	}
 	return true;
 }
 

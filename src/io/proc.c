@@ -23,6 +23,7 @@
 /* Inodes of the initial namespaces, fixed since 3.8 (include/linux/proc_ns.h). PID 1's own links may be
  * unreadable where it has more capabilities than the daemon. */
 #define HOST_PIDNS_INODE  0xEFFFFFFCU
+#define HOST_TIMENS_INODE 0xEFFFFFFAU /* since 5.6 */
 #define HOST_USERNS_INODE 0xEFFFFFFDU
 #define CAPTURE_MAX	  (2U * OBIT_RECIPE_MAX)
 
@@ -540,4 +541,11 @@ bool proc_in_host_pidns(void)
 	struct stat st;
 
 	return stat("/proc/self/ns/pid", &st) == 0 && st.st_ino == HOST_PIDNS_INODE;
+}
+
+bool proc_in_host_timens(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/time", &st) < 0 || st.st_ino == HOST_TIMENS_INODE;
 }

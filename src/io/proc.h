@@ -80,4 +80,8 @@ int proc_core_pattern(char pattern[static PROC_CORE_PATTERN_SIZE], bool *ret_use
 /* True if this process lives in the host's pid namespace, where pids mean what the kernel side says. */
 bool proc_in_host_pidns(void);
 
+/* True if its clocks, and the times in /proc, are those of the kernel side: in the host's time namespace, or where the
+ * kernel has none. */
+bool proc_in_host_timens(void);
+
 #endif

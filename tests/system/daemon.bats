@@ -211,14 +211,24 @@ letter_of() {
 	[ ! -e "$PIN_DIR" ]
 }
 
-@test "outside the host's pid namespace it refuses to run" {
-	watch_text web "$T/service" >"$CONF"
+# is_refused_in NAMESPACE OPTIONS...: of unshare(1).
+is_refused_in() {
+	local name=$1
+
+	shift
 	RC=0
-	timeout $((20 * ${PATIENCE:-1})) unshare --pid --fork --mount-proc "$OBITD" -c "$CONF" --socket "$SOCKET" \
+	timeout $((20 * ${PATIENCE:-1})) unshare "$@" --fork "$OBITD" -c "$CONF" --socket "$SOCKET" \
 		--pin-dir "$PIN_DIR" >"$T/second" 2>&1 </dev/null || RC=$?
 	[ "$RC" = 1 ]
 	said_one_line
+	grep -q "in a $name namespace of its own" "$T/second"
 	[ ! -e "$PIN_DIR" ]
+}
+
+@test "outside the host's pid and time namespaces it refuses to run" {
+	watch_text web "$T/service" >"$CONF"
+	is_refused_in pid --pid --mount-proc
+	is_refused_in time --time --boottime 3600
 }
 
 @test "a pin directory that is on no bpf file system is refused with one line" {
