@@ -159,16 +159,6 @@ int BPF_PROG(obit_exit_before_6_16, struct task_struct *task)
 
 /* ---- the same since 7.0, see thrice.bpf.h ---- */
 
-static __noinline void fork_once(struct task_struct *parent, struct task_struct *child, int nth)
-{
-	struct obit_key key;
-
-	if ((__u32)parent->tgid != spawner_tgid && !find_letter(parent, &key))
-		return; /* before a mark is made for it */
-	if (is_first(THRICE_FORK, child->tgid, child->start_boottime, nth))
-		on_fork(parent, child);
-}
-
 static __noinline void exec_once(struct task_struct *task, struct linux_binprm *bprm, int nth)
 {
 	struct obit_key key;
@@ -189,12 +179,39 @@ static __noinline void exit_once(struct task_struct *task, int nth)
 		on_death(task);
 }
 
-THREE_PROGRAMS("sched_process_fork", obit_fork, fork_once(parent, child, nth),
-	       struct task_struct *parent, struct task_struct *child)
 THREE_PROGRAMS("sched_process_exec", obit_exec, exec_once(task, bprm, nth),
 	       struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
 THREE_PROGRAMS("sched_process_exit", obit_exit, group_dead ? exit_once(task, nth) : (void)0,
 	       struct task_struct *task, bool group_dead)
+
+/* By who forks, with interrupts off: nobody comes between. */
+SEC("tp_btf/sched_wakeup_new")
+int BPF_PROG(obit_wakeup_new, struct task_struct *child)
+{
+	return on_fork(bpf_get_current_task_btf(), child);
+}
+
+/* The last that is heard of a process, when it is reaped, by a callback of RCU. Who has a letter and no death in it died
+ * unseen. Where it was is not known any more. */
+SEC("tp_btf/sched_process_free")
+int BPF_PROG(obit_free, struct task_struct *task)
+{
+	struct obit_unwatched_record death;
+	struct obit_letter *letter;
+	struct obit_key key;
+
+	if (task->pid != task->tgid)
+		return 0;
+	letter = find_letter(task, &key);
+	if (!letter || letter->exit.sequence)
+		return 0;
+	fill_death(&death, task);
+	letter->exit = death.exit;
+	letter->exit.sequence = next_sequence();
+	COUNT(deaths);
+	ring_letter(OBIT_RECORD_EXIT, &key, letter, BPF_RB_FORCE_WAKEUP);
+	return 0;
+}
 
 SEC("tp_btf/signal_generate")
 int BPF_PROG(obit_signal, int number, struct kernel_siginfo *info, struct task_struct *task,

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Since Linux 7.0 the programs of a tracepoint can be preempted (__DECLARE_TRACE() in include/linux/tracepoint.h), and a
  * program does not run for who comes by on a CPU where it is at work already (__bpf_trace_run() in
- * kernel/trace/bpf_trace.c, recursion_misses): his birth, exec or death would be lost. So there are three programs for each
- * of these hooks, and the first that comes by does the work. An event is lost where three in a row were preempted in the
- * very moment of their own.
+ * kernel/trace/bpf_trace.c, recursion_misses): his exec or death would be lost. So there are three programs for each, and
+ * the first that comes by does the work. Who is preempted is so mostly at bpf_preempt_enable(), when the work is done, and
+ * where many die at once he may have to wait for all of them: what none of the three was run for is told when the process
+ * is reaped (obit_free). A birth is told by a hook that the kernel calls with interrupts off.
  * Who is at work keeps the CPU, since all share the working memory of that CPU. */
 #ifndef OBIT_THRICE_BPF_H
 #define OBIT_THRICE_BPF_H
@@ -12,7 +13,7 @@
 extern void bpf_preempt_disable(void) __weak __ksym;
 extern void bpf_preempt_enable(void) __weak __ksym;
 
-enum thrice_kind { THRICE_FORK, THRICE_EXEC, THRICE_EXIT, THRICE_KINDS };
+enum thrice_kind { THRICE_EXEC, THRICE_EXIT, THRICE_KINDS };
 
 #define MARKS 4096 /* of each kind, by tgid */
 

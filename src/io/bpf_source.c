@@ -27,7 +27,7 @@
 
 #define MESSAGE_LINES 12
 
-#define THREE_OF_THREE 9 /* programs for births, execs and deaths, which come first */
+#define TWICE_THREE 6 /* programs for execs and deaths, which come first */
 
 /* Where the last `count` lines of a text begin: a verifier's log says at its end what it does not like. */
 static char *last_lines(char *text, unsigned count)
@@ -56,14 +56,13 @@ __attribute__((format(printf, 2, 0))) static int on_libbpf_message(enum libbpf_p
 
 /* ---- what the kernel has ---- */
 
-static void choose_of_three(struct obit_bpf *skel, bool load)
+static void choose_preempted(struct obit_bpf *skel, bool load)
 {
 	struct bpf_program *const programs[] = {
-		skel->progs.obit_fork_first,  skel->progs.obit_fork_second,
-		skel->progs.obit_fork_third,  skel->progs.obit_exec_first,
-		skel->progs.obit_exec_second, skel->progs.obit_exec_third,
-		skel->progs.obit_exit_first,  skel->progs.obit_exit_second,
-		skel->progs.obit_exit_third,
+		skel->progs.obit_exec_first,  skel->progs.obit_exec_second,
+		skel->progs.obit_exec_third,  skel->progs.obit_exit_first,
+		skel->progs.obit_exit_second, skel->progs.obit_exit_third,
+		skel->progs.obit_wakeup_new,  skel->progs.obit_free,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(programs); i++)
@@ -80,7 +79,7 @@ static void choose_programs(struct obit_bpf *skel, const bool *has)
 	bpf_program__set_autoload(skel->progs.obit_exec, whole);
 	bpf_program__set_autoload(skel->progs.obit_exit, says_dead && whole);
 	bpf_program__set_autoload(skel->progs.obit_exit_before_6_16, !says_dead && whole);
-	choose_of_three(skel, !whole);
+	choose_preempted(skel, !whole);
 	if (says_dead)
 		bpf_map__set_max_entries(skel->maps.claims, 1);
 	bpf_program__set_autoload(skel->progs.obit_signal, has[KERNEL_SIGNALS]);
@@ -419,7 +418,7 @@ uint64_t bpf_source_missed_runs(const struct bpf_source *source)
 {
 	uint64_t missed = __atomic_load_n(&source->switches->narrow, __ATOMIC_RELAXED);
 
-	for (size_t i = source->thrice ? THREE_OF_THREE : 0; i < source->link_count; i++)
+	for (size_t i = source->thrice ? TWICE_THREE : 0; i < source->link_count; i++)
 		missed += missed_by(source->links[i]);
 	return missed;
 }

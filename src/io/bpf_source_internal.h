@@ -37,7 +37,7 @@ struct bpf_source {
 	bool ephemeral;
 	bool took_over;
 	bool sees_signals;
-	bool thrice; /* births, execs and deaths have three programs each */
+	bool thrice; /* execs and deaths have three programs each */
 	__u32 ring_bytes;
 	int maps[_MAP_MAX];
 	int links[MAX_LINKS];
