@@ -58,7 +58,7 @@ far_off() {
 	[ -z "$(far_off)" ]
 	local change
 	cp "$T/truth" "$T/good"
-	for change in '.cpu_ns *= 1.2' '.cpu_ns *= 0.8' '.max_rss_kib += 4' '.minor_faults += 20' \
+	for change in '.cpu_ns *= 1.5' '.cpu_ns *= 0.8' '.max_rss_kib += 4' '.minor_faults += 20' \
 		'.lived_ns = 1000'; do
 		jq -c "$change" "$T/good" >"$T/truth"
 		echo "$change"
