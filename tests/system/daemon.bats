@@ -552,8 +552,7 @@ maps_mapped_are() {
 	start_obitd "$(watch_text web "$T/service"; watch_text jobs "$T/jobs/**")"
 	start_watched_service web
 	local before after end i
-	# it may still have things to finish: wait for one quiet second first
-	retry_until 20 quiet_for_a_second
+	retry_until 20 sleeps_without_end "$OBITD_PID" # it may still have things to finish
 	before=$(context_switches)
 	end=$((${EPOCHREALTIME/./} + 3000000))
 	for ((i = 0; i < 100 || ${EPOCHREALTIME/./} < end; i++)); do
@@ -562,14 +561,6 @@ maps_mapped_are() {
 	after=$(context_switches)
 	echo "$i processes came and went; context switches: $before, then $after"
 	[ "$after" = "$before" ]
-}
-
-quiet_for_a_second() {
-	local before
-
-	before=$(context_switches)
-	sleep 1 # it is the silence that is asked for
-	[ "$(context_switches)" = "$before" ]
 }
 
 @test "many deaths leave neither descriptors nor memory behind" {

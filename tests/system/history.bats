@@ -75,10 +75,6 @@ works_again() {
 	[ "$(stat_of daemon.history_error)" = null ]
 }
 
-switches_of() {
-	awk '/ctxt_switches/ { sum += $2 } END { print sum }' "/proc/$1/status"
-}
-
 size_on_disk() {
 	cat "$T/state/"* | wc -c
 }
@@ -191,18 +187,11 @@ size_on_disk() {
 	start_obitd "$(PLAIN_WATCH; CRITICAL_WATCH)"
 	die urgent 3
 	retry_until 5 disk_has 3
-	local helper before
+	local helper
 	helper=$(history_pid)
-	retry_until 5 asleep "$helper"
-	before=$(switches_of "$helper")
-	sleep 2
-	[ "$(switches_of "$helper")" = "$before" ]
+	retry_until 5 sleeps_without_end "$helper"
 	# and keeps nothing busy
 	refute find "/proc/$helper/fd" -lname "$T/*" -printf 'open: %l\n' -quit | grep .
-}
-
-asleep() {
-	grep -q '^State:	S' "/proc/$1/status"
 }
 
 # ---- how much ----

@@ -353,10 +353,14 @@ reload_with() {
 	sed -i 's/hang_timeout = 2s/hang_timeout = 300ms/' "$CONF"
 	launch_obitd
 	wait_state web up
-	sleep 0.9 # three times what it may be silent: it is the silence that is tested
+	# three times as long as it might be silent
+	retry_until 10 is_older_than $(($(ls_field web .uptime_ns) + 900000000))
 	[ "$(ls_field web .pid)" = "$pid" ]
-	touch "$T/go" # it beats once, and from then on it is waited for
+	touch "$T/go"
+	retry_until 10 counter_is notify_received 1 # and from then on it is waited for
 	rm "$T/alive"
+	retry_until 10 has_died "$pid"
+	[[ "$(last_death "$pid" .hung.reason)" == "no WATCHDOG=1 for "* ]]
 }
 
 # give_lingering SOCKET TYPE: in a message, five TCP sockets that nothing else refers to and whose peers do not read: who

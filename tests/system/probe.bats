@@ -267,7 +267,8 @@ no_check_runs() {
 	chmod 0755 "$T"
 	write_check good 'exit 0'
 	write_check bad "echo \"no 'answer'\"; echo more; exit 2"
-	write_check hang 'while ! [ -e "${0%/*}/go" ]; do sleep 0.1; done'
+	mkfifo "$T/never"
+	write_check hang 'read -r _ <"${0%/*}/never"'
 	write_check flood 'while :; do echo flood; echo flood >&2; done'
 	write_check who 'id -un; test "$OBIT_WATCH" = w && test "$OBIT_PID" -gt 0; exit 3'
 	write_check others 'exit 0'
@@ -302,12 +303,17 @@ is_asked_more_than() {
 	[ "$(asked_of "$1")" -gt "$2" ]
 }
 
+# others_turns N: for as long as the other one is asked so often.
+others_turns() {
+	retry_until 20 is_asked_more_than sick $(($(asked_of sick) + $1 - 1))
+}
+
 @test "nothing is asked of what is not up, and a pause holds it" {
 	local before
 	start_bad_server
 	copy_victim service
 	start_obitd "$(watch_text w "$T/service" "$(probe http "http://127.0.0.1:$PORT/good")")
-$(watch_text other "$T/other" "$(probe http "http://127.0.0.1:$PORT/sick")")"
+$(watch_text other "$T/other" "$(only_told http "http://127.0.0.1:$PORT/sick")")"
 	start_watched_service w
 	retry_until 10 is_asked_more_than good 3
 	[ "$(asked_of sick)" = 0 ]
@@ -315,16 +321,19 @@ $(watch_text other "$T/other" "$(probe http "http://127.0.0.1:$PORT/sick")")"
 	before=$(asked_of good)
 	# It ends by itself, and then it is asked again.
 	retry_until 10 is_asked_more_than good $((before + 3))
+	copy_victim service other
+	start_program "$T/other" --state "$T/other.state"
+	wait_state other up
 	obit pause w
 	before=$(asked_of good)
-	sleep 0.5
+	others_turns 5
 	[ "$(asked_of good)" -le $((before + 1)) ] # one may have been under way
 	obit resume w
 	retry_until 10 is_asked_more_than good $((before + 2))
 	obit stop w
 	wait_state w down
 	before=$(asked_of good)
-	sleep 0.4
+	others_turns 4
 	[ "$(asked_of good)" -le $((before + 1)) ]
 }
 
