@@ -97,6 +97,14 @@ static __always_inline bool is_awaited(struct task_struct *task)
 	return !(task->flags & PF_KTHREAD) && (tells_all || find_letter(task, &key));
 }
 
+/* Last: a letter with a number is complete. */
+static __always_inline void tell_death(const struct obit_key *key, struct obit_letter *letter)
+{
+	letter->exit.sequence = next_sequence();
+	COUNT(deaths);
+	ring_letter(OBIT_RECORD_EXIT, key, letter, BPF_RB_FORCE_WAKEUP);
+}
+
 static __always_inline int on_death(struct task_struct *task)
 {
 	struct obit_unwatched_record death;
@@ -115,10 +123,7 @@ static __always_inline int on_death(struct task_struct *task)
 	}
 	letter->exit = death.exit;
 	send_last_texts(task, key, letter);
-	/* Last: a letter with a number is complete. */
-	letter->exit.sequence = next_sequence();
-	COUNT(deaths);
-	ring_letter(OBIT_RECORD_EXIT, key, letter, BPF_RB_FORCE_WAKEUP);
+	tell_death(key, letter);
 	return 0;
 }
 
@@ -207,9 +212,7 @@ int BPF_PROG(obit_free, struct task_struct *task)
 		return 0;
 	fill_death(&death, task);
 	letter->exit = death.exit;
-	letter->exit.sequence = next_sequence();
-	COUNT(deaths);
-	ring_letter(OBIT_RECORD_EXIT, &key, letter, BPF_RB_FORCE_WAKEUP);
+	tell_death(&key, letter);
 	return 0;
 }
 

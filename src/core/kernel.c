@@ -9,7 +9,7 @@ static const struct {
 	[KERNEL_LAST_THREAD] = {"tells which thread was the last",
 				"obit counts the threads of a process itself"},
 	[KERNEL_WHOLE_RUNS] = {"does not preempt obit's programs",
-			       "execs and deaths have three programs each, and one at the end"},
+			       "execs and deaths have three programs each, reaping has one"},
 	[KERNEL_SIGNALS] = {"tells who sends a signal",
 			    "obituaries have no killer, asked_by, fault and oom_cause"},
 	[KERNEL_CGROUPS] = {"tells when cgroups come and go", "there are no cgroups to watch"},

@@ -8,7 +8,7 @@
 
 #include "io/bpf_source.h"
 
-#define MAX_LINKS 13
+#define MAX_LINKS 12 /* see choose_programs(): most since Linux 7.0 */
 
 enum map_index {
 	MAP_PROCESSES,
