@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Stands between two parts of obitd in build/.../obitd-halt, and nowhere else: obitd stops, as by SIGSTOP, before the next
- * call of the function below that the file OBIT_HALT names, and the file is gone then. */
+ * call of the function below that the file OBIT_HALT names, and the file is gone then. With OBIT_PREEMPTED it takes the kernel for
+ * one that preempts programs, as Linux 7.0 does; its programs for those run since 6.15. With OBIT_PREEMPTED=always none for deaths
+ * is run: each was at work for somebody else. */
+#include <bpf/libbpf.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +19,15 @@ void __wrap_vigil_started(struct daemon *daemon, struct instance *instance);
 
 bool __real_backlog_next(struct backlog *backlog, struct obit_key *ret);
 bool __wrap_backlog_next(struct backlog *backlog, struct obit_key *ret);
+
+int __real_bpf_source_open(const struct bpf_source_options *options,
+			   bpf_source_record_fn *on_record, void *arg, struct bpf_source **ret,
+			   char *error);
+int __wrap_bpf_source_open(const struct bpf_source_options *options,
+			   bpf_source_record_fn *on_record, void *arg, struct bpf_source **ret,
+			   char *error);
+int __real_bpf_program__set_autoload(struct bpf_program *program, bool load);
+int __wrap_bpf_program__set_autoload(struct bpf_program *program, bool load);
 
 static void halt_before(const char *function)
 {
@@ -46,4 +58,28 @@ void __wrap_vigil_started(struct daemon *daemon, struct instance *instance)
 {
 	halt_before("vigil_started");
 	__real_vigil_started(daemon, instance);
+}
+
+int __wrap_bpf_source_open(const struct bpf_source_options *options,
+			   bpf_source_record_fn *on_record, void *arg, struct bpf_source **ret,
+			   char *error)
+{
+	struct bpf_source_options other = *options;
+	bool has[_KERNEL_FEATURE_MAX];
+
+	memcpy(has, options->has, sizeof(has));
+	if (getenv("OBIT_PREEMPTED"))
+		has[KERNEL_WHOLE_RUNS] = false;
+	other.has = has;
+	return __real_bpf_source_open(&other, on_record, arg, ret, error);
+}
+
+int __wrap_bpf_program__set_autoload(struct bpf_program *program, bool load)
+{
+	const char *how = getenv("OBIT_PREEMPTED");
+	bool is_exit = !strncmp(bpf_program__name(program), "obit_exit", 9);
+
+	if (how && !strcmp(how, "always") && is_exit)
+		load = false;
+	return __real_bpf_program__set_autoload(program, load);
 }

@@ -37,15 +37,43 @@ victims_died_as_asked() {
 	refute grep -E '^[0-9]+ (32000|32256) ' <(grep -vE ' exit 12[56]$' "$1")
 }
 
-@test "every exit code, every signal, every thread shape: the wait status, once per process" {
+# expect_all_told RACES
+expect_all_told() {
 	start_obitd "$(watch_text victims "$T/victim" "restart = no" "uid = any")"
 	follow
-	"$T/truth" --races 300 "$T/victim" >"$T/deaths"
-	[ "$(wc -l <"$T/deaths")" -gt 700 ]
+	"$T/truth" --races "$1" "$T/victim" >"$T/deaths"
+	[ "$(wc -l <"$T/deaths")" -gt $((400 + $1)) ]
 	victims_died_as_asked "$T/deaths"
 	sentinel 2
 	is_alive "$TAIL_PID"
 	compare "$T/deaths"
+}
+
+@test "every exit code, every signal, every thread shape: the wait status, once per process" {
+	expect_all_told 300
+}
+
+# has_kernel MAJOR MINOR: this one, or a newer one.
+has_kernel() {
+	local major minor
+
+	IFS=. read -r major minor _ < <(uname -r)
+	((major > $1 || (major == $1 && ${minor%%[!0-9]*} >= $2)))
+}
+
+@test "the same by the programs for a kernel that preempts them" {
+	has_kernel 6 15 || skip "this kernel does not take them"
+	export OBIT_PREEMPTED=yes
+	OBITD=$BUILD/obitd-halt expect_all_told 300
+	[ -e "$PIN_DIR/link_obit_exit_third" ]
+}
+
+@test "the same where none of these is run for a death: when the process is reaped" {
+	has_kernel 6 15 || skip "this kernel does not take them"
+	export OBIT_PREEMPTED=always
+	OBITD=$BUILD/obitd-halt expect_all_told 300
+	[ -z "$(compgen -G "$PIN_DIR/link_obit_exit*")" ]
+	[ -e "$PIN_DIR/link_obit_free" ]
 }
 
 @test "how, exit_status, signal and core_dumped agree with the wait status" {
