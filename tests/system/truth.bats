@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # The wait status that obit tells is the one that the parent was given: for every death, once.
-# shellcheck disable=SC2034 # variables of lib.bash
+# shellcheck disable=SC2034,SC2030,SC2031 # variables of lib.bash; each test is a process of its own
 
 load lib
 
