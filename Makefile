@@ -171,7 +171,8 @@ $(BUILD)/obitd-faults: $(call object,tests/faults/inject.c)
 $(BUILD)/obitd-clock: $(call object,tests/faults/clock.c)
 # The same, with a watchdog that is none, and memory that is counted, or refused: tests/system/guard.bats.
 $(BUILD)/obitd-heap: $(call object,tests/faults/heap.c)
-# The same, and stops where it is told to, or takes the kernel for another one: tests/system/takeover.bats, truth.bats.
+# The same, and stops where it is told to, or takes the kernel for another one: notify.bats, storm.bats, takeover.bats,
+# truth.bats in tests/system.
 $(BUILD)/obitd-halt: $(call object,tests/faults/halt.c)
 $(BUILD)/obitd-faults $(OBITD_VARIANTS): $(call object,src/daemon/main.c $(BPF_SOURCE)) $(BUILD)/libobit.a
 	$(call say,LINK,$@)

@@ -283,24 +283,18 @@ static struct instance *instance_of(const struct daemon *daemon, pid_t sender)
 	return NULL;
 }
 
-/* Who says something, or is named, may have been born or started since the ring was read. That may end an instance,
- * too: it is looked for anew. */
-static struct instance *instance_after_births(struct daemon *daemon, pid_t sender)
-{
-	losses_read(daemon);
-	children_read_reports(daemon);
-	return instance_of(daemon, sender);
-}
-
+/* Who says something, or is named, may have been born since the turn began, or have executed something else: the kernel
+ * is listened to first. */
 static void on_message(void *arg, pid_t sender, const char *data, size_t size)
 {
 	struct daemon *daemon = arg;
-	struct instance *instance = instance_of(daemon, sender);
 	struct notify_message message = {0};
+	struct instance *instance;
 	int r = notify_parse(data, size, &message);
 
-	if (!instance || (r == 0 && message.main_pid && !process_of(instance, message.main_pid)))
-		instance = instance_after_births(daemon, sender);
+	losses_read(daemon);
+	children_read_reports(daemon);
+	instance = instance_of(daemon, sender);
 	if (!instance)
 		daemon->counters.notify_foreign++;
 	else if (r < 0)

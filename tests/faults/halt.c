@@ -17,6 +17,9 @@ void __wrap_events_forget(struct daemon *daemon, const struct obit_key *key);
 void __real_vigil_started(struct daemon *daemon, struct instance *instance);
 void __wrap_vigil_started(struct daemon *daemon, struct instance *instance);
 
+void __real_policy_forget_attempts(struct policy *policy);
+void __wrap_policy_forget_attempts(struct policy *policy);
+
 bool __real_backlog_next(struct backlog *backlog, struct obit_key *ret);
 bool __wrap_backlog_next(struct backlog *backlog, struct obit_key *ret);
 
@@ -52,6 +55,12 @@ bool __wrap_backlog_next(struct backlog *backlog, struct obit_key *ret)
 {
 	halt_before("backlog_next");
 	return __real_backlog_next(backlog, ret);
+}
+
+void __wrap_policy_forget_attempts(struct policy *policy)
+{
+	halt_before("policy_forget_attempts");
+	__real_policy_forget_attempts(policy);
 }
 
 void __wrap_vigil_started(struct daemon *daemon, struct instance *instance)

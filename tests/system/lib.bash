@@ -237,13 +237,13 @@ has_halted() {
 }
 
 # sleeps_without_end PID: until somebody wakes it, since it waits for no point in time: neither by its call, which is
-# epoll_wait(2), poll(2) or what stands for them on arm64, nor by a timer.
+# pause(2), epoll_wait(2), poll(2) or what stands for them on arm64, nor by a timer.
 sleeps_without_end() {
 	local call
 
 	read -ra call <"/proc/$1/syscall" || return 1
 	case "${call[0]} ${call[3]-} ${call[4]-}" in
-	"232 "*" 0xffffffff" | "7 0xffffffff "*) ;;
+	"34 "* | "232 "*" 0xffffffff" | "7 0xffffffff "*) ;;
 	"22 "*" 0xffffffff" | "73 0x0 "*) ;;
 	*) return 1 ;;
 	esac

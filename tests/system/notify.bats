@@ -260,6 +260,31 @@ lives_anew() {
 	[ "$(find /proc/"$OBITD_PID"/fd -mindepth 1 | wc -l)" -lt 60 ]
 }
 
+has_children() {
+	[ "$(ls_field web '.instances[0].members')" = "$1" ]
+}
+
+stranger_pauses() {
+	stranger=$(pgrep -P "$pid" -x stranger) && sleeps_without_end "$stranger"
+}
+
+@test "who has executed something else since the kernel was last listened to is a stranger, too" {
+	start_obitd_that_halts "$(watch_text web "$T/notifier" "notify = yes" "backoff_initial = 50ms")"
+	run_steps say READY=1 stranger-after "$T/go" STATUS=theirs await "$T/say" say 'RESTART_RESET=1\nSTATUS=mine' await "$T/leave"
+	wait_state web up
+	pid=$(ls_field web .pid)
+	retry_until 10 has_children 1
+	halt_before policy_forget_attempts
+	touch "$T/say"
+	retry_until 10 has_halted
+	touch "$T/go"
+	retry_until 10 stranger_pauses
+	kill -CONT "$OBITD_PID"
+	retry_until 10 counter_is notify_received 3
+	counter_is notify_foreign 1
+	status_is mine
+}
+
 @test "a flood of datagrams delays nobody" {
 	watch_notifier
 	run_steps say READY=1 flood 100000000

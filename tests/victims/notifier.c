@@ -8,6 +8,7 @@
  *   child-is-main    MAINPID= of that fork
  *   mains N          so many forks one after the other, and MAINPID= of each at once
  *   stranger TEXT    the same as say, by a fork that has executed ./stranger
+ *   stranger-after FILE TEXT   the same, when FILE exists
  *   barrier          BARRIER=1; exits with 9 unless it is answered within 5 s
  *   files TEXT       the same as say, with a descriptor
  *   flood N          so many datagrams of noise
@@ -95,7 +96,14 @@ static void make_child(const char *text)
 		pause();
 }
 
-static void stranger_says(char *text)
+static void await(const char *file)
+{
+	while (access(file, F_OK) < 0)
+		usleep(5000);
+}
+
+/* When FILE exists, if there is one to wait for. */
+static void stranger_says(const char *file, char *text)
 {
 	char name[] = "stranger", verb[] = "say", last[] = "pause";
 	char *const argv[] = {name, verb, text, last, NULL};
@@ -103,6 +111,8 @@ static void stranger_says(char *text)
 	if (fork())
 		return;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (file)
+		await(file);
 	execv("./stranger", argv); /* in the test's directory */
 	_exit(127);
 }
@@ -188,17 +198,18 @@ static int step(char **words)
 		return wait_in_vfork(), 1;
 	if (!words[1])
 		exit(7);
+	if (!strcmp(words[0], "stranger-after") && words[2])
+		return stranger_says(words[1], words[2]), 3;
 	if (!strcmp(words[0], "say"))
 		say(words[1]);
 	else if (!strcmp(words[0], "beat"))
 		beat(words[1]);
 	else if (!strcmp(words[0], "await"))
-		while (access(words[1], F_OK) < 0)
-			usleep(5000);
+		await(words[1]);
 	else if (!strcmp(words[0], "child-says"))
 		make_child(words[1]);
 	else if (!strcmp(words[0], "stranger"))
-		stranger_says(words[1]);
+		stranger_says(NULL, words[1]);
 	else if (!strcmp(words[0], "files"))
 		send_with(words[1], strlen(words[1]), STDERR_FILENO);
 	else if (!strcmp(words[0], "flood"))
