@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <linux/close_range.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,8 +11,8 @@
 #include <sys/wait.h>
 
 #include "base/cleanup.h"
-#include "base/home.h"
 #include "base/protocol.h"
+#include "io/helper.h"
 #include "io/sys.h"
 
 #define QUEUE_FIRST 4096
@@ -206,31 +205,21 @@ static void let_go(struct history *history)
 	history->answered = 0;
 }
 
-static int fork_helper(struct history *history)
+static void serve(void *arg, int socket)
 {
-	int ends[2];
+	const struct history *history = arg;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-		return -errno;
-	history->pid = fork();
-	if (history->pid == 0) {
-		home_return();
-		/* Nothing but its end of the socket, above all not the daemon's end. */
-		if (dup2(ends[1], 3) < 0)
-			_exit(1);
-		fcntl(3, F_SETFD, FD_CLOEXEC);
-		close_range(4, ~0U, 0);
-		history_process_run(3, history->directory, history->size);
-	}
-	close(ends[1]);
-	if (history->pid < 0) {
-		int r = -errno;
+	history_process_run(socket, history->directory, history->size);
+}
 
-		close(ends[0]);
-		history->pid = 0;
-		return r;
-	}
-	history->socket = ends[0];
+static int start_process(struct history *history)
+{
+	pid_t pid = helper_start("obitd-history", SOCK_STREAM, true, serve, history,
+				 &history->socket);
+
+	if (pid < 0)
+		return pid;
+	history->pid = pid;
 	return 0;
 }
 
@@ -241,7 +230,7 @@ int history_start(struct history *history)
 	while (history->socket >= 0 && take_answer(history))
 		; /* its last words */
 	let_go(history);
-	r = fork_helper(history);
+	r = start_process(history);
 	if (r == 0 && history->loop)
 		r = history_attach(history, history->loop);
 	if (r < 0) {

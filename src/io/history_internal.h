@@ -17,8 +17,8 @@ struct history_answer {
 	char error[HISTORY_ERROR_SIZE];
 };
 
-/* Takes from the socket until its end, writes all of that, and exits. */
-_Noreturn void history_process_run(int socket, const char *directory, uint64_t size);
+/* Takes from the socket until its end, and writes all of that. */
+void history_process_run(int socket, const char *directory, uint64_t size);
 
 /* ---- history_writer.c ---- */
 

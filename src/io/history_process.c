@@ -5,10 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -112,15 +110,10 @@ static void finish(struct helper *helper)
 	} while (!helper->stuck && (receive(helper) || helper->writer.pending));
 }
 
-_Noreturn void history_process_run(int socket, const char *directory, uint64_t size)
+void history_process_run(int socket, const char *directory, uint64_t size)
 {
 	static struct helper helper;
-	sigset_t all;
 
-	/* It ends with the daemon, by the end of the socket, and by nothing else: not by a terminal's Ctrl-C. */
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
-	prctl(PR_SET_NAME, "obitd-history", 0, 0, 0);
 	umask(0);
 	stdio_let_go(); /* it has nothing to say to a terminal */
 	helper.socket = socket;
@@ -135,5 +128,4 @@ _Noreturn void history_process_run(int socket, const char *directory, uint64_t s
 			take_items(&helper);
 	}
 	finish(&helper);
-	_exit(0);
 }

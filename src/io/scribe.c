@@ -2,20 +2,17 @@
 #include "io/scribe.h"
 
 #include <errno.h>
-#include <linux/close_range.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/home.h"
 #include "base/stdio.h"
 #include "io/confine.h"
+#include "io/helper.h"
 #include "io/sys.h"
 
 #define FILE_MODE   0640
@@ -96,35 +93,6 @@ int scribe_load(const char *directory, const char *name, char **ret)
 
 /* ---- the process ---- */
 
-_Noreturn static void run_helper(int socket, const char *directory, const char *name)
-{
-	static char text[SCRIBE_TEXT_MAX];
-	char error[STATE_DIR_ERROR_SIZE];
-	sigset_t all;
-	ssize_t n;
-
-	/* It ends with the daemon, by the end of the socket, and by nothing else. */
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
-	prctl(PR_SET_NAME, "obitd-scribe", 0, 0, 0);
-	umask(0);
-	stdio_let_go(); /* who has started obitd may wait for the end of a pipe */
-	if (chdir("/") < 0)
-		_exit(1);
-	state_dir_learn_readers();
-	confine_self(STATE_DIR_CAPS);
-	while ((n = recv(socket, text, sizeof(text), 0)) > 0 || (n < 0 && errno == EINTR)) {
-		if (n < 0)
-			continue;
-		memset(error, 0, sizeof(error));
-		scribe_replace(directory, name, text, (size_t)n, error);
-		send(socket, error, sizeof(error), MSG_NOSIGNAL);
-	}
-	_exit(0);
-}
-
-/* ---- in the daemon ---- */
-
 struct scribe {
 	char *directory, *name;
 	scribe_fn *told;
@@ -138,6 +106,30 @@ struct scribe {
 	bool sent; /* it is with the process, */
 	bool more; /* and is not the newest any more */
 };
+
+static void serve(void *arg, int socket)
+{
+	static char text[SCRIBE_TEXT_MAX];
+	const struct scribe *scribe = arg;
+	char error[STATE_DIR_ERROR_SIZE];
+	ssize_t n;
+
+	umask(0);
+	stdio_let_go(); /* who has started obitd may wait for the end of a pipe */
+	if (chdir("/") < 0)
+		_exit(1);
+	state_dir_learn_readers();
+	confine_self(STATE_DIR_CAPS);
+	while ((n = recv(socket, text, sizeof(text), 0)) > 0 || (n < 0 && errno == EINTR)) {
+		if (n < 0)
+			continue;
+		memset(error, 0, sizeof(error));
+		scribe_replace(scribe->directory, scribe->name, text, (size_t)n, error);
+		send(socket, error, sizeof(error), MSG_NOSIGNAL);
+	}
+}
+
+/* ---- in the daemon ---- */
 
 int scribe_new(const char *directory, const char *name, scribe_fn *told, void *arg,
 	       struct scribe **ret)
@@ -223,30 +215,14 @@ int scribe_attach(struct scribe *scribe, struct loop *loop)
 	return loop_add(loop, scribe->socket, EPOLLIN, on_socket, scribe, &scribe->source);
 }
 
-static int fork_helper(struct scribe *scribe)
+static int start_process(struct scribe *scribe)
 {
-	int ends[2];
+	pid_t pid = helper_start("obitd-scribe", SOCK_SEQPACKET, true, serve, scribe,
+				 &scribe->socket);
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-		return -errno;
-	scribe->pid = sys_fork();
-	if (scribe->pid == 0) {
-		home_return();
-		if (dup2(ends[1], 3) < 0)
-			_exit(1);
-		fcntl(3, F_SETFD, FD_CLOEXEC);
-		close_range(4, ~0U, 0);
-		run_helper(3, scribe->directory, scribe->name);
-	}
-	close(ends[1]);
-	if (scribe->pid < 0) {
-		int r = -errno;
-
-		close(ends[0]);
-		scribe->pid = 0;
-		return r;
-	}
-	scribe->socket = ends[0];
+	if (pid < 0)
+		return pid;
+	scribe->pid = pid;
 	return 0;
 }
 
@@ -259,7 +235,7 @@ int scribe_start(struct scribe *scribe)
 	scribe->socket = -1;
 	scribe->pid = 0;
 	scribe->sent = false;
-	r = fork_helper(scribe);
+	r = start_process(scribe);
 	if (r == 0 && scribe->loop)
 		r = scribe_attach(scribe, scribe->loop);
 	push(scribe);

@@ -4,18 +4,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/close_range.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/home.h"
+#include "io/helper.h"
 #include "io/sys.h"
 
 static void tell_failure(int report, enum stage stage, int error)
@@ -133,24 +130,19 @@ static bool take_request(int socket, struct request *ret, char launch[static LAU
 	return true;
 }
 
-_Noreturn static void run_spawner(int socket)
+static void run_spawner(void *arg, int socket)
 {
 	static _Alignas(64) char launch[LAUNCH_MAX];
 	struct request request;
 	int fds[REQUEST_FDS];
-	sigset_t all;
 
-	/* It ends with the daemon, by the end of the socket, and by nothing else: not by a terminal's Ctrl-C. */
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
-	prctl(PR_SET_NAME, "obitd-spawner", 0, 0, 0);
+	(void)arg;
 	spawn_child_prepare();
 	while (take_request(socket, &request, launch, fds)) {
 		serve(&request, launch, fds);
 		for (int i = 0; i < REQUEST_FDS; i++)
 			close_fdp(&fds[i]);
 	}
-	_exit(0);
 }
 
 /* ---- in the daemon ---- */
@@ -162,37 +154,17 @@ struct spawner {
 
 int spawner_start(struct spawner **ret)
 {
-	struct spawner *spawner = calloc(1, sizeof(*spawner));
-	int ends[2];
+	_cleanup_free_ struct spawner *spawner = calloc(1, sizeof(*spawner));
 
 	if (!spawner)
 		return -ENOMEM;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
-		free(spawner);
-		return -errno;
-	}
+	spawner->pid = helper_start("obitd-spawner", SOCK_SEQPACKET, true, run_spawner, NULL,
+				    &spawner->socket);
+	if (spawner->pid < 0)
+		return spawner->pid;
 	/* It may not be allowed: then there is room for the default of max_parallel_starts. */
-	setsockopt(ends[0], SOL_SOCKET, SO_SNDBUFFORCE, &(int){SOCKET_SIZE}, sizeof(int));
-	spawner->pid = fork();
-	if (spawner->pid == 0) {
-		home_return();
-		/* Nothing but its end of the socket, above all not the daemon's end. */
-		if (dup2(ends[1], 3) < 0)
-			_exit(1);
-		fcntl(3, F_SETFD, FD_CLOEXEC);
-		close_range(4, ~0U, 0);
-		run_spawner(3);
-	}
-	close(ends[1]);
-	spawner->socket = ends[0];
-	if (spawner->pid < 0) {
-		int r = -errno;
-
-		spawner->pid = 0;
-		spawner_stop(spawner);
-		return r;
-	}
-	*ret = spawner;
+	setsockopt(spawner->socket, SOL_SOCKET, SO_SNDBUFFORCE, &(int){SOCKET_SIZE}, sizeof(int));
+	*ret = TAKE_PTR(spawner);
 	return 0;
 }
 
@@ -206,8 +178,7 @@ void spawner_stop(struct spawner *spawner)
 	if (!spawner)
 		return;
 	close(spawner->socket);
-	if (spawner->pid > 0)
-		waitpid(spawner->pid, NULL, 0);
+	waitpid(spawner->pid, NULL, 0);
 	free(spawner);
 }
 
