@@ -288,7 +288,10 @@ two" UTF=grüße MARK=obit)
 # own, which dies so once, and again whenever it is respawned. Unless the line says otherwise the second respawn would
 # come in an hour, so that how often it came back stays to be seen.
 run_table() {
-	local outcome settings death n=0 bad=0
+	local outcome settings death n=0 bad=0 lives=0
+
+	# Who is gone before its security label could be read is not respawned.
+	! cat /proc/self/attr/current &>/dev/null || lives=$((50 * ${PATIENCE:-1}))
 
 	cat >"$T/table"
 	while IFS='|' read -r outcome settings death; do
@@ -303,7 +306,7 @@ run_table() {
 	while IFS='|' read -r outcome settings death; do
 		n=$((n + 1))
 		# shellcheck disable=SC2086 # words
-		"$T/victim-$n" $death 3>&- || true
+		LIVES_MS=$lives "$T/victim-$n" $death 3>&- || true
 	done <"$T/table"
 	n=0
 	while IFS='|' read -r outcome settings death; do

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Dies in one named way: victim [--core] MODE [ARG]. Without --core no core file is allowed. Every mode
- * that involves threads stands for a row of the table of death shapes that are easily misread. */
+ * that involves threads stands for a row of the table of death shapes that are easily misread. With LIVES_MS in its environment
+ * it lives so long before. */
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -345,6 +346,7 @@ static void set_core_limit(int allowed)
 
 int main(int argc, char **argv)
 {
+	const char *lives_ms = getenv("LIVES_MS");
 	const struct mode *mode;
 	int core = argc > 1 && strcmp(argv[1], "--core") == 0;
 
@@ -355,6 +357,8 @@ int main(int argc, char **argv)
 		return 125;
 	}
 	set_core_limit(core);
+	if (lives_ms)
+		usleep((useconds_t)strtoul(lives_ms, NULL, 10) * 1000);
 	mode->run(argc > 2 + core ? argv[2 + core] : "");
 	fprintf(stderr, "victim: survived %s\n", mode->name);
 	return 126;
