@@ -148,6 +148,21 @@ static bool has_one_pid(const char *status)
 	return take_ids(status_line(status, "NSpid"), &pid, 1) <= 1;
 }
 
+uint32_t proc_text_session(const char *status)
+{
+	uint32_t session;
+
+	/* In each pid namespace, the reader's first. */
+	return take_ids(status_line(status, "NSsid"), &session, 1) ? session : 0;
+}
+
+char proc_text_status_state(const char *status)
+{
+	const char *value = status_line(status, "State");
+
+	return value ? value[strspn(value, "\t ")] : '\0';
+}
+
 uint32_t proc_text_tgid(const char *status, uint32_t otherwise)
 {
 	uint32_t tgid;

@@ -27,6 +27,12 @@ char proc_text_state(const char *stat);
 /* The name, field 2, with a '?' for each control character. False where there is none. */
 bool proc_text_name(const char *stat, char buf[static PROC_TEXT_COMM_SIZE]);
 
+/* The session by a status, 0 where that does not tell. */
+uint32_t proc_text_session(const char *status);
+
+/* The state by a status, that may be cut; '\0' where there is none. */
+char proc_text_status_state(const char *status);
+
 /* The process that a thread is of, by its status; `otherwise` where that does not tell. */
 uint32_t proc_text_tgid(const char *status, uint32_t otherwise);
 /* All that status tells of credentials, signals and the like, into facts that are all 0. */

@@ -22,6 +22,7 @@
 #include "base/protocol.h"
 #include "base/stdio.h"
 #include "daemon/upgrade.h"
+#include "io/aside.h"
 #include "io/kernel_btf.h"
 #include "io/landlock.h"
 #include "io/own_cgroup.h"
@@ -359,6 +360,7 @@ static void stop(struct daemon *daemon)
 	loop_free(daemon->loop);
 	cgroupfs_clear(&daemon->cgroupfs);
 	reload_free(daemon);
+	aside_end();
 	guard_unprotect(daemon);
 	own_cgroup_free(daemon->own_cgroup);
 }
@@ -366,7 +368,10 @@ static void stop(struct daemon *daemon)
 static int run(struct daemon *daemon)
 {
 	while (!daemon->stopping) {
-		int r = loop_turn(daemon->loop, before_turn, daemon);
+		int r;
+
+		aside_close(); /* what it knows would be old by the next turn */
+		r = loop_turn(daemon->loop, before_turn, daemon);
 
 		if (r < 0) {
 			log_error("the event loop fails: %s", strerror(-r));

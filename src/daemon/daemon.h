@@ -538,6 +538,8 @@ void losses_read(struct daemon *daemon);
 /* Finds what runs already and what the ring has lost: scans, then takes every letter, some each turn of the
  * loop. Until that is done the ring waits: what it holds is newer. */
 void losses_rescan(struct daemon *daemon);
+/* For a process that could not be looked at: all are, in a minute. */
+void losses_look_again(struct daemon *daemon);
 
 /* ---- deaths.c ---- */
 

@@ -15,8 +15,11 @@ static void look_up_sessions(struct instance *instance)
 {
 	struct process *process;
 
-	DL_FOREACH (instance->processes, process)
-		process->session_leader = proc_session(&process->key) == (pid_t)process->key.tgid;
+	DL_FOREACH (instance->processes, process) {
+		pid_t pid = (pid_t)process->key.tgid;
+
+		process->session_leader = proc_session(pid) == pid;
+	}
 }
 
 /* By somebody outside: a master that stops its worker, or a worker its master, is the service's own business. */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/decode.h"
@@ -77,12 +78,23 @@ static struct instance *begin_instance(struct daemon *daemon, size_t watch)
 	return instance;
 }
 
+/* So what was read of it in /proc before was its own. Of who lives the letter tells that sooner than /proc. */
+static bool is_still_there(const struct daemon *daemon, const struct obit_key *key)
+{
+	struct obit_letter letter;
+
+	return (bpf_source_letter(daemon->source, key, &letter) == 0 && !letter.exit.sequence) ||
+	       proc_exists(key);
+}
+
 /* Of a main process, at once: it may change its label, and when it is gone nobody tells. */
 static void read_label(const struct daemon *daemon, const struct obit_key *key,
 		       struct recipe *recipe)
 {
-	if (proc_label(key, &recipe->label) < 0)
-		recipe->label_unknown = daemon->has_labels;
+	if (proc_label((pid_t)key->tgid, &recipe->label) == 0 && is_still_there(daemon, key))
+		return;
+	free(TAKE_PTR(recipe->label));
+	recipe->label_unknown = daemon->has_labels;
 }
 
 /* A matching process that belongs to none: it continues an instance that has the same recipe and nothing
@@ -248,14 +260,23 @@ static bool ensure_letter(struct daemon *daemon, const struct obit_key *key,
 	return false;
 }
 
-static int capture(struct daemon *daemon, const struct obit_key *key, struct recipe *recipe)
+static int capture(struct daemon *daemon, const struct obit_key *key, struct recipe **ret)
 {
-	int r = proc_capture(key, bpf_source_own_namespaces(daemon->source), recipe);
+	struct recipe *recipe = NULL;
+	int r = proc_capture(key, bpf_source_own_namespaces(daemon->source), &recipe);
 
 	if (r == 0)
 		r = cgroupfs_of(&daemon->cgroupfs, (pid_t)key->tgid,
 				&recipe->facts->cgroup_hierarchy, &recipe->cgroup);
-	return r == 0 && proc_is_leaving(key) ? -ESRCH : r;
+	if (r == 0)
+		r = proc_is_leaving(key);
+	if (r > 0)
+		r = -ESRCH;
+	if (r < 0)
+		recipe_free(recipe);
+	else
+		*ret = recipe;
+	return r;
 }
 
 /* A process that is known by its letter alone: the rest is asked of /proc. Where that cannot tell, as of one that dies
@@ -263,16 +284,17 @@ static int capture(struct daemon *daemon, const struct obit_key *key, struct rec
 static void take_from_proc(struct daemon *daemon, const struct obit_key *key,
 			   const struct obit_letter *letter)
 {
-	struct recipe *recipe = recipe_new(RECIPE_PROC);
-	int r = recipe ? capture(daemon, key, recipe) : -ENOMEM;
+	struct recipe *recipe = NULL;
+	int r = capture(daemon, key, &recipe);
 
+	if (r == -ETIMEDOUT || r == -EBUSY)
+		losses_look_again(daemon);
+	if (r == -ESRCH || r == -EBUSY) /* it was told when it was waited for, or will be */
+		return;
 	if (r < 0) {
-		if (r != -ESRCH)
-			log_warning(
-				"pid %u: how it runs cannot be read in /proc: %s; its death will "
-				"be told, and not answered",
-				key->tgid, strerror(-r));
-		recipe_free(recipe);
+		log_warning("pid %u: how it runs cannot be read in /proc: %s; its death will be "
+			    "told, and not answered",
+			    key->tgid, r == -ETIMEDOUT ? "the kernel waits for it" : strerror(-r));
 		return;
 	}
 	/* Only the kernel side sees whose the executable's mount is, and who is in a Landlock domain. */

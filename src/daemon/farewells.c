@@ -21,14 +21,11 @@ void farewells_forget_straggler(struct attachment *attachment)
 
 static bool lives(pid_t pid)
 {
-	struct proc_identity who;
-	bool alive = pid != getpid() && proc_identify(pid, &who) == 0;
+	struct proc_identity who = {0};
+	int r = pid != getpid() ? proc_identify(pid, &who) : -ESRCH;
 
-	if (alive) {
-		alive = !who.is_dead;
-		free(who.exe);
-	}
-	return alive;
+	free(who.exe);
+	return r == 0 ? !who.is_dead : r != -ESRCH;
 }
 
 static void on_straggler_gone(void *arg, uint32_t events)
@@ -112,6 +109,12 @@ static bool has_ended(int pidfd)
 	return poll(&end, 1, 0) > 0;
 }
 
+/* The death of one that an earlier daemon knew of may be long past, and its pid somebody else's. */
+static bool is_unreaped(const struct daemon *daemon, const struct obit_key *key)
+{
+	return daemon->taking_over ? proc_exists(key) : proc_is_unreaped(key);
+}
+
 void farewells_await(struct daemon *daemon, const struct obit_key *key)
 {
 	_cleanup_close_ int pidfd = sys_pidfd_open((pid_t)key->tgid, 0);
@@ -121,7 +124,7 @@ void farewells_await(struct daemon *daemon, const struct obit_key *key)
 		log_warning("pid %u: cannot wait for its end: %s; a successor may find its ports "
 			    "held still",
 			    key->tgid, strerror(errno));
-	if (pidfd < 0 || has_ended(pidfd) || !proc_exists(key)) {
+	if (pidfd < 0 || has_ended(pidfd) || !is_unreaped(daemon, key)) {
 		is_gone(daemon, key); /* reaped already */
 		return;
 	}

@@ -210,12 +210,11 @@ void keep_drop_watch(struct daemon *daemon, const char *name)
 
 static struct obit_key key_of_helper(pid_t pid)
 {
-	struct proc_identity identity = {0};
+	struct obit_key key = {0};
 
-	if (pid <= 0 || proc_identify(pid, &identity) < 0)
-		return (struct obit_key){0};
-	free(identity.exe);
-	return identity.key;
+	if (pid > 0)
+		proc_key_of_child(pid, &key);
+	return key;
 }
 
 void keep_helpers(struct daemon *daemon)

@@ -10,8 +10,10 @@
 
 /* ---- letters ---- */
 
-/* Of one turn of the loop: the watchdog and the clients are not to wait for a hundred thousand. */
+/* Of one turn of the loop: the watchdog and the clients are not to wait for a hundred thousand, nor for some that keep whoever
+ * looks at them waiting. */
 #define LETTERS_A_TURN 500
+#define TURN_NS	       (100 * NS_PER_MS)
 
 struct collection {
 	struct daemon *daemon;
@@ -66,10 +68,14 @@ static void take_letter(struct daemon *daemon, const struct obit_key *key)
 
 static void take_letters(struct daemon *daemon)
 {
+	uint64_t until = clock_running_ns() + TURN_NS;
 	struct obit_key key;
 
-	for (size_t i = 0; i < LETTERS_A_TURN && backlog_next(&daemon->backlog, &key); i++)
+	for (size_t i = 0; i < LETTERS_A_TURN && backlog_next(&daemon->backlog, &key); i++) {
 		take_letter(daemon, &key);
+		if (clock_running_ns() > until)
+			break;
+	}
 	daemon->rescanned_ns = clock_boot_ns();
 	if (backlog_is_empty(&daemon->backlog))
 		backlog_clear(&daemon->backlog);
@@ -93,8 +99,9 @@ void losses_rescan(struct daemon *daemon)
 
 /* ---- losses ---- */
 
-/* How often processes that found the map full are looked for again. */
+/* How often processes that found the map full are looked for again, and when those that could not be looked at. */
 #define HEAL_EVERY NS_PER_SEC
+#define LOOK_AGAIN (60 * NS_PER_SEC)
 
 static void tell_map_full(struct daemon *daemon, bool full)
 {
@@ -123,6 +130,12 @@ static void heal(struct daemon *daemon, const struct obit_stats *before)
 	daemon->seen.ring_lost = before->ring_lost;
 	if (daemon->map_full)
 		tell_map_full(daemon, after.untracked != before->untracked);
+}
+
+void losses_look_again(struct daemon *daemon)
+{
+	if (!daemon->map_full)
+		loop_timer_set(daemon->heal_timer, clock_running_ns() + LOOK_AGAIN);
 }
 
 static void on_heal_timer(void *arg)

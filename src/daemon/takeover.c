@@ -380,11 +380,11 @@ static void on_member(void *arg, const struct obit_key *key, const struct obit_m
 /* One that has executed something for itself is asked of /proc, if it lives; of the others it is known. */
 static void restore_image(struct daemon *daemon, struct process *process, struct image *common)
 {
-	struct recipe *recipe = process->execed ? recipe_new(RECIPE_PROC) : NULL;
 	const struct recipe *own = process->instance->recipe;
-	bool captured = recipe &&
+	struct recipe *recipe = NULL;
+	bool captured = process->execed &&
 			proc_capture(&process->key, bpf_source_own_namespaces(daemon->source),
-				     recipe) == 0;
+				     &recipe) == 0;
 	bool is_other = captured && own && own->exe && recipe->exe &&
 			strcmp(own->exe, recipe->exe) != 0;
 	struct image *image = NULL;

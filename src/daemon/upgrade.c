@@ -2,6 +2,7 @@
 /* Another program in place of this one, in the same process: its --check runs first, beside the loop. What it needs to go
  * on is kept at any moment, so that nothing is handed over here: it takes over as from a daemon that was killed. */
 #include "daemon/upgrade.h"
+#include "io/aside.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -158,6 +159,7 @@ void upgrade_execute(struct daemon *daemon)
 	/* It is to find what it changes for itself as it was. */
 	getrlimit(RLIMIT_NOFILE, &raised);
 	setrlimit(RLIMIT_NOFILE, &daemon->files_limit);
+	aside_end();
 	guard_unprotect(daemon);
 	snprintf(pid, sizeof(pid), "%d", getpid());
 	setenv(MARK, pid, 1);

@@ -87,8 +87,13 @@ static int adopt(struct daemon *daemon, struct watch_config *watch, struct confi
 	struct proc_identity who;
 	int r;
 
-	if (proc_identify((pid_t)pid, &who) < 0)
-		return refuse(error, -ESRCH, "no process has the pid %u", pid);
+	r = proc_identify((pid_t)pid, &who);
+	if (r == -ESRCH)
+		return refuse(error, r, "no process has the pid %u", pid);
+	if (r < 0)
+		return refuse(error, r, "pid %u cannot be looked at in /proc: %s", pid,
+			      r == -ETIMEDOUT || r == -EBUSY ? "the kernel waits for it"
+							     : strerror(-r));
 	exe = who.exe;
 	r = check_identity(&who, pid, error);
 	if (r == 0)

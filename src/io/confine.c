@@ -88,12 +88,16 @@ static int limit_capabilities(uint64_t keep)
 	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
 }
 
+int confine_rights(uint64_t keep)
+{
+	int r = limit_capabilities(keep);
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : r;
+}
+
 int confine_self(uint64_t keep)
 {
-	int r = limit_capabilities(keep), calls;
+	int r = confine_rights(keep), calls = limit_calls();
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return -errno;
-	calls = limit_calls();
 	return r < 0 ? r : calls;
 }

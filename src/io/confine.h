@@ -12,4 +12,7 @@
  * Where the kernel has no seccomp, the capabilities are gone all the same. 0 or -errno of what could not be had. */
 int confine_self(uint64_t keep);
 
+/* The capabilities alone; and what it executed would gain none. 0 or -errno. */
+int confine_rights(uint64_t keep);
+
 #endif

@@ -2,7 +2,6 @@
 #include "io/holder.h"
 
 #include <ctype.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "io/aside.h"
 #include "io/sys.h"
 
 #define LEGACY_DOG makedev(10, 130)
@@ -42,13 +42,13 @@ static bool is_device(int fds, const char *name, dev_t number)
 	       is_same(st.st_rdev, number);
 }
 
-static bool holds(const char *pid, dev_t number)
+static bool holds(pid_t pid, dev_t number)
 {
 	_cleanup_dir_ DIR *dir = NULL;
-	char path[PATH_MAX];
+	char path[64];
 	struct dirent *entry;
 
-	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
 	dir = opendir(path);
 	while (dir && (entry = readdir(dir)))
 		if (is_device(dirfd(dir), entry->d_name, number))
@@ -75,21 +75,37 @@ static void read_comm(pid_t pid, char comm[static 16])
 			*c = '?';
 }
 
+struct question {
+	dev_t number;
+	pid_t pid;
+};
+
+static int tell_whether_holds(const void *question, struct aside_answer *ret)
+{
+	const struct question *asked = question;
+
+	(void)ret;
+	return holds(asked->pid, asked->number);
+}
+
 bool holder_find(const char *device, struct holder *ret)
 {
 	_cleanup_dir_ DIR *dir = opendir("/proc");
+	struct question question = {0};
 	struct dirent *entry;
 	struct stat st;
-	pid_t pid;
 
 	if (sys_stat(device, &st) < 0)
 		return false;
+	question.number = st.st_rdev;
 	while (dir && (entry = readdir(dir))) {
-		pid = (pid_t)strtol(entry->d_name, NULL, 10);
-		if (pid <= 0 || pid == getpid() || !holds(entry->d_name, st.st_rdev))
+		question.pid = (pid_t)strtol(entry->d_name, NULL, 10);
+		if (question.pid <= 0 || question.pid == getpid() ||
+		    aside_ask(tell_whether_holds, question.pid, &question, sizeof(question),
+			      NULL) <= 0)
 			continue;
-		ret->pid = pid;
-		read_comm(pid, ret->comm);
+		ret->pid = question.pid;
+		read_comm(question.pid, ret->comm);
 		return true;
 	}
 	return false;

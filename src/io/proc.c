@@ -19,6 +19,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "core/proc_text.h"
+#include "io/aside.h"
 
 /* Inodes of the initial namespaces, fixed since 3.8 (include/linux/proc_ns.h). PID 1's own links may be
  * unreadable where it has more capabilities than the daemon. */
@@ -92,7 +93,7 @@ static bool stat_of(const struct obit_key *key, struct proc_text_stat *ret)
 	       ret->start_ticks == key->start_boottime / tick_ns();
 }
 
-bool proc_exists(const struct obit_key *key)
+bool proc_is_unreaped(const struct obit_key *key)
 {
 	struct proc_text_stat stat;
 
@@ -105,37 +106,77 @@ bool proc_same(const struct obit_key *rounded, const struct obit_key *key)
 	       rounded->start_boottime == key->start_boottime - key->start_boottime % tick_ns();
 }
 
-bool proc_is_alive(const struct obit_key *key)
+static bool is_alive(const struct obit_key *key)
 {
 	struct proc_text_stat stat;
 
 	return stat_of(key, &stat) && !strchr("ZX", stat.state);
 }
 
-bool proc_is_leaving(const struct obit_key *key)
+static int tell_whether_exists(const void *question, struct aside_answer *ret)
+{
+	(void)ret;
+	return proc_is_unreaped(question);
+}
+
+static int tell_whether_alive(const void *question, struct aside_answer *ret)
+{
+	(void)ret;
+	return is_alive(question);
+}
+
+static int tell_whether_leaving(const void *question, struct aside_answer *ret)
 {
 	struct proc_text_stat stat;
 
-	return !stat_of(key, &stat) || stat.flags & FLAG_EXITING;
+	(void)ret;
+	return !stat_of(question, &stat) || stat.flags & FLAG_EXITING;
 }
 
-pid_t proc_session(const struct obit_key *key)
+/* Takes the string, and its NUL is of the answer. */
+static int give(char *text, struct aside_answer *ret)
 {
-	struct proc_text_stat stat;
-	int r = read_stat((pid_t)key->tgid, &stat);
-
-	return r < 0 ? r : (pid_t)stat.session;
+	*ret = (struct aside_answer){.bytes = text, .size = text ? strlen(text) + 1 : 0};
+	return 0;
 }
 
-int proc_label(const struct obit_key *key, char **ret)
+static int ask(aside_fn *fn, const struct obit_key *key)
+{
+	return aside_ask(fn, (pid_t)key->tgid, key, sizeof(*key), NULL);
+}
+
+/* Of whom nothing is known is there. */
+bool proc_exists(const struct obit_key *key)
+{
+	return ask(tell_whether_exists, key) != 0;
+}
+
+bool proc_is_alive(const struct obit_key *key)
+{
+	return ask(tell_whether_alive, key) != 0;
+}
+
+int proc_is_leaving(const struct obit_key *key)
+{
+	return ask(tell_whether_leaving, key);
+}
+
+pid_t proc_session(pid_t pid)
+{
+	_cleanup_free_ char *status = NULL;
+	size_t size;
+	int r = read_proc(pid, "status", &status, &size);
+
+	return r < 0 ? r : (pid_t)proc_text_session(status);
+}
+
+int proc_label(pid_t pid, char **ret)
 {
 	_cleanup_free_ char *label = NULL;
 	size_t size;
-	int r = read_proc((pid_t)key->tgid, "attr/current", &label, &size);
+	int r = read_proc(pid, "attr/current", &label, &size);
 
-	if (!proc_exists(key))
-		return -ESRCH;
-	if (r < 0 && r != -EINVAL && r != -ESRCH)
+	if (r < 0 && r != -EINVAL)
 		return r;
 	if (r == 0)
 		label[strcspn(label, "\n")] = '\0';
@@ -151,11 +192,18 @@ bool proc_has_labels(void)
 	return read_proc(getpid(), "attr/current", &label, &size) == 0 && size;
 }
 
-bool proc_has_terminal(const struct obit_key *key)
+static int tell_terminal(const void *question, struct aside_answer *ret)
 {
+	const struct obit_key *key = question;
 	struct proc_text_stat stat;
 
+	(void)ret;
 	return read_stat((pid_t)key->tgid, &stat) == 0 && stat.terminal;
+}
+
+bool proc_has_terminal(const struct obit_key *key)
+{
+	return ask(tell_terminal, key) > 0;
 }
 
 static char *read_link(pid_t pid, const char *name)
@@ -209,23 +257,64 @@ static bool runs_own_program(pid_t pid)
 	       own.stx_ino == its.stx_ino;
 }
 
-int proc_identify(pid_t pid, struct proc_identity *ret)
+struct told_identity {
+	struct proc_identity identity; /* without .exe, which is behind it */
+	char exe[];
+};
+
+static int tell_identity(const void *question, struct aside_answer *ret)
 {
-	pid_t tgid = tgid_of(pid);
+	pid_t pid = *(const pid_t *)question, tgid = tgid_of(pid);
+	_cleanup_free_ char *exe = NULL;
+	struct told_identity *told;
 	struct proc_text_stat stat;
+	size_t length;
 
 	if (read_stat(tgid, &stat) < 0)
 		return -ESRCH;
-	*ret = (struct proc_identity){
+	exe = read_link(tgid, "exe");
+	proc_text_cut_deleted(exe);
+	length = exe ? strlen(exe) + 1 : 0;
+	told = malloc(sizeof(*told) + length);
+	if (!told)
+		return -ENOMEM;
+	told->identity = (struct proc_identity){
 		.key = {.tgid = (__u32)tgid, .start_boottime = stat.start_ticks * tick_ns()},
 		.is_thread = tgid != pid,
 		.is_kernel = stat.flags & FLAG_KERNEL_THREAD,
 		.is_own = runs_own_program(tgid),
-		.exe = read_link(tgid, "exe"),
 	};
-	ret->is_dead = !proc_is_alive(&ret->key);
-	proc_text_cut_deleted(ret->exe);
+	told->identity.is_dead = !is_alive(&told->identity.key);
+	if (exe)
+		memcpy(told->exe, exe, length);
+	*ret = (struct aside_answer){.bytes = (char *)told, .size = sizeof(*told) + length};
 	return 0;
+}
+
+int proc_key_of_child(pid_t pid, struct obit_key *ret)
+{
+	struct proc_text_stat stat;
+	int r = read_stat(pid, &stat);
+
+	if (r == 0)
+		*ret = (struct obit_key){.tgid = (__u32)pid,
+					 .start_boottime = stat.start_ticks * tick_ns()};
+	return r;
+}
+
+int proc_identify(pid_t pid, struct proc_identity *ret)
+{
+	struct aside_answer answer;
+	int r = aside_ask(tell_identity, pid, &pid, sizeof(pid), &answer);
+	_cleanup_free_ struct told_identity *told = (void *)answer.bytes;
+
+	if (r < 0)
+		return r;
+	*ret = told->identity;
+	if (answer.size == sizeof(*told))
+		return 0;
+	ret->exe = strdup(told->exe);
+	return ret->exe ? 0 : -ENOMEM;
 }
 
 /* ---- capturing ---- */
@@ -411,8 +500,8 @@ static bool was_secure_exec(pid_t pid)
 	return proc_text_is_secure(bytes, size);
 }
 
-int proc_capture(const struct obit_key *key, const __u32 own[static OBIT_NAMESPACES],
-		 struct recipe *recipe)
+static int capture(const struct obit_key *key, const __u32 own[static OBIT_NAMESPACES],
+		   struct recipe *recipe)
 {
 	pid_t pid = (pid_t)key->tgid;
 	struct proc_text_stat stat;
@@ -434,8 +523,42 @@ int proc_capture(const struct obit_key *key, const __u32 own[static OBIT_NAMESPA
 	if (r < 0)
 		return r;
 	/* All of it is of one process only if that process is still there. */
-	return proc_exists(key) ? 0 : -ESRCH;
+	return proc_is_unreaped(key) ? 0 : -ESRCH;
 }
+
+struct capture_question {
+	struct obit_key key;
+	__u32 own[OBIT_NAMESPACES];
+};
+
+static int tell_recipe(const void *question, struct aside_answer *ret)
+{
+	const struct capture_question *asked = question;
+	struct recipe *recipe = recipe_new(RECIPE_PROC);
+	int r = recipe ? capture(&asked->key, asked->own, recipe) : -ENOMEM;
+
+	if (r == 0)
+		r = recipe_pack(recipe, &ret->bytes, &ret->size);
+	recipe_free(recipe);
+	return r;
+}
+
+int proc_capture(const struct obit_key *key, const __u32 own[static OBIT_NAMESPACES],
+		 struct recipe **ret)
+{
+	struct capture_question question = {.key = *key};
+	struct aside_answer answer;
+	int r;
+
+	memcpy(question.own, own, sizeof(question.own));
+	r = aside_ask(tell_recipe, (pid_t)key->tgid, &question, sizeof(question), &answer);
+	if (r == 0)
+		r = recipe_unpack(answer.bytes, answer.size, ret);
+	free(answer.bytes);
+	return r;
+}
+
+/* ---- who lives above ---- */
 
 /* Returns the pid of its parent, 0 where it cannot be told. */
 static pid_t read_ancestor(pid_t pid, struct owner_ancestor *ret)
@@ -464,42 +587,66 @@ size_t proc_ancestors(pid_t pid, struct owner_ancestor *ret, size_t most)
 	return count;
 }
 
+static int tell_directory(const void *question, struct aside_answer *ret)
+{
+	_cleanup_free_ char *cwd = read_link(*(const pid_t *)question, "cwd");
+
+	return cwd && *cwd == '/' && !proc_text_cut_deleted(cwd) ? give(TAKE_PTR(cwd), ret) : 0;
+}
+
+static int tell_executable(const void *question, struct aside_answer *ret)
+{
+	_cleanup_free_ char *exe = read_link(*(const pid_t *)question, "exe");
+
+	proc_text_cut_deleted(exe);
+	return exe && *exe == '/' ? give(TAKE_PTR(exe), ret) : 0;
+}
+
+static int tell_config_option(const void *question, struct aside_answer *ret)
+{
+	pid_t pid = *(const pid_t *)question;
+	struct aside_answer directory = {0};
+	struct strings argv = {0};
+	char *path = NULL;
+	const char *value;
+
+	if (read_proc(pid, "cmdline", &argv.bytes, &argv.size) < 0)
+		return 0;
+	value = proc_text_option(&argv);
+	if (value && *value == '/')
+		path = strdup(value);
+	else if (value && tell_directory(&pid, &directory) == 0 && directory.bytes &&
+		 asprintf(&path, "%s/%s", directory.bytes, value) < 0)
+		path = NULL;
+	free(directory.bytes);
+	free(argv.bytes);
+	return give(path, ret);
+}
+
+/* "" where there is none, or it is too long. */
+static void ask_for_path(aside_fn *fn, pid_t pid, char buf[static OWNER_PATH_SIZE])
+{
+	struct aside_answer answer;
+
+	aside_ask(fn, pid, &pid, sizeof(pid), &answer);
+	snprintf(buf, OWNER_PATH_SIZE, "%s",
+		 answer.bytes && answer.size <= OWNER_PATH_SIZE ? answer.bytes : "");
+	free(answer.bytes);
+}
+
 void proc_directory(pid_t pid, char buf[static OWNER_PATH_SIZE])
 {
-	_cleanup_free_ char *cwd = read_link(pid, "cwd");
-
-	buf[0] = '\0';
-	if (cwd && *cwd == '/' && !proc_text_cut_deleted(cwd) && strlen(cwd) < OWNER_PATH_SIZE)
-		strcpy(buf, cwd);
+	ask_for_path(tell_directory, pid, buf);
 }
 
 void proc_executable(pid_t pid, char buf[static OWNER_PATH_SIZE])
 {
-	_cleanup_free_ char *exe = read_link(pid, "exe");
-
-	buf[0] = '\0';
-	if (exe && *exe == '/') {
-		proc_text_cut_deleted(exe);
-		snprintf(buf, OWNER_PATH_SIZE, "%s", strlen(exe) < OWNER_PATH_SIZE ? exe : "");
-	}
+	ask_for_path(tell_executable, pid, buf);
 }
 
 void proc_config_option(pid_t pid, char buf[static OWNER_PATH_SIZE])
 {
-	struct strings argv = {0};
-	char directory[OWNER_PATH_SIZE];
-	const char *value;
-
-	buf[0] = '\0';
-	if (read_proc(pid, "cmdline", &argv.bytes, &argv.size) < 0)
-		return;
-	value = proc_text_option(&argv);
-	proc_directory(pid, directory);
-	if (value && (*value == '/' || *directory) &&
-	    snprintf(buf, OWNER_PATH_SIZE, "%s%s%s", *value == '/' ? "" : directory,
-		     *value == '/' ? "" : "/", value) >= OWNER_PATH_SIZE)
-		buf[0] = '\0';
-	free(argv.bytes);
+	ask_for_path(tell_config_option, pid, buf);
 }
 
 void proc_login_uids(uint32_t *ret_min, uint32_t *ret_max)

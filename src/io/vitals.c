@@ -44,11 +44,12 @@ static bool read_text(pid_t pid, pid_t tid, const char *name, char buf[static TE
 	return n > 0;
 }
 
+/* Not by its stat: that waits for a process that is amid an exec, see io/aside.h. */
 static char state_of(pid_t pid, pid_t tid)
 {
 	char text[TEXT_SIZE];
 
-	return read_text(pid, tid, "stat", text) ? proc_text_state(text) : '\0';
+	return read_text(pid, tid, "status", text) ? proc_text_status_state(text) : '\0';
 }
 
 static uint64_t runs_of(pid_t pid, pid_t tid)

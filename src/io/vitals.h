@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Whether a process gets on, as far as that is seen from outside; without a lock of its memory. */
+/* Whether a process gets on, as far as that is seen from outside; without a lock of its memory or its exec. */
 #ifndef OBIT_IO_VITALS_H
 #define OBIT_IO_VITALS_H
 

@@ -80,6 +80,8 @@ static void check_process(const char *text)
 	REQUIRE((min == 1 || strstr(text, "UID_MIN")) && (max == 2 || strstr(text, "UID_MAX")));
 	REQUIRE(!proc_text_name(text, comm) || memchr(comm, '\0', sizeof(comm)));
 	proc_text_tgid(text, 1);
+	proc_text_status_state(text);
+	proc_text_session(text);
 	proc_text_status(text, &facts);
 	REQUIRE(memchr(facts.comm, '\0', sizeof(facts.comm)));
 	REQUIRE(facts.group_count <= OBIT_GROUPS_MAX);

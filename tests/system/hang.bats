@@ -132,3 +132,37 @@ look_is_over() {
 	main_pid_is web "$(service_pid)"
 	[ "$(obit show web --json | jq -r '.instances[0].recipe.stdio[1].path')" = "$T/net/out" ]
 }
+
+has_open() {
+	[[ "$(readlink "/proc/$1"/fd/*)" == *"$2"* ]]
+}
+
+# As wrap it has executed the service, and waits for what that has closed. Newer kernels let whoever looks wait, too.
+is_amid_its_exec() {
+	local exe rc=0
+
+	exe=$(timeout 1 readlink "/proc/$1/exe") || rc=$?
+	[ "$exe" = "$T/service" ] || [ "$rc" = 124 ]
+}
+
+@test "a process waits in its exec for a file system that does not answer: who looks at it does not" {
+	mkdir "$T/net"
+	copy_victim service
+	bury_directory "$T/net" "$T/dead"
+	start_program "$VICTIMS/wrap" close "$T/net/out" "$T/dead" "$T/service" --state "$T/service.state"
+	pid=${STARTED[-1]}
+	retry_until 10 has_open "$pid" "$T/net/out"
+	: >"$T/dead"
+	retry_until 10 is_amid_its_exec "$pid"
+	start_obitd "$(watch_text web "$T/service")
+$(watch_text other "$T/other")"
+	log_has "pid $pid: how it runs cannot be read in /proc: the kernel waits for it; its death will be told, and not answered"
+	start_program "$T/other" --state "$T/other.state"
+	wait_state other up
+	kill -KILL "$DEADFS_PID"
+	wait_state web up
+	main_pid_is web "$pid"
+	kill -KILL "$pid"
+	retry_until 10 restarts_are web 1
+	wait_state web up
+}

@@ -45,9 +45,15 @@ has_no_other_files() {
 	[ "$(find "/proc/$1/fd" -mindepth 1 | wc -l)" = 3 ]
 }
 
+# expect_same_lives [adopted]: it is there before obitd is.
 expect_same_lives() {
+	if [ "${1:-}" = adopted ]; then
+		start_service
+		wait_events up 1
+	fi
 	start_obitd "$(watch_text web "$T/service" "uid = any")"
-	start_watched_service web
+	[ "${1:-}" = adopted ] || start_watched_service web
+	wait_state web up
 	describe_life "$(service_pid)" >"$T/first"
 	kill -KILL "$(service_pid)"
 	wait_events up 2
@@ -76,6 +82,14 @@ habits='echo 123456 >/proc/$$/timerslack_ns
 	grep -q '^timerslack_ns: 123456' "$T/first"
 	grep -q '^personality: .*40000' "$T/first"
 	grep -q '^Cpus_allowed:.*1$' "$T/first"
+}
+
+@test "root's process that ran before obitd did: each field of /proc is the same in the next life" {
+	SERVICE_WRAP=(sh -c "$habits" sh nice -n 5 ionice -c 2 -n 6 taskset 1 setarch -R
+		env --ignore-signal=HUP --ignore-signal=USR2 --block-signal=WINCH)
+	expect_same_lives adopted
+	grep -q '^timerslack_ns: 123456' "$T/first"
+	grep -q '^personality: .*40000' "$T/first"
 }
 
 @test "a service account's process with a real-time policy and capabilities: each field is the same" {

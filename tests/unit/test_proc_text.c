@@ -94,6 +94,12 @@ static void status_tells_credentials(void **state)
 	assert_int_equal(facts.flags, OBIT_EXEC_NO_NEW_PRIVS | OBIT_EXEC_SECCOMP);
 	assert_int_equal(proc_text_tgid(status, 99), 12);
 	assert_int_equal(proc_text_tgid("Name:\tx\n", 99), 99);
+	assert_int_equal(
+		proc_text_status_state("Name:\tState: R\nUmask:\t0022\nState:\tD (disk sl"), 'D');
+	assert_int_equal(proc_text_status_state("Name:\tx\nState:\t"), '\0');
+	assert_int_equal(proc_text_status_state("Name:\tx\n"), '\0');
+	assert_int_equal(proc_text_session("Name:\tx\nNSpid:\t4\t1\nNSsid:\t5379\t1\n"), 5379);
+	assert_int_equal(proc_text_session("Name:\tx\n"), 0);
 	/* Who is root in a container is not root. */
 	assert_int_equal(proc_text_ancestor(status, &ancestor), 3);
 	assert_int_equal(ancestor.uid, 1);

@@ -2,8 +2,10 @@
 /* wrap HOW PROGRAM [WORD...]: executes the program in a way that no shell can.
  * "seccomp": under a filter that allows everything; "landlock": in a domain that allows all but block devices (exits
  * with 3 where the kernel has none); "leak": with all that fork and exec hand on in silence; "no-argv": with argc = 0;
- * "as-pid PID": as a child that has this pid, whose exit status is told on. */
+ * "as-pid PID": as a child that has this pid, whose exit status is told on; "close FILE UNTIL": when UNTIL exists, with
+ * FILE open for writing, which the exec closes. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/landlock.h>
 #include <linux/sched.h>
@@ -87,6 +89,15 @@ static int run_as_pid(const char *pid, char **argv)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
 
+static int run_and_close(const char *file, const char *until, char **argv)
+{
+	if (open(file, O_WRONLY | O_CLOEXEC) < 0)
+		return -1;
+	while (access(until, F_OK) < 0)
+		usleep(5000);
+	return execve(argv[0], argv, environ);
+}
+
 int main(int argc, char **argv)
 {
 	static char *nothing[] = {NULL};
@@ -98,7 +109,9 @@ int main(int argc, char **argv)
 
 		if (status >= 0)
 			return status;
-	} else if (!strcmp(argv[1], "no-argv"))
+	} else if (argc > 4 && !strcmp(argv[1], "close"))
+		run_and_close(argv[2], argv[3], argv + 4);
+	else if (!strcmp(argv[1], "no-argv"))
 		execve(argv[2], nothing, environ);
 	else if (!strcmp(argv[1], "leak") && leak() == 0)
 		execvp(argv[2], argv + 2);
