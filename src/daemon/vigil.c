@@ -284,7 +284,19 @@ static struct instance *instance_of(const struct daemon *daemon, pid_t sender)
 }
 
 /* Who says something, or is named, may have been born since the turn began, or have executed something else: the kernel
- * is listened to first. */
+ * is listened to first. Not for who is known while the letters are read: each reading takes many of them. */
+static struct instance *find_sender(struct daemon *daemon, pid_t sender, uint32_t named)
+{
+	struct instance *instance = instance_of(daemon, sender);
+	bool known = instance && (!named || process_of(instance, named));
+
+	if (known && !backlog_is_empty(&daemon->backlog))
+		return instance;
+	losses_read(daemon);
+	children_read_reports(daemon);
+	return instance_of(daemon, sender);
+}
+
 static void on_message(void *arg, pid_t sender, const char *data, size_t size)
 {
 	struct daemon *daemon = arg;
@@ -292,9 +304,9 @@ static void on_message(void *arg, pid_t sender, const char *data, size_t size)
 	struct instance *instance;
 	int r = notify_parse(data, size, &message);
 
-	losses_read(daemon);
-	children_read_reports(daemon);
-	instance = instance_of(daemon, sender);
+	if (daemon->stopping) /* what dies from now on is for the next daemon to tell */
+		return;
+	instance = find_sender(daemon, sender, r == 0 ? message.main_pid : 0);
 	if (!instance)
 		daemon->counters.notify_foreign++;
 	else if (r < 0)

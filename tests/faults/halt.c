@@ -17,6 +17,8 @@ void __wrap_events_forget(struct daemon *daemon, const struct obit_key *key);
 void __real_vigil_started(struct daemon *daemon, struct instance *instance);
 void __wrap_vigil_started(struct daemon *daemon, struct instance *instance);
 
+void __real_glance_anew(struct daemon *daemon);
+void __wrap_glance_anew(struct daemon *daemon);
 void __real_policy_forget_attempts(struct policy *policy);
 void __wrap_policy_forget_attempts(struct policy *policy);
 
@@ -55,6 +57,13 @@ bool __wrap_backlog_next(struct backlog *backlog, struct obit_key *ret)
 {
 	halt_before("backlog_next");
 	return __real_backlog_next(backlog, ret);
+}
+
+/* Where a turn of the loop begins: what is ready in it is known. */
+void __wrap_glance_anew(struct daemon *daemon)
+{
+	halt_before("glance_anew");
+	__real_glance_anew(daemon);
 }
 
 void __wrap_policy_forget_attempts(struct policy *policy)

@@ -285,6 +285,37 @@ stranger_pauses() {
 	status_is mine
 }
 
+talker_restarted() {
+	[ "$(ls_field talker .restarts)" = 1 ]
+}
+
+@test "a message in the turn in which obitd stops has no death answered that is the next one's" {
+	OBITD_OPTIONS=()
+	start_obitd_that_halts "$(watch_text web "$T/service" "backoff_initial = 50ms")
+$(watch_text talker "$T/notifier" "notify = yes" "backoff_initial = 50ms")"
+	start_watched_service web
+	SERVICE_WRAP=(prlimit --core=0:0 --)
+	start_program "$T/notifier" await "$T/second" say READY=1 await "$T/go" say STATUS=late await "$T/leave"
+	wait_state talker up
+	kill -KILL "$(ls_field talker .pid)"
+	touch "$T/second"
+	retry_until 10 talker_restarted
+	wait_state talker up
+	retry_until 10 sleeps_without_end "$OBITD_PID"
+	halt_before glance_anew
+	touch "$T/go"
+	retry_until 10 has_halted # the message is ready
+	kill -KILL "$(service_pid)"
+	retry_until 10 is_dead "$(service_pid)"
+	kill -TERM "$OBITD_PID"
+	kill -CONT "$OBITD_PID"
+	retry_until 10 is_dead "$OBITD_PID"
+	wait "$OBITD_PID"
+	launch_obitd
+	wait_events up 2
+	retry_until 10 main_pid_is web "$(service_pid)"
+}
+
 @test "a flood of datagrams delays nobody" {
 	watch_notifier
 	run_steps say READY=1 flood 100000000
