@@ -192,11 +192,12 @@ has_looked() {
 	watch_notifier
 	run_steps say READY=1 await "$T/trigger" say WATCHDOG=trigger pause
 	wait_state web up
+	pid=$(ls_field web .pid) # half a second later the look is over, and it is stopped
 	hold_looks
 	touch "$T/trigger"
 	retry_until 10 is_looking
 	rm "$T/trigger"
-	kill -KILL "$(ls_field web .pid)"
+	kill -KILL "$pid"
 	retry_until 10 restarts_reach 2
 	retry_until 10 has_looked
 	end_strace
