@@ -32,6 +32,11 @@ only_told() {
 	probe "$@" "threshold = 1000"
 }
 
+PATIENT=$((100 * ${PATIENCE:-1}))ms
+patiently_told() {
+	only_told "$@" | sed "s/interval = 100ms/interval = $PATIENT/"
+}
+
 # The same of a command, which takes longer where others want to run.
 only_run() {
 	only_told command "$@" "timeout = 400ms" | sed 's/interval = 100ms/interval = 500ms/'
@@ -199,19 +204,19 @@ time.sleep(60)' "$T/sockets/m" >"$T/full" 3>&- &
 
 @test "whatever a server does is told in clear words, and the loop is not late" {
 	start_bad_server
-	start_w "$(only_told http "http://127.0.0.1:$PORT/good")" \
-		"$(only_told http "http://127.0.0.1:$PORT/sick")" \
-		"$(only_told http "http://127.0.0.1:$PORT/silent")" \
-		"$(only_told http "http://127.0.0.1:$PORT/drip")" \
-		"$(only_told http "http://127.0.0.1:$PORT/garbage")" \
-		"$(only_told http "http://127.0.0.1:$PORT/flood" "expect = never")" \
-		"$(only_told http "http://127.0.0.1:$PORT/closed")" \
-		"$(only_told http "http://127.0.0.1:$PORT/good" "expect = 'all is well'")" \
-		"$(only_told http "http://127.0.0.1:$PORT/good" "expect = worse")"
+	start_w "$(patiently_told http "http://127.0.0.1:$PORT/good")" \
+		"$(patiently_told http "http://127.0.0.1:$PORT/sick")" \
+		"$(patiently_told http "http://127.0.0.1:$PORT/silent")" \
+		"$(patiently_told http "http://127.0.0.1:$PORT/drip")" \
+		"$(patiently_told http "http://127.0.0.1:$PORT/garbage")" \
+		"$(patiently_told http "http://127.0.0.1:$PORT/flood" "expect = never")" \
+		"$(patiently_told http "http://127.0.0.1:$PORT/closed")" \
+		"$(patiently_told http "http://127.0.0.1:$PORT/good" "expect = 'all is well'")" \
+		"$(patiently_told http "http://127.0.0.1:$PORT/good" "expect = worse")"
 	expect_probe 0 passed
 	expect_probe 1 failed "status 503"
-	expect_probe 2 failed "no answer within 100ms"
-	expect_probe 3 failed "no complete answer within 100ms"
+	expect_probe 2 failed "no answer within $PATIENT"
+	expect_probe 3 failed "no complete answer within $PATIENT"
 	expect_probe 4 failed "no HTTP: '\x1b[2J\x00\xff\x1b[2J\x00\xff\x1b[2J\x00\xff\x1b[2J\x00\xff\x1b[2J\x00\xff\x1b['"
 	expect_probe 5 failed "'never' is not in the first 64KiB of its answer"
 	expect_probe 6 failed "it closes the connection without an answer"
