@@ -375,8 +375,9 @@ struct daemon {
 	pid_t kept_spawner, kept_history; /* that the next daemon finds */
 	struct backlog backlog;		  /* letters to be read after a loss */
 	struct loop_timer *backlog_timer, *heal_timer;
-	bool map_full; /* of letters: some processes are not seen */
-	bool followed; /* somebody wants to hear of all deaths */
+	uint64_t look_again_ns; /* for processes that could not be looked at; 0: for none */
+	bool map_full;		/* of letters: some processes are not seen */
+	bool followed;		/* somebody wants to hear of all deaths */
 	struct loop_timer *follow_timer;
 	struct hooks *upgrade_check;
 	char upgrade[256]; /* what has become of the last one; "": there was none */
@@ -681,8 +682,9 @@ const char *signals_cgroup(const struct daemon *daemon, const struct recipe *rec
 
 /* ---- farewells.c ---- */
 
-/* Waits until a dead process is gone, then tells its instance. */
-void farewells_await(struct daemon *daemon, const struct obit_key *key);
+/* Waits until a dead process is gone, then tells its instance. `long_ago`: it may have died under an earlier daemon, and its pid
+ * be somebody else's by now. */
+void farewells_await(struct daemon *daemon, const struct obit_key *key, bool long_ago);
 
 /* To be called when a process has left the instance or is gone: tells the policy if none is left, and with kill_mode = cgroup
  * if its cgroup is empty after a stop. */

@@ -227,7 +227,7 @@ static void bury_member(struct daemon *daemon, struct instance *instance, struct
 	lineage_died(process);
 	if (!was_answered(instance, &process->key))
 		answer_death(daemon, instance, process, letter, evidence);
-	farewells_await(daemon, &process->key);
+	farewells_await(daemon, &process->key, daemon->taking_over);
 	instance = lineage_instance(&daemon->lineage, id);
 	if (instance && role == ROLE_MAIN)
 		drop_if_job(daemon, instance, letter);
@@ -237,7 +237,7 @@ static void bury_member(struct daemon *daemon, struct instance *instance, struct
 static void bury_unborn(struct daemon *daemon, struct process *process)
 {
 	lineage_died(process);
-	farewells_await(daemon, &process->key);
+	farewells_await(daemon, &process->key, daemon->taking_over);
 }
 
 static bool is_unborn(const struct process *process, const struct obit_letter *letter)

@@ -4,11 +4,11 @@
 #include <string.h>
 #include <utlist.h>
 
-#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/decode.h"
 #include "daemon/daemon.h"
+#include "io/aside.h"
 #include "io/proc.h"
 
 /* ---- births and execs ---- */
@@ -78,23 +78,12 @@ static struct instance *begin_instance(struct daemon *daemon, size_t watch)
 	return instance;
 }
 
-/* So what was read of it in /proc before was its own. Of who lives the letter tells that sooner than /proc. */
-static bool is_still_there(const struct daemon *daemon, const struct obit_key *key)
-{
-	struct obit_letter letter;
-
-	return (bpf_source_letter(daemon->source, key, &letter) == 0 && !letter.exit.sequence) ||
-	       proc_exists(key);
-}
-
 /* Of a main process, at once: it may change its label, and when it is gone nobody tells. */
 static void read_label(const struct daemon *daemon, const struct obit_key *key,
 		       struct recipe *recipe)
 {
-	if (proc_label((pid_t)key->tgid, &recipe->label) == 0 && is_still_there(daemon, key))
-		return;
-	free(TAKE_PTR(recipe->label));
-	recipe->label_unknown = daemon->has_labels;
+	if (daemon->has_labels && proc_label(key, &recipe->label) < 0)
+		recipe->label_unknown = true;
 }
 
 /* A matching process that belongs to none: it continues an instance that has the same recipe and nothing
@@ -287,7 +276,7 @@ static void take_from_proc(struct daemon *daemon, const struct obit_key *key,
 	struct recipe *recipe = NULL;
 	int r = capture(daemon, key, &recipe);
 
-	if (r == -ETIMEDOUT || r == -EBUSY)
+	if (r < 0 && r != -ESRCH)
 		losses_look_again(daemon);
 	if (r == -ESRCH || r == -EBUSY) /* it was told when it was waited for, or will be */
 		return;
@@ -310,6 +299,7 @@ static void on_exec(struct daemon *daemon, const struct obit_exec_record *exec)
 	struct recipe *recipe = arrivals_exec(daemon, exec);
 	bool spawned = exec->letter.flags & OBIT_LETTER_SPAWNED;
 
+	aside_forget((pid_t)exec->header.key.tgid);
 	if (spawned)
 		children_execed(daemon, &exec->header.key, exec->letter.launch);
 	if (is_stale(daemon, &exec->header.key, exec->letter.exec_time) ||
@@ -393,6 +383,7 @@ static void on_exit_record(struct daemon *daemon, const struct obit_key *key,
 	struct process *process = lineage_find(&daemon->lineage, key);
 	struct obit_letter now;
 
+	aside_forget((pid_t)key->tgid);
 	if (process)
 		deaths_bury(daemon, process, letter);
 	else if (bpf_source_letter(daemon->source, key, &now) == 0)

@@ -109,13 +109,7 @@ static bool has_ended(int pidfd)
 	return poll(&end, 1, 0) > 0;
 }
 
-/* The death of one that an earlier daemon knew of may be long past, and its pid somebody else's. */
-static bool is_unreaped(const struct daemon *daemon, const struct obit_key *key)
-{
-	return daemon->taking_over ? proc_exists(key) : proc_is_unreaped(key);
-}
-
-void farewells_await(struct daemon *daemon, const struct obit_key *key)
+void farewells_await(struct daemon *daemon, const struct obit_key *key, bool long_ago)
 {
 	_cleanup_close_ int pidfd = sys_pidfd_open((pid_t)key->tgid, 0);
 	struct farewell *farewell;
@@ -124,7 +118,8 @@ void farewells_await(struct daemon *daemon, const struct obit_key *key)
 		log_warning("pid %u: cannot wait for its end: %s; a successor may find its ports "
 			    "held still",
 			    key->tgid, strerror(errno));
-	if (pidfd < 0 || has_ended(pidfd) || !is_unreaped(daemon, key)) {
+	if (pidfd < 0 || has_ended(pidfd) ||
+	    !(long_ago ? proc_exists(key) : proc_is_unreaped(key))) {
 		is_gone(daemon, key); /* reaped already */
 		return;
 	}

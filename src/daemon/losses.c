@@ -113,7 +113,8 @@ static void tell_map_full(struct daemon *daemon, bool full)
 	if (!full && daemon->map_full)
 		log_notice("the map of processes has room again: all that is watched is seen");
 	daemon->map_full = full;
-	loop_timer_set(daemon->heal_timer, full ? clock_running_ns() + HEAL_EVERY : 0);
+	loop_timer_set(daemon->heal_timer,
+		       full ? clock_running_ns() + HEAL_EVERY : daemon->look_again_ns);
 }
 
 static void heal(struct daemon *daemon, const struct obit_stats *before)
@@ -123,6 +124,7 @@ static void heal(struct daemon *daemon, const struct obit_stats *before)
 	if (before->untracked != daemon->seen.untracked)
 		tell_map_full(daemon, true);
 	daemon->counters.rescans++;
+	daemon->look_again_ns = 0;
 	losses_rescan(daemon);
 	bpf_source_stats(daemon->source, &after);
 	/* What was lost since may be of a process whose letter was read before: that is news. */
@@ -134,8 +136,11 @@ static void heal(struct daemon *daemon, const struct obit_stats *before)
 
 void losses_look_again(struct daemon *daemon)
 {
-	if (!daemon->map_full)
-		loop_timer_set(daemon->heal_timer, clock_running_ns() + LOOK_AGAIN);
+	if (daemon->look_again_ns)
+		return;
+	daemon->look_again_ns = clock_running_ns() + LOOK_AGAIN;
+	if (!daemon->map_full) /* else it is looked sooner */
+		loop_timer_set(daemon->heal_timer, daemon->look_again_ns);
 }
 
 static void on_heal_timer(void *arg)

@@ -49,14 +49,17 @@ static bool read_header(struct bpf_source *source, struct kept_header *ret)
 	return ret->version == KEPT_VERSION && ret->instance_size == sizeof(struct kept_instance);
 }
 
-static bool is_still(const struct obit_key *key)
+/* 1 if it is still there, 0 if not, or -errno. */
+static int is_still(const struct obit_key *key)
 {
 	struct proc_identity now = {0};
-	bool same = proc_identify((pid_t)key->tgid, &now) == 0 && !now.is_dead &&
-		    now.key.tgid == key->tgid && now.key.start_boottime == key->start_boottime;
+	int r = proc_identify((pid_t)key->tgid, &now);
 
 	free(now.exe);
-	return same;
+	if (r < 0)
+		return r == -ESRCH ? 0 : r;
+	return !now.is_dead && now.key.tgid == key->tgid &&
+	       now.key.start_boottime == key->start_boottime;
 }
 
 /* False if it lives on. */
@@ -65,9 +68,10 @@ static bool see_it_end(struct daemon *daemon, const struct obit_key *key, bool k
 	uint64_t deadline = clock_running_ns() + PATIENCE_NS;
 	_cleanup_close_ int pidfd = key->tgid ? sys_pidfd_open((pid_t)key->tgid, 0) : -1;
 	struct pollfd end = {.fd = pidfd, .events = POLLIN};
+	int there = pidfd < 0 ? 0 : is_still(key);
 
-	if (pidfd < 0 || !is_still(key))
-		return true;
+	if (there <= 0)
+		return there == 0;
 	if (kills)
 		syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 	while (poll(&end, 1, SLICE_MS) <= 0) {
@@ -389,6 +393,7 @@ static void restore_image(struct daemon *daemon, struct process *process, struct
 			strcmp(own->exe, recipe->exe) != 0;
 	struct image *image = NULL;
 
+	guard_starting(daemon);
 	if (captured && (is_other || (process->role != ROLE_MAIN && process->execed)))
 		image = image_new(&daemon->lineage.pool, recipe, process->instance->began);
 	lineage_set_image(process, image ? image : common);
@@ -431,7 +436,7 @@ static void await_dying(struct daemon *daemon, const struct obit_key *key)
 	const struct process *process = lineage_find(&daemon->lineage, key);
 
 	if (process && process->dying)
-		farewells_await(daemon, key);
+		farewells_await(daemon, key, true);
 }
 
 /* ---- children that were on their way ---- */

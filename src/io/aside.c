@@ -90,6 +90,7 @@ static struct {
 		uint64_t until_ns;
 	} late[REMEMBER_MAX]; /* the last ones */
 	size_t next_late;
+	bool has_late;
 } other;
 
 static int start(void)
@@ -133,10 +134,18 @@ static bool may_be_asked_about(pid_t pid, uint64_t now)
 	return other.wasted_ns < WASTE_NS;
 }
 
+void aside_forget(pid_t about)
+{
+	for (size_t i = 0; other.has_late && i < REMEMBER_MAX; i++)
+		if (other.late[i].pid == about)
+			other.late[i].pid = 0;
+}
+
 static void remember(pid_t pid, uint64_t began)
 {
 	uint64_t now = clock_running_ns();
 
+	other.has_late = true;
 	other.wasted_ns += now - began;
 	other.late[other.next_late].pid = pid;
 	other.late[other.next_late].until_ns = now + REMEMBER_NS;
@@ -230,9 +239,9 @@ int aside_ask(aside_fn *fn, pid_t about, const void *question, size_t size,
 	memcpy(whole.bytes, question, size);
 	for (int i = 0; i < 2 && r == -EPIPE;
 	     i++) { /* it may have been killed since it was asked last */
-		if (start() < 0)
-			return fn(question, ret);
-		r = ask_other(&whole, about, ret, &result);
+		r = start();
+		if (r == 0)
+			r = ask_other(&whole, about, ret, &result);
 	}
 	return r < 0 ? r : result;
 }

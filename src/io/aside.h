@@ -23,9 +23,12 @@ typedef int aside_fn(const void *question, struct aside_answer *ret);
 /* The result of `fn`, and its answer, the caller's to free; both are empty where the result is an error. `ret` may be NULL
  * where there is none. `about` is the process that may keep it waiting. -ETIMEDOUT after half a second; -EBUSY at once, where that
  * process has been waited for in vain in the last ten minutes, or all together have been for 1.5 s in the last half a minute.
- * The process that answers is started when there is none; where there can be none, `fn` runs in this one. */
+ * The process that answers is started when there is none. -errno where there can be none. */
 int aside_ask(aside_fn *fn, pid_t about, const void *question, size_t size,
 	      struct aside_answer *ret);
+
+/* That process has executed something, or died: it can be asked about again. */
+void aside_forget(pid_t about);
 
 /* Lets the process end, if there is one: a child for the caller to reap. What it knows is as old as it is. */
 void aside_close(void);

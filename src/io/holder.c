@@ -10,10 +10,12 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "io/aside.h"
 #include "io/sys.h"
 
-#define LEGACY_DOG makedev(10, 130)
+#define LEGACY_DOG  makedev(10, 130)
+#define PATIENCE_NS NS_PER_SEC
 
 /* The other number of /dev/watchdog0 is /dev/watchdog's, or the other way round. */
 static bool is_same(dev_t a, dev_t b)
@@ -92,13 +94,14 @@ bool holder_find(const char *device, struct holder *ret)
 {
 	_cleanup_dir_ DIR *dir = opendir("/proc");
 	struct question question = {0};
+	uint64_t deadline = clock_running_ns() + PATIENCE_NS;
 	struct dirent *entry;
 	struct stat st;
 
 	if (sys_stat(device, &st) < 0)
 		return false;
 	question.number = st.st_rdev;
-	while (dir && (entry = readdir(dir))) {
+	while (dir && clock_running_ns() < deadline && (entry = readdir(dir))) {
 		question.pid = (pid_t)strtol(entry->d_name, NULL, 10);
 		if (question.pid <= 0 || question.pid == getpid() ||
 		    aside_ask(tell_whether_holds, question.pid, &question, sizeof(question),

@@ -12,8 +12,8 @@ struct holder {
 };
 
 /* A process other than this one that holds the character device, under any of its names below /dev; the watchdog with
- * id 0 has two numbers. False: none is seen. Looks at every process, aside (io/aside.h), so only
- * to tell somebody. */
+ * id 0 has two numbers. False: none is seen. Looks at every process, aside (io/aside.h), for a
+ * second at most, so only to tell somebody. */
 bool holder_find(const char *device, struct holder *ret);
 
 #endif

@@ -170,18 +170,28 @@ pid_t proc_session(pid_t pid)
 	return r < 0 ? r : (pid_t)proc_text_session(status);
 }
 
-int proc_label(pid_t pid, char **ret)
+static int tell_label(const void *question, struct aside_answer *ret)
 {
+	const struct obit_key *key = question;
 	_cleanup_free_ char *label = NULL;
 	size_t size;
-	int r = read_proc(pid, "attr/current", &label, &size);
+	int r = read_proc((pid_t)key->tgid, "attr/current", &label, &size);
 
-	if (r < 0 && r != -EINVAL)
-		return r;
-	if (r == 0)
-		label[strcspn(label, "\n")] = '\0';
-	*ret = r == 0 && *label ? TAKE_PTR(label) : NULL;
-	return 0;
+	if (!proc_is_unreaped(key))
+		return -ESRCH;
+	if (r < 0)
+		return r == -EINVAL ? 0 : r;
+	label[strcspn(label, "\n")] = '\0';
+	return *label ? give(TAKE_PTR(label), ret) : 0;
+}
+
+int proc_label(const struct obit_key *key, char **ret)
+{
+	struct aside_answer answer;
+	int r = aside_ask(tell_label, (pid_t)key->tgid, key, sizeof(*key), &answer);
+
+	*ret = answer.bytes;
+	return r;
 }
 
 bool proc_has_labels(void)

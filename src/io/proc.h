@@ -56,10 +56,9 @@ void proc_config_option(pid_t pid, char buf[static OWNER_PATH_SIZE]);
 /* The path of its executable, "" where that is not known. */
 void proc_executable(pid_t pid, char buf[static OWNER_PATH_SIZE]);
 
-/* The label that a security module (SELinux, AppArmor, Smack) has given to whoever has the pid; *ret is the caller's, and
- * NULL where no module gives any. 0 or -errno (-ESRCH: nobody has that pid). Not asked aside: reading it takes no lock of the
- * process, and who dies soon has it not for long. */
-int proc_label(pid_t pid, char **ret);
+/* The label that a security module (SELinux, AppArmor, Smack) has given a process; *ret is the caller's, and NULL where no
+ * module gives any. 0, -ESRCH where the process is gone, or another -errno. */
+int proc_label(const struct obit_key *key, char **ret);
 
 /* True if this kernel has such a module. */
 bool proc_has_labels(void);
