@@ -514,7 +514,7 @@ respawns_logged() {
 
 @test "a program that an earlier obitd had, and the next one has not, is gone" {
 	start_obitd "$(watch_text web "$T/service")"
-	local link=("$PIN_DIR"/link_obit_fork*) id
+	local link=("$PIN_DIR"/link_obit_exec*) id
 	id=$(bpftool -j link show pinned "${link[0]}" | jq .id)
 	bpftool link pin id "$id" "$PIN_DIR/link_obit_of_old"
 	kill_obitd
