@@ -222,8 +222,32 @@ static __always_inline __u32 number_in(struct pid *pid, __u32 level)
 	return number;
 }
 
-/* signal_struct holds the sums of the threads that are gone; this thread and a leader that waits as a
- * zombie are added. Its pointers are followed, whatever that costs the verifier: it runs at every exit of the host while
+/* Those that are looked at, of threads that have ended and are still there. */
+#define LATE_THREADS_MAX 16
+
+/* What each thread has used goes into the sums when it is released (__exit_signal() in kernel/exit.c). At the end of the last
+ * one another may be on its way there, or be kept by a tracer. */
+static __always_inline void add_late_threads(struct obit_exit *exit, struct task_struct *last)
+{
+	__u64 head = (__u64)last->signal + bpf_core_field_offset(last->signal->thread_head);
+	__u64 at = 0, task;
+
+	bpf_probe_read_kernel(&at, sizeof(at), (void *)head);
+	for (int i = 0; i < LATE_THREADS_MAX && at && at != head; i++) {
+		task = at - bpf_core_field_offset(last->thread_node);
+		if (task != (__u64)last) {
+			struct task_struct *late = (void *)task;
+
+			exit->cpu_ns += BPF_CORE_READ(late, se.sum_exec_runtime);
+			exit->minor_faults += BPF_CORE_READ(late, min_flt);
+			exit->major_faults += BPF_CORE_READ(late, maj_flt);
+		}
+		bpf_probe_read_kernel(&at, sizeof(at), (void *)at);
+	}
+}
+
+/* signal_struct holds the sums of the threads that are gone; this thread, a leader that waits as a
+ * zombie, and others that are not released yet are added. Its pointers are followed, whatever that costs the verifier: it runs at every exit of the host while
  * somebody wants to hear of all, and to read each field by a call took as long again. */
 static __always_inline void fill_death(struct obit_unwatched_record *death,
 				       struct task_struct *task)
@@ -249,11 +273,8 @@ static __always_inline void fill_death(struct obit_unwatched_record *death,
 	bpf_probe_read_kernel(exit->parent_comm, sizeof(exit->parent_comm),
 			      leader->real_parent->comm);
 	exit->ns_pid = level ? number_in(pid, level) : 0;
-	if (leader != task) {
-		exit->cpu_ns += leader->se.sum_exec_runtime;
-		exit->minor_faults += leader->min_flt;
-		exit->major_faults += leader->maj_flt;
-	}
+	if (signal->nr_threads > 1)
+		add_late_threads(exit, task);
 	exit->wait_status = wait_status_of(task);
 	exit->flags = exit_flags_of(task, exit->wait_status);
 }

@@ -225,9 +225,14 @@ struct rlimit {
 
 struct tty_struct;
 
+struct list_head {
+	struct list_head *next, *prev;
+};
+
 struct signal_struct {
 	atomic_t live;
 	int nr_threads;
+	struct list_head thread_head;
 	int group_exit_code;
 	unsigned int flags;
 	unsigned int is_child_subreaper : 1;
@@ -333,6 +338,7 @@ struct task_struct {
 	struct task_struct *real_parent;
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
+	struct list_head thread_node;
 	u64 start_boottime;
 	u64 self_exec_id;
 	unsigned long min_flt, maj_flt;

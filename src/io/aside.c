@@ -236,7 +236,8 @@ int aside_ask(aside_fn *fn, pid_t about, const void *question, size_t size,
 	*ret = none;
 	if (!may_be_asked_about(about, clock_running_ns()))
 		return -EBUSY;
-	memcpy(whole.bytes, question, size);
+	if (size)
+		memcpy(whole.bytes, question, size);
 	for (int i = 0; i < 2 && r == -EPIPE;
 	     i++) { /* it may have been killed since it was asked last */
 		r = start();

@@ -35,7 +35,7 @@ far_off() {
 }
 
 @test "cpu time, peak memory, page faults and life time are those of the parent's rusage" {
-	expect_truth 6 usage
+	expect_truth 7 usage
 	[ -z "$(far_off)" ] || {
 		far_off
 		return 1

@@ -223,6 +223,7 @@ static const struct plan plans[] = {
 	/* no riddle, but numbers to be compared */
 	CASE("usage", "burns", "burn 300 exit 0", "", "exit"),
 	CASE("usage", "threads-burn", "threads-burn 4 200 exit 0", "", "exit"),
+	CASE("usage", "traced-burn", "traced-burn 200 exit 0", "", "exit"),
 	CASE("usage", "leader-leaves", "leader-leaves 100", "", "exit"),
 	CASE("usage", "hogs", "hog 64 exit 0", "", "exit"),
 	CASE("usage", "waits", "ready await exit 0", "nap go", "exit"),

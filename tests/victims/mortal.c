@@ -21,6 +21,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -347,6 +348,61 @@ static void do_threads_burn(char **words)
 		pthread_join(threads[i], NULL);
 }
 
+struct traced {
+	char **words;
+	int go[2];
+	_Atomic pid_t tid;
+};
+
+static void *traced_thread(void *of)
+{
+	struct traced *traced = of;
+	char byte;
+
+	atomic_store(&traced->tid, (pid_t)syscall(SYS_gettid));
+	if (read(traced->go[0], &byte, 1) == 1)
+		do_burn(traced->words);
+	return NULL;
+}
+
+static int is_zombie(pid_t tid)
+{
+	char path[64], text[256] = "";
+	const char *end;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		give_up(path);
+	close(fd);
+	end = strrchr(text, ')');
+	return end && end[2] == 'Z';
+}
+
+/* A thread burns MS and ends, and its tracer does not look: it is there, dead, when the last thread ends. The tracer ends with
+ * that one. */
+static void do_traced_burn(char **words)
+{
+	struct traced traced = {.words = words};
+	pid_t tid;
+
+	if (pipe(traced.go) < 0)
+		give_up("pipe");
+	start_thread(traced_thread, &traced);
+	while (!(tid = atomic_load(&traced.tid)))
+		sched_yield();
+	if (fork() == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (ptrace(PTRACE_SEIZE, tid, 0, 0) < 0 || write(traced.go[1], "g", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	while (!is_zombie(tid))
+		usleep(1000);
+}
+
 static void *last_thread(void *words)
 {
 	do_burn(words);
@@ -670,6 +726,7 @@ static const struct verb {
 	{"spin", 0, do_spin},
 	{"burn", 1, do_burn},
 	{"threads-burn", 2, do_threads_burn},
+	{"traced-burn", 1, do_traced_burn},
 	{"leader-leaves", 1, do_leader_leaves},
 	{"alarm", 1, do_alarm},
 	{"itimer", 1, do_itimer},
