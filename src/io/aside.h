@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Asks another process what may keep whoever asks waiting. The kernel lets readers of /proc/PID wait for a process that is
  * amid an exec, and that waits for what it closes, maybe for a file server that is gone (exec_update_lock: for environ,
- * personality and stack ever since; newer kernels, as 6.18.44, for stat, exe, fd and most others, too); and readers of its
- * memory wait while it maps a file (mmap_lock). Anybody can make a process that never goes on. The other process can be
- * killed out of such a wait. */
+ * personality and stack ever since; newer kernels, as 6.18.44, for stat, exe, fd and most others, too; 7.2 closes before it
+ * takes that lock); and readers of its memory wait while it maps a file (mmap_lock). Anybody can make a process that never goes
+ * on. The other process can be killed out of such a wait. */
 #ifndef OBIT_IO_ASIDE_H
 #define OBIT_IO_ASIDE_H
 
