@@ -124,8 +124,8 @@ hang_is_recorded() {
 	[ "$(last_death "$pid" '.hung.for_ns >= 400000000 and .hung.for_ns < 3000000000')" = true ]
 	[ "$(last_death "$pid" '.hung.threads[0] | [.tid, .comm, .state] | join(" ")')" = "$pid notifier S" ]
 	[ "$(last_death "$pid" '.hung.stack | join(" ") | test("pause|nanosleep|schedule")')" = true ]
-	# Before 5.16 the kernel tells of nobody, under ORC: not of a shell that waits for its cat either.
-	if [ "$(cat "/proc/$$/wchan")" != 0 ]; then
+	# Before 5.16 the kernel tells of nobody, under ORC: not of a spawner that waits either.
+	if [ "$(cat "/proc/$(pgrep -P "$OBITD_PID" -x obitd-spawner)/wchan")" != 0 ]; then
 		[ "$(last_death "$pid" '.hung.wchan | test("pause|nanosleep|schedule")')" = true ]
 	else
 		[ "$(last_death "$pid" .hung.wchan)" = null ]
