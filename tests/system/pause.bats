@@ -54,6 +54,10 @@ web_stays_away() {
 	[ -z "$(pids_of "$T/service")" ]
 }
 
+web_has() {
+	[ "$(ls_field web "$1")" = "$2" ]
+}
+
 @test "a paused watch is not respawned while others are; resume brings it back at once" {
 	start_obitd_for_two
 	obit pause web | grep -qx 'web: paused until resumed'
@@ -160,7 +164,7 @@ web_stays_away() {
 	obit reload
 	[ "$(ls_field web .paused)" = true ]
 	start_watched_service web another
-	retry_until 5 test "$(ls_field web '.instances | length')" = 2
+	retry_until 5 web_has '.instances | length' 2
 	# shellcheck disable=SC2046 # pids
 	kill -KILL $(obit ls --json | jq '.[0].instances[].pid')
 	wait_state web waiting
@@ -258,7 +262,7 @@ $(watch_text web "$T/service" "restart = always" "critical = yes")"
 	OBITD_OPTIONS+=(--observe)
 	start_obitd "$(watch_text web "$T/service")"
 	start_watched_service web --workers 2
-	retry_until 5 test "$(ls_field web '.instances[0].members')" = 2
+	retry_until 5 web_has '.instances[0].members' 2
 	kill -KILL "$(service_pid)"
 	wait_state web ended
 	[[ "$(last_death web .action_detail)" == "2 of its processes live on"*"(observing: not done)" ]]

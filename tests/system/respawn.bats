@@ -679,7 +679,6 @@ write_deadly_program() {
 	write_deadly_program "$T/deadly"
 	mv "$T/deadly" "$T/service"
 	kill -KILL "$pid"
-	retry_until 5 test "$(ls_field web .state)" != up
 	retry_until 10 tried_again
 	chmod 0755 "$T/good"
 	mv "$T/good" "$T/service"
