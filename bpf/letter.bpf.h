@@ -246,9 +246,9 @@ static __always_inline void add_late_threads(struct obit_exit *exit, struct task
 	}
 }
 
-/* signal_struct holds the sums of the threads that are gone; this thread, a leader that waits as a
- * zombie, and others that are not released yet are added. Its pointers are followed, whatever that costs the verifier: it runs at every exit of the host while
- * somebody wants to hear of all, and to read each field by a call took as long again. */
+/* signal_struct holds the sums of the threads that are gone; this thread, a leader that waits as a zombie, and others that are
+ * not released yet are added. Its pointers are followed, whatever that costs the verifier: it runs at every exit of the host
+ * while somebody wants to hear of all, and to read each field by a call took as long again. */
 static __always_inline void fill_death(struct obit_unwatched_record *death,
 				       struct task_struct *task)
 {

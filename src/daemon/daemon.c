@@ -372,7 +372,6 @@ static int run(struct daemon *daemon)
 
 		aside_close(); /* what it knows would be old by the next turn */
 		r = loop_turn(daemon->loop, before_turn, daemon);
-
 		if (r < 0) {
 			log_error("the event loop fails: %s", strerror(-r));
 			return r;

@@ -2,7 +2,6 @@
 /* Another program in place of this one, in the same process: its --check runs first, beside the loop. What it needs to go
  * on is kept at any moment, so that nothing is handed over here: it takes over as from a daemon that was killed. */
 #include "daemon/upgrade.h"
-#include "io/aside.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -16,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/daemon.h"
+#include "io/aside.h"
 #include "io/hooks.h"
 
 #define CHECK_TIMEOUT (10 * NS_PER_SEC)

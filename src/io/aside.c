@@ -128,7 +128,7 @@ static bool may_be_asked_about(pid_t pid, uint64_t now)
 		other.since_ns = now;
 		other.wasted_ns = 0;
 	}
-	for (size_t i = 0; i < REMEMBER_MAX; i++)
+	for (size_t i = 0; other.has_late && i < REMEMBER_MAX; i++)
 		if (other.late[i].pid == pid && now < other.late[i].until_ns)
 			return false;
 	return other.wasted_ns < WASTE_NS;
@@ -193,7 +193,7 @@ static int receive_answer(struct aside_answer *ret, uint64_t deadline, int *ret_
 	if (r < 0)
 		return r;
 	*ret_result = head.result;
-	if (ret && head.size)
+	if (head.size)
 		*ret = (struct aside_answer){.bytes = TAKE_PTR(bytes), .size = head.size};
 	return 0;
 }
@@ -238,8 +238,8 @@ int aside_ask(aside_fn *fn, pid_t about, const void *question, size_t size,
 		return -EBUSY;
 	if (size)
 		memcpy(whole.bytes, question, size);
-	for (int i = 0; i < 2 && r == -EPIPE;
-	     i++) { /* it may have been killed since it was asked last */
+	/* It may have been killed since it was asked last. */
+	for (int i = 0; i < 2 && r == -EPIPE; i++) {
 		r = start();
 		if (r == 0)
 			r = ask_other(&whole, about, ret, &result);
